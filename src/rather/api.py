@@ -1,0 +1,115 @@
+"""The Python API: a workspace whose methods are the stages of the pipeline.
+
+    import rather
+    project = rather.open("my-assistant")
+    project.sample(num_completions=8)
+    project.ppo(num_steps=5)
+
+A method's keyword arguments are the settings of its section, over rather.yaml; what it returns is
+what the command prints with `--json`.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from rather import pipeline
+from rather.config.stages import Config
+from rather.data.exporting import ExportFormat
+from rather.data.importing import ImportKind, OnError
+from rather.workspace import Workspace
+
+Result = dict[str, Any]
+
+
+class Project:
+    """An open workspace and everything that can be done with it."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+
+    @classmethod
+    def open(cls, path: Path, overrides: dict[str, Any]) -> "Project":
+        """Open an existing workspace."""
+        return cls(Workspace.open(path, overrides))
+
+    @classmethod
+    def create(cls, path: Path, config: Config | None = None) -> "Project":
+        """Make a folder a workspace."""
+        return cls(Workspace.create(path, config))
+
+    def close(self) -> None:
+        """Let the store go; waiting writes are finished first."""
+        self.workspace.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def config(self) -> Config:
+        """The configuration in force."""
+        return self.workspace.config
+
+    def import_file(
+        self, path: str | Path, kind: ImportKind | None = None, on_error: OnError = "stop"
+    ) -> Result:
+        """Bring prompts or feedback into the workspace."""
+        return pipeline.import_file(self.workspace, Path(path), kind, on_error=on_error)
+
+    def export(self, format: ExportFormat, out: str | Path | None = None) -> Result:
+        """Write the feedback to files other tools read."""
+        return pipeline.export(self.workspace, format, Path(out) if out else None)
+
+    def sample(self, **settings: Any) -> Result:
+        """Let models answer the prompts."""
+        return pipeline.sample(self._with("sample", settings))
+
+    def label(self, expose: bool = False, **settings: Any) -> Result:
+        """Open the labelling app, or (`simulate=NAME`) let a declared simulator answer."""
+        return pipeline.label(self._with("label", settings), expose=expose)
+
+    def sft(self, fresh: bool = False, **settings: Any) -> Result:
+        """Learn from demonstrations, or from plain text."""
+        return pipeline.sft(self._with("sft", settings), fresh=fresh)
+
+    def reward(self, fresh: bool = False, **settings: Any) -> Result:
+        """Learn from comparisons what people prefer."""
+        return pipeline.reward(self._with("reward", settings), fresh=fresh)
+
+    def ppo(self, fresh: bool = False, **settings: Any) -> Result:
+        """Tune the policy against the reward."""
+        return pipeline.ppo(self._with("ppo", settings), fresh=fresh)
+
+    def dpo(self, fresh: bool = False, **settings: Any) -> Result:
+        """Tune the policy on the comparisons directly."""
+        return pipeline.dpo(self._with("dpo", settings), fresh=fresh)
+
+    def evaluate(self, *versions: str, **settings: Any) -> Result:
+        """Compare versions with the baseline on held-out prompts."""
+        return pipeline.evaluate(self._with("evaluate", settings), versions)
+
+    def score(self, rows: Sequence[dict[str, Any]], model: str = "newest") -> Result:
+        """Score rows of {"prompt", "completion"} with a reward model."""
+        return pipeline.score(self.workspace, model, list(rows))
+
+    def chat(self, prompt: str, *models: str) -> Result:
+        """Let models answer one message."""
+        return pipeline.chat(self.workspace, models or ("newest",), prompt)
+
+    def report(self) -> Result:
+        """Write report.html."""
+        return pipeline.report(self.workspace)
+
+    def run(self, **settings: Any) -> Result:
+        """Do the whole loop, up to where a human is needed."""
+        return pipeline.run(self._with("run", settings))
+
+    def status(self) -> Result:
+        """Say what the workspace holds."""
+        return pipeline.status(self.workspace)
+
+    def _with(self, section: str, settings: dict[str, Any]) -> Workspace:
+        return self.workspace.configured({section: settings}) if settings else self.workspace

@@ -1,0 +1,63 @@
+"""From argv to an exit code: parse, call the verb, print its result or its one-sentence error."""
+
+import json
+import re
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from cyclopts import CycloptsError
+
+from rather.cli.verbs import build_app
+from rather.errors import RatherError, UsageError
+
+INTERRUPTED = 130
+_FLAG = re.compile(r"--[A-Za-z][A-Za-z0-9_.-]*(?==|\Z)")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code (0, an error's own, or 130 when interrupted)."""
+    tokens = [_dashed(token) for token in (sys.argv[1:] if arguments is None else arguments)]
+    as_json = "--json" in tokens
+    try:
+        result = _parse(tokens)()
+    except RatherError as error:
+        return _report(type(error).__name__, str(error), error.exit_code, as_json)
+    except KeyboardInterrupt:
+        message = "stopped; the same command goes on from here"
+        return _report("Interrupted", message, INTERRUPTED, as_json)
+    if result is not None:
+        _print(result, as_json)
+    return 0
+
+
+def _parse(tokens: list[str]) -> Callable[[], dict[str, Any] | None]:
+    app = build_app(next((token for token in tokens if not token.startswith("-")), ""))
+    try:
+        command, bound, _ = app.parse_args(tokens, exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        error.verbose = False
+        where = f"rather {error.command_chain[0]}" if error.command_chain else "rather"
+        raise UsageError(f"{str(error).strip()} See `{where} --help`.") from None
+    return lambda: command(*bound.args, **bound.kwargs)
+
+
+def _dashed(token: str) -> str:
+    """Let `--ppo.kl_coefficient` mean `--ppo.kl-coefficient`."""
+    flag = _FLAG.match(token)
+    return flag[0].replace("_", "-") + token[flag.end() :] if flag else token
+
+
+def _print(result: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        shown = {name: value for name, value in result.items() if name != "text"}
+        print(json.dumps(shown, ensure_ascii=False))
+    else:
+        print(result.get("text") or result.get("summary") or json.dumps(result, indent=2))
+
+
+def _report(kind: str, message: str, exit_code: int, as_json: bool) -> int:
+    print(f"rather: {message}", file=sys.stderr)
+    if as_json:
+        print(json.dumps({"error": {"type": kind, "message": message}}, ensure_ascii=False))
+    return exit_code

@@ -1,0 +1,296 @@
+"""The verbs: each reads its arguments, calls one function of the pipeline, returns its result."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import App, Parameter
+
+from rather import __version__
+from rather.cli.flags import COMMON, EVERYTHING, Common, add_settings, overrides, takes_settings
+from rather.config.loading import load
+from rather.data.importing import ImportKind
+from rather.progress import Progress
+
+Result = dict[str, Any]
+"""JSON-able; its "summary" is the sentence people read, "text" a page for them."""
+Switch = Annotated[bool, Parameter(negative=(), show_default=False)]
+
+
+def _pipeline() -> Any:
+    # Imported here: the stages bring torch, which `--help` must not wait for.
+    from rather import pipeline
+
+    return pipeline
+
+
+def init(directory: Path, *, common: Common = COMMON, **settings: Any) -> Result:
+    """Make DIRECTORY a workspace, with a commented rather.yaml."""
+    # Imported here: SQLAlchemy would slow `--help` down.
+    from rather.workspace import Workspace
+
+    config = load(None, overrides(settings))
+    if common.dry_run:
+        return {"summary": f"would make {directory} a workspace", "workspace": str(directory)}
+    root = Workspace.create(directory, config).root
+    next_step = "`rather import FILE --as prompts` in it comes next"
+    return {"summary": f"{directory} is a workspace; {next_step}", "workspace": str(root)}
+
+
+def import_(
+    file: Path,
+    *,
+    kind: Annotated[ImportKind | None, Parameter(name="--as")] = None,
+    on_error: Literal["skip", "stop"] = "stop",
+    common: Common = COMMON,
+    **settings: Any,
+) -> Result:
+    """Bring prompts or feedback from FILE into the workspace.
+
+    Parameters
+    ----------
+    kind
+        What the rows are; without it this is told from the rows, where it can be.
+    on_error
+        A malformed row stops the import before anything is stored, or is skipped, counted, listed.
+    """
+    with common.open(settings) as ws:
+        return _pipeline().import_file(ws, file, kind, on_error=on_error, dry_run=common.dry_run)
+
+
+def export(
+    *,
+    format: Annotated[Literal["trl", "arena", "jsonl", "parquet"], Parameter(name="--as")],
+    out: Path | None = None,
+    common: Common = COMMON,
+    **settings: Any,
+) -> Result:
+    """Write the feedback to files other tools read.
+
+    Parameters
+    ----------
+    out
+        File or folder to write; without it one is made in the workspace.
+    """
+    with common.open(settings) as ws:
+        return _pipeline().export(ws, format, out, dry_run=common.dry_run)
+
+
+def sample(*, common: Common = COMMON, **settings: Any) -> Result:
+    """Let models answer the prompts, several times each."""
+    with common.open(settings) as ws:
+        return _pipeline().sample(ws, dry_run=common.dry_run)
+
+
+def label(
+    *,
+    expose: Switch = False,
+    common: Common = COMMON,
+    **settings: Any,
+) -> Result:
+    """Open the labelling app, or let a declared simulated labeller answer (--simulate NAME).
+
+    Parameters
+    ----------
+    expose
+        Let other machines reach the app, not only this one.
+    """
+    with common.open(settings) as ws:
+        return _pipeline().label(ws, dry_run=common.dry_run, expose=expose)
+
+
+def sft(*, fresh: Switch = False, common: Common = COMMON, **settings: Any) -> Result:
+    """Learn from demonstrations and corrections, or from plain text.
+
+    Parameters
+    ----------
+    fresh
+        Start anew instead of going on from the last checkpoint.
+    """
+    with common.open(settings) as ws:
+        return _pipeline().sft(ws, dry_run=common.dry_run, fresh=fresh)
+
+
+def reward(*, fresh: Switch = False, common: Common = COMMON, **settings: Any) -> Result:
+    """Learn from comparisons what people prefer.
+
+    Parameters
+    ----------
+    fresh
+        Start anew instead of going on from the last checkpoint.
+    """
+    with common.open(settings) as ws:
+        return _pipeline().reward(ws, dry_run=common.dry_run, fresh=fresh)
+
+
+def ppo(*, fresh: Switch = False, common: Common = COMMON, **settings: Any) -> Result:
+    """Tune the policy against the reward under a KL penalty.
+
+    Parameters
+    ----------
+    fresh
+        Start anew instead of going on from the last checkpoint.
+    """
+    with common.open(settings) as ws:
+        return _pipeline().ppo(ws, dry_run=common.dry_run, fresh=fresh)
+
+
+def dpo(*, fresh: Switch = False, common: Common = COMMON, **settings: Any) -> Result:
+    """Tune the policy on the comparisons directly, without a reward model.
+
+    Parameters
+    ----------
+    fresh
+        Start anew instead of going on from the last checkpoint.
+    """
+    with common.open(settings) as ws:
+        return _pipeline().dpo(ws, dry_run=common.dry_run, fresh=fresh)
+
+
+def evaluate(*versions: str, common: Common = COMMON, **settings: Any) -> Result:
+    """Compare VERSIONS (without any: the newest) with the baseline on held-out prompts."""
+    with common.open(settings) as ws:
+        return _pipeline().evaluate(ws, versions, dry_run=common.dry_run)
+
+
+def score(
+    file: Path | None = None,
+    *,
+    prompt: str | None = None,
+    completion: str | None = None,
+    model: str = "newest",
+    common: Common = COMMON,
+    **settings: Any,
+) -> Result:
+    """Score one completion, or every row of a JSONL FILE, with a reward model.
+
+    Parameters
+    ----------
+    file
+        Rows of {"prompt": ..., "completion": ...}.
+    model
+        A reward version.
+    """
+    # Imported here: only this verb reads rows itself.
+    from rather.cli.rows import scored_rows
+
+    rows = scored_rows(file, prompt, completion)
+    with common.open(settings) as ws:
+        if common.dry_run:
+            what = f"would score {len(rows)} completions with {model}"
+            return {"summary": what, "rows": len(rows)}
+        return _pipeline().score(ws, model, rows)
+
+
+def report(*, common: Common = COMMON, **settings: Any) -> Result:
+    """Write report.html: one self-contained page on what was collected, trained and measured."""
+    with common.open(settings) as ws:
+        return _pipeline().report(ws, dry_run=common.dry_run)
+
+
+def chat(
+    *,
+    model: Annotated[list[str] | None, Parameter(negative=(), consume_multiple=False)] = None,
+    prompt: str | None = None,
+    common: Common = COMMON,
+    **settings: Any,
+) -> Result:
+    """Talk with a model, or with several side by side.
+
+    Parameters
+    ----------
+    model
+        Who answers: base, newest or a version; give it twice to compare two.
+    prompt
+        Answer this one message and end.
+    """
+    with common.open(settings) as ws:
+        return _pipeline().chat(ws, tuple(model or ("newest",)), prompt)
+
+
+def run(*, common: Common = COMMON, **settings: Any) -> Result:
+    """Do the whole loop; it stops where a human is needed, and goes on from there."""
+    with common.open(settings) as ws:
+        return _pipeline().run(ws, dry_run=common.dry_run)
+
+
+def status(*, common: Common = COMMON, **settings: Any) -> Result:
+    """Say what the workspace holds, and what the next sensible command is."""
+    with common.open(settings) as ws:
+        return _pipeline().status(ws)
+
+
+def demo(
+    *,
+    quick: Switch = False,
+    label: Switch = False,
+    seed: int = 0,
+    common: Common = COMMON,
+) -> Result:
+    """Show the whole loop on the embedded small model, on a CPU, without a network.
+
+    Parameters
+    ----------
+    quick
+        Smaller numbers, two minutes, and no claim.
+    label
+        Give the first twenty judgments yourself.
+    seed
+        Seed of everything that draws.
+    """
+    directory = common.workspace or Path("demo")
+    if common.dry_run:
+        return {"summary": f"would run the demo in {directory}", "workspace": str(directory)}
+    # Imported here: the demo brings torch.
+    from rather.demo import demo as run_demo
+
+    return run_demo(directory, quick=quick, label=label, seed=seed, progress=Progress())
+
+
+def config(
+    what: Literal["show", "schema"] = "show", *, common: Common = COMMON, **settings: Any
+) -> Result:
+    """Show the configuration in force, or its JSON schema."""
+    # Imported here: only this verb writes YAML.
+    from rather.config.stages import Config
+    from rather.config.template import commented_yaml
+
+    if what == "schema":
+        return Config.model_json_schema()
+    with common.open(settings) as ws:
+        in_force = ws.config
+    return {"config": in_force.model_dump(mode="json"), "text": commented_yaml(in_force)}
+
+
+VERBS: tuple[tuple[Callable[..., Result], str, tuple[str, ...]], ...] = (
+    (init, "", EVERYTHING),
+    (import_, "", ()),
+    (export, "", ()),
+    (sample, "sample", ()),
+    (label, "label", ("rules",)),
+    (sft, "sft", ()),
+    (reward, "reward", ()),
+    (ppo, "ppo", ("rules",)),
+    (dpo, "dpo", ()),
+    (evaluate, "evaluate", ("rules",)),
+    (score, "", ()),
+    (report, "", ()),
+    (chat, "", ("sample",)),
+    (run, "run", EVERYTHING),
+    (status, "", ()),
+    (demo, "", ()),
+    (config, "", EVERYTHING),
+)
+"""Each verb with the section whose settings it takes by short name, and those it also takes."""
+
+
+def build_app(first: str) -> App:
+    """Return the command line; only the verb named `first` gets its flags, the others need none."""
+    summary = 'From "I\'d rather have this answer" to a better language model.'
+    app = App(name="rather", help=summary, help_format="plaintext", version=__version__)
+    for place, (function, own, others) in enumerate(VERBS):
+        name = function.__name__.removesuffix("_")
+        if name == first and takes_settings(function):
+            add_settings(function, own, others)
+        app.command(function, name=name, sort_key=place)
+    return app

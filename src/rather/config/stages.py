@@ -1,0 +1,252 @@
+"""Every setting there is, one Section a stage: YAML, flags, `--help` and docs come from here."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from rather.config.section import Section
+
+Tuning = Literal["lora", "top_layers", "full"]
+
+
+class Sampling(Section):
+    """`sample`: K completions a prompt from one or more models."""
+
+    models: tuple[str, ...] = ("base",)
+    """Who answers: base, newest, a version's name, a hub id or folder, or an endpoint
+    (http://host:port/v1#model)."""
+    num_completions: int = Field(4, ge=1, le=64)
+    """Completions a prompt, from each model at each temperature."""
+    temperatures: tuple[float, ...] = (1.0,)
+    """Sampling temperatures; 0 is greedy."""
+    top_p: float = Field(1.0, gt=0, le=1)
+    """Keep the smallest set of tokens with this much probability; 1 keeps all."""
+    max_new_tokens: int = Field(96, ge=1, le=8192)
+    """A completion is cut after this many tokens (finish_reason `length`)."""
+    batch_size: int = Field(32, ge=1)
+    """Prompts decoded together; bounds memory."""
+    split: Literal["train", "heldout", "all"] = "all"
+    """Which prompts to answer."""
+
+
+class Labelling(Section):
+    """`label`: the web app, or a declared simulated labeller."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on; anything but loopback needs --expose."""
+    port: int = Field(8470, ge=0, le=65535)
+    """Port to listen on; 0 takes a free one."""
+    kind: Literal["pair", "ranking", "thumb"] = "pair"
+    """What simulated labellers answer; people get pairs."""
+    guidelines: str = "Choose the answer you would rather have received."
+    """What labellers are told, in Markdown; its hash is stored with every judgment."""
+    simulate: str | None = None
+    """A simulated labeller: vader, concision, rules, or module:function
+    (prompt, completion -> float). Marked as simulated everywhere."""
+    noise_temperature: float = Field(0.0, ge=0)
+    """Bradley–Terry noise of a simulated labeller, in units of its gold score; 0 never errs."""
+    tie_margin: float = Field(0.0, ge=0)
+    """Gold differences up to this are ties."""
+    num_judgments: int | None = Field(None, ge=1)
+    """Stop a simulated labeller after this many judgments; null judges everything."""
+
+
+class Rules(Section):
+    """`rules`: the built-in verifiable gold score (used by `simulate: rules`)."""
+
+    contains: tuple[str, ...] = ()
+    """Each of these texts must appear (case-insensitive)."""
+    excludes: tuple[str, ...] = ()
+    """None of these texts may appear (case-insensitive)."""
+    max_words: int | None = Field(None, ge=1)
+    """At most this many words."""
+    min_words: int = Field(1, ge=0)
+    """At least this many words."""
+    format: Literal["any", "sentence", "list", "json", "question"] = "any"
+    """The form wanted: complete sentences, a list, valid JSON, or ending in a question."""
+
+
+class Adapter(Section):
+    """What of the backbone a stage trains."""
+
+    tuning: Tuning = "lora"
+    """lora: adapters on all layers; top_layers: adapters on the topmost layers only (cheaper, the
+    backward pass stops there); full: a copy of all weights."""
+    num_top_layers: int = Field(8, ge=1)
+    """How many layers `top_layers` adapts."""
+    rank: int = Field(16, ge=1, le=512)
+    """Rank of the LoRA matrices."""
+    alpha: float = Field(32.0, gt=0)
+    """LoRA scale: the update is multiplied by alpha / rank."""
+    target_modules: tuple[str, ...] | Literal["all-linear"] = "all-linear"
+    """Names of the linear layers to adapt."""
+
+
+class Optimization(Section):
+    """What every training stage has in common."""
+
+    learning_rate: float = Field(3e-4, gt=0, le=1)
+    """Peak learning rate of AdamW."""
+    warmup_fraction: float = Field(0.05, ge=0, lt=1)
+    """Share of the updates over which the rate rises from 0."""
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    """How the rate falls to 0 after the warm-up (constant: it does not)."""
+    adam_epsilon: float = Field(1e-5, gt=0)
+    """Epsilon of AdamW; 1e-5 is what InstructGPT-style work uses."""
+    weight_decay: float = Field(0.0, ge=0)
+    """Decoupled weight decay."""
+    max_grad_norm: float = Field(1.0, gt=0)
+    """Gradients are scaled down to this norm."""
+    num_epochs: int = Field(1, ge=1)
+    """Passes over the data (PPO: over each rollout)."""
+    batch_size: int = Field(16, ge=1)
+    """Rows (a prompt with its completions) an optimizer update."""
+    microbatch_tokens: int = Field(2048, ge=16)
+    """Tokens computed at once; changes memory and speed, never the result."""
+    checkpoint_every: int = Field(10, ge=1)
+    """Updates between checkpoints (PPO: steps)."""
+    adapter: Adapter = Adapter()
+    """What of the backbone is trained."""
+
+
+class SFT(Optimization):
+    """`sft`: demonstrations and corrections; `text` continues pre-training."""
+
+    start: str = "base"
+    """Model to start from: base or a version."""
+    text: str | None = None
+    """A plain-text or JSONL {"text"} file to train on instead of demonstrations."""
+    fresh_config: str | None = None
+    """A folder with config.json and tokenizer: start from random weights (needs tuning: full)."""
+    text_block: int = Field(256, ge=8)
+    """Tokens a block of plain text."""
+    loss_on_prompt: bool = False
+    """Whether prompt tokens are learnt too."""
+
+
+class Reward(Optimization):
+    """`reward`: a scalar head on the backbone, learnt from comparisons."""
+
+    start: str = "base"
+    """Backbone the reward model grows on: base or an SFT version."""
+    pooling: Literal["last", "mean"] = "last"
+    """Where the score is read: the last real token, or the mean over the completion's tokens."""
+    ties: Literal["rao_kupper", "davidson", "drop"] = "davidson"
+    """Model of ties in pairs; drop leaves tied pairs out (counted)."""
+    margin: bool = True
+    """Strength of a judgment enters as a margin: log σ(r_w − r_l − m)."""
+    label_smoothing: float = Field(0.0, ge=0, lt=0.5)
+    """Probability that a judgment is wrong."""
+    seed: int | None = None
+    """Seed of head and data order; null takes the workspace's."""
+
+
+class PPO(Optimization):
+    """`ppo`: tune the policy against the reward under a KL penalty."""
+
+    start: str = "base"
+    """Policy to start from, which is also the reference: base or an SFT version."""
+    reward: str = "newest"
+    """Reward: newest, a reward version, module:function, a gold's name, or a weighted mix
+    (`0.7*reward-1 + 0.3*my_rules:score`)."""
+    num_steps: int = Field(20, ge=1)
+    """Rollout-and-update rounds."""
+    num_completions: int = Field(4, ge=1)
+    """Completions a prompt in a rollout."""
+    max_new_tokens: int = Field(96, ge=1)
+    """Length limit of a rollout's completions."""
+    temperature: float = Field(1.0, gt=0)
+    """Sampling temperature; log-probabilities are taken at it everywhere."""
+    num_minibatches: int = Field(1, ge=1)
+    """Optimizer updates an epoch."""
+    kl_coefficient: float = Field(0.05, ge=0)
+    """λ: weight of the per-token KL penalty to the reference."""
+    target_kl: float | None = Field(None, gt=0)
+    """Sequence KL an adaptive controller steers to; null keeps the coefficient fixed."""
+    discount: float = Field(1.0, gt=0, le=1)
+    """γ of GAE."""
+    gae_lambda: float = Field(0.95, ge=0, le=1)
+    """λ of GAE."""
+    clip_range: float = Field(0.2, gt=0, lt=1)
+    """ε of the policy's ratio clip."""
+    value_clip_range: float = Field(0.2, gt=0)
+    """Range the value may move in one rollout."""
+    value_coefficient: float = Field(0.1, ge=0)
+    """Weight of the value loss."""
+    value_model: Literal["adapter", "trunk"] = "adapter"
+    """The critic: an adapter of its own started from the reward model, or a head on the policy."""
+    missing_eos_penalty: float = Field(1.0, ge=0)
+    """Subtracted from the score of a completion that did not stop by itself."""
+
+
+class DPO(Optimization):
+    """`dpo`: learn from the same comparisons without a reward model."""
+
+    start: str = "base"
+    """Policy to start from, which is also the reference: base or an SFT version."""
+    loss: Literal["sigmoid", "ipo", "hinge"] = "sigmoid"
+    """DPO's logistic loss, IPO (on summed log-probabilities), or SLiC's hinge."""
+    beta: float = Field(0.1, gt=0)
+    """Strength of the implicit KL penalty."""
+    label_smoothing: float = Field(0.0, ge=0, lt=0.5)
+    """Probability that a judgment is wrong (cDPO)."""
+    nll_coefficient: float = Field(0.0, ge=0)
+    """Weight of an added likelihood term on the chosen completions."""
+
+
+class Evaluation(Section):
+    """`evaluate`: policies against a baseline on held-out prompts."""
+
+    baseline: str = "base"
+    """What the others are compared with."""
+    reward: str | None = "newest"
+    """Reward version that scores; null for none."""
+    gold: str | None = None
+    """Gold score where there is one (as in label.simulate); null uses the simulator's, if any."""
+    judge: str | None = None
+    """A second, independent scorer of the same criterion (as in label.simulate)."""
+    temperature: float = Field(1.0, ge=0)
+    """Sampling temperature of the evaluated completions."""
+    max_new_tokens: int = Field(96, ge=1)
+    """Length limit of the evaluated completions."""
+    num_prompts: int | None = Field(None, ge=1)
+    """Held-out prompts to use; null takes all."""
+    num_samples_shown: int = Field(8, ge=0)
+    """Side-by-side samples kept for the report."""
+
+
+class Rounds(Section):
+    """`run`: the loop; it stops where a human is needed and goes on from there."""
+
+    rounds: int = Field(1, ge=1)
+    """Rounds to do."""
+    stages: tuple[Literal["sample", "label", "reward", "ppo", "dpo", "evaluate", "report"], ...] = (
+        "sample", "label", "reward", "ppo", "evaluate", "report",
+    )  # fmt: skip
+    """Stages of a round, in order."""
+    min_judgments: int = Field(20, ge=1)
+    """Judgments a round waits for before it trains."""
+
+
+class Config(Section):
+    """A workspace's whole configuration: `rather.yaml`."""
+
+    model: str = "embedded"
+    """The model everything starts from: embedded (SmolLM2-135M-Instruct), a hub id, or a folder."""
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Precision of the frozen backbone; auto is bfloat16 where the machine computes in it."""
+    seed: int = 0
+    """Seed of everything that draws."""
+    heldout_fraction: float = Field(0.2, ge=0, lt=1)
+    """Share of imported prompts kept for evaluation."""
+    system_prompt: str | None = None
+    """System message put before every conversation that has none; null leaves the template's."""
+    sample: Sampling = Sampling()
+    label: Labelling = Labelling()
+    rules: Rules = Rules()
+    sft: SFT = SFT()
+    reward: Reward = Reward()
+    ppo: PPO = PPO()
+    dpo: DPO = DPO()
+    evaluate: Evaluation = Evaluation()
+    run: Rounds = Rounds()

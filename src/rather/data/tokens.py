@@ -1,0 +1,132 @@
+"""Text to token ids and back: chat templates, stop tokens, and nothing merged across the border.
+
+Prompt and completion are tokenized apart and joined as ids, so no token can straddle the border
+and masks follow positions, never token ids. The same function serves sampling, reward, DPO and PPO.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+from rather.data.batch import Row
+from rather.data.judged import Text
+from rather.errors import DataError, UsageError
+from rather.records import Message, Prompt
+
+
+@dataclass(frozen=True)
+class Codec:
+    """A model's tokenizer and chat template, as the rest of the house uses them."""
+
+    tokenizer: PreTrainedTokenizerBase
+    stop_ids: tuple[int, ...]
+    """Tokens that end a completion; the first is the one training appends."""
+    context: int
+    """Most tokens a prompt and its completion may take together."""
+    system_prompt: str | None = None
+    """Put before conversations that have no system message of their own."""
+
+    def prompt_ids(self, prompt: Prompt) -> tuple[int, ...]:
+        """A prompt as the model sees it, ready to be answered; DataError when it does not fit."""
+        ids = self._text_ids(prompt) if not self.is_chat else self._chat_ids(prompt)
+        if not ids:
+            raise DataError(f"Prompt {prompt.id} has no tokens; give it some text.")
+        if len(ids) >= self.context:
+            raise DataError(
+                f"Prompt {prompt.id} takes {len(ids)} tokens and the model's context is "
+                f"{self.context}; shorten it or remove it."
+            )
+        return ids
+
+    def completion_ids(self, text: str, *, is_cut_off: bool = False) -> tuple[int, ...]:
+        """A completion's tokens and the stop token, unless the length limit cut it off before one.
+
+        Markers of the template inside the text stay text.
+        """
+        ids = self.tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
+        return tuple(ids) if is_cut_off else (*ids, self.stop_ids[0])
+
+    def stops(self, ids: tuple[int, ...]) -> bool:
+        """Whether a completion's tokens end with a stop token."""
+        return bool(ids) and ids[-1] in self.stop_ids
+
+    def text(self, ids: tuple[int, ...]) -> str:
+        """The text of a completion's tokens, without the stop token."""
+        body = ids[:-1] if self.stops(ids) else ids
+        return str(self.tokenizer.decode(list(body), skip_special_tokens=True))
+
+    def row(self, prompt: Prompt, completions: tuple[Text, ...]) -> Row:
+        """One prompt with its completions; DataError when one of them does not fit the context."""
+        prompt_ids = self.prompt_ids(prompt)
+        encoded = tuple(self.completion_ids(text, is_cut_off=cut) for text, cut in completions)
+        longest = len(prompt_ids) + max(map(len, encoded), default=0)
+        if longest > self.context:
+            raise DataError(
+                f"Prompt {prompt.id} with its completion takes {longest} tokens and the model's "
+                f"context is {self.context}."
+            )
+        return Row(prompt_ids, encoded)
+
+    @property
+    def is_chat(self) -> bool:
+        """Whether the model has a chat template."""
+        return self.tokenizer.chat_template is not None
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of vocabulary, template and stop tokens: equal means interchangeable."""
+        parts = [
+            hashlib.sha256(
+                json.dumps(self.tokenizer.get_vocab(), sort_keys=True).encode()
+            ).hexdigest(),
+            self.tokenizer.chat_template or "",
+            repr(self.stop_ids),
+            self.system_prompt or "",
+        ]
+        return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
+
+    def _chat_ids(self, prompt: Prompt) -> tuple[int, ...]:
+        messages = list(prompt.messages)
+        if self.system_prompt and messages[0].role != "system":
+            messages.insert(0, Message("system", self.system_prompt))
+        rendered = self.tokenizer.apply_chat_template(
+            [vars(message) for message in messages], add_generation_prompt=True, tokenize=False
+        )
+        return tuple(self.tokenizer.encode(rendered, add_special_tokens=False))
+
+    def _text_ids(self, prompt: Prompt) -> tuple[int, ...]:
+        """Without a template the plain text is continued, after the start token if there is one."""
+        ids = self.tokenizer.encode(
+            "\n".join(message.content for message in prompt.messages), add_special_tokens=False
+        )
+        start = self.tokenizer.bos_token_id
+        return (*([] if start is None else [start]), *ids)
+
+
+def load_codec(
+    folder: Path, context: int, generation_stops: tuple[int, ...], system_prompt: str | None = None
+) -> Codec:
+    """A model folder's codec; UsageError when the tokenizer has no way to end a completion."""
+    tokenizer = AutoTokenizer.from_pretrained(
+        folder, trust_remote_code=False, local_files_only=True
+    )
+    stops = _stop_ids(tokenizer, generation_stops)
+    if not stops:
+        raise UsageError(f"The tokenizer in {folder} has no end-of-sequence token; add eos_token.")
+    return Codec(tokenizer, stops, context, system_prompt)
+
+
+def _stop_ids(tokenizer: PreTrainedTokenizerBase, extra: tuple[int, ...]) -> tuple[int, ...]:
+    """The token the template writes after an answer, then eos and the model's own."""
+    stops: list[int] = []
+    if tokenizer.chat_template is not None:
+        marker = "\x02answer\x03"
+        turn = [{"role": "user", "content": "q"}, {"role": "assistant", "content": marker}]
+        after = str(tokenizer.apply_chat_template(turn, tokenize=False)).split(marker)[-1]
+        special = set(tokenizer.all_special_ids) | set(tokenizer.get_added_vocab().values())
+        stops = [i for i in tokenizer.encode(after, add_special_tokens=False) if i in special][:1]
+    own = [] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id]
+    return tuple(dict.fromkeys([*stops, *own, *extra]))

@@ -1,0 +1,41 @@
+"""The errors a user can meet, as one small tree; each carries its exit code.
+
+    RatherError
+    ├── UsageError        2    a wrong command, flag or configuration
+    ├── DataError         3    rows, files or judgments that cannot be used
+    ├── StoppedByRule     4    training or a gate stopped on purpose
+    └── EnvironmentFault  5    the machine: disk, port, missing package, damaged file
+
+A message is one sentence: what is wrong, where, and how to mend it. The command line prints the
+sentence and exits with the code; anything else that escapes is a bug of ours and shows a traceback.
+"""
+
+
+class RatherError(Exception):
+    """Base of everything the command line reports in one sentence."""
+
+    exit_code = 1
+
+
+class UsageError(RatherError):
+    """A command, flag or configuration that cannot be obeyed."""
+
+    exit_code = 2
+
+
+class DataError(RatherError):
+    """Data that cannot be used: a missing file, a malformed row, nothing to learn from."""
+
+    exit_code = 3
+
+
+class StoppedByRule(RatherError):
+    """A rule stopped the work on purpose; what was good before it is kept."""
+
+    exit_code = 4
+
+
+class EnvironmentFault(RatherError):
+    """The machine cannot do it: disk full, port taken, package missing, file damaged."""
+
+    exit_code = 5

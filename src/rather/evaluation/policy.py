@@ -1,0 +1,87 @@
+"""What a policy writes on held-out prompts, and how it compares with a baseline's answers."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from rather.data.batch import Row
+from rather.evaluation.statistics import Interval, mean, win_rate
+from rather.models.roles import Policy
+from rather.records import Completion, Prompt
+from rather.rollout.rollout import sequence_logprobs
+
+
+@dataclass(frozen=True)
+class Answers:
+    """One model's answer to each held-out prompt, with what was measured of it."""
+
+    model: str
+    completions: tuple[Completion, ...]
+    """In the order of the prompts."""
+    scores: Mapping[str, tuple[float, ...]]
+    """By scorer (reward, gold, judge): one number an answer."""
+    kl: float
+    """Mean over answers of Σ_t log π − log π_ref, in nats; 0 for the reference itself."""
+    base_perplexity: float
+    """exp of the base model's mean negative log-likelihood a token of these answers."""
+
+    @property
+    def mean_length(self) -> float:
+        """Tokens an answer."""
+        return mean([float(one.num_tokens) for one in self.completions])
+
+    @property
+    def eos_rate(self) -> float:
+        """Share of answers that ended by themselves."""
+        return mean([float(one.finish_reason == "stop") for one in self.completions])
+
+
+@dataclass(frozen=True)
+class Measures:
+    """By whom and how answers are measured."""
+
+    writer: Policy
+    reference: Policy
+    """What the writer was tuned from: KL is taken to it, at the sampling temperature."""
+    base: Policy
+    """Whose perplexity of the answers is reported, at temperature 1."""
+    scorers: Mapping[str, Callable[[Sequence[Row]], Sequence[float]]]
+    """One score an answer from each, by name: reward, gold, judge."""
+    temperature: float
+    microbatch_tokens: int
+
+
+def measure(
+    model: str,
+    completions: Sequence[Completion],
+    rows: Sequence[Row],
+    measures: Measures,
+) -> Answers:
+    """Measure one model's answers, one a row."""
+    tokens, temperature = measures.microbatch_tokens, measures.temperature
+    own = sequence_logprobs(measures.writer, rows, tokens, temperature)
+    ref = sequence_logprobs(measures.reference, rows, tokens, temperature)
+    plain = sequence_logprobs(measures.base, rows, tokens)
+    num_tokens = sum(len(row.completions[0]) for row in rows)
+    return Answers(
+        model=model,
+        completions=tuple(completions),
+        scores={name: tuple(scorer(rows)) for name, scorer in measures.scorers.items()},
+        kl=(own - ref).mean().item(),
+        base_perplexity=math.exp(-plain.sum().item() / num_tokens),
+    )
+
+
+def win_rates(ours: Answers, theirs: Answers) -> dict[str, Interval]:
+    """Win rate of ours over theirs under each scorer both were measured by."""
+    return {
+        name: win_rate(scores, theirs.scores[name])
+        for name, scores in ours.scores.items()
+        if name in theirs.scores
+    }
+
+
+def shown_samples(prompts: Sequence[Prompt], number: int) -> list[int]:
+    """Which prompts' answers to show side by side: spread evenly, chosen by no one's taste."""
+    number = min(number, len(prompts))
+    return [round(i * (len(prompts) - 1) / max(1, number - 1)) for i in range(number)]

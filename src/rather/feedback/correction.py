@@ -1,0 +1,47 @@
+"""A correction: a completion as somebody edited it, so a demonstration and a pair in one."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from rather.feedback.answer import Judged, require_text, take
+from rather.records import Comparison, Demonstration, Kind, StageName
+
+LEARNERS: tuple[StageName, ...] = ("sft", "reward", "dpo")
+
+
+@dataclass(frozen=True)
+class Correction:
+    """The edited text of one completion."""
+
+    completion_id: str
+    text: str
+
+    kind: ClassVar[Kind] = "correction"
+
+    def to_answer(self) -> dict[str, Any]:
+        """The JSON kept in `Judgment.answer`."""
+        return {"completion_id": self.completion_id, "text": self.text}
+
+    @classmethod
+    def from_answer(cls, answer: dict[str, Any]) -> Self:
+        """Read that JSON back; DataError names the field that is wrong."""
+        completion_id, text = take("correction", answer, ("completion_id", "text"))
+        require_text("correction", "completion_id", completion_id)
+        return cls(completion_id, require_text("correction", "text", text))
+
+    @property
+    def completion_ids(self) -> tuple[str, ...]:
+        """The completion that was edited."""
+        return (self.completion_id,)
+
+    def comparison(self, judged: Judged) -> Comparison:
+        """The edited text over the original."""
+        return judged.comparison((self.text, judged.text(self.completion_id)), (1, 2))
+
+    def demonstration(self, judged: Judged) -> Demonstration:
+        """The edited text as the answer to its prompt."""
+        return Demonstration(judged.prompt, self.text)
+
+    def thumbs(self) -> tuple[tuple[str, bool], ...]:
+        """None: worth an edit is neither good nor bad."""
+        return ()

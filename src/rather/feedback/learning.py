@@ -1,0 +1,100 @@
+"""From judgments to what a trainer sees; what cannot be learnt from is listed with its reason."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from rather.errors import DataError
+from rather.feedback.answer import Answer, Judged, LeftOut
+from rather.feedback.kinds import answer_of
+from rather.records import Comparison, Completion, Demonstration, Judgment, Prompt, Split
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """The judgments left out, each with its reason."""
+
+    reasons: tuple[tuple[str, str], ...] = ()
+    """(judgment id, reason), in the order of the judgments."""
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many were left out for each reason, the commonest first."""
+        return dict(Counter(reason for _, reason in self.reasons).most_common())
+
+    def __len__(self) -> int:
+        return len(self.reasons)
+
+
+def comparisons(
+    judgments: Iterable[Judgment],
+    prompts: Iterable[Prompt],
+    completions: Iterable[Completion],
+    split: Split | None = None,
+) -> tuple[list[Comparison], Dropped]:
+    """What reward model and DPO learn from live judgments (about prompts of one split)."""
+
+    def learn(answer: Answer, judged: Judged) -> Comparison:
+        comparison = answer.comparison(judged)
+        if any(not text.strip() for text in comparison.completions):
+            raise LeftOut("a completion is empty")
+        if len(set(comparison.completions)) < len(comparison.completions):
+            raise LeftOut("its texts are identical")
+        return comparison
+
+    return _learn(learn, judgments, _Known(prompts, completions, split))
+
+
+def demonstrations(
+    judgments: Iterable[Judgment],
+    prompts: Iterable[Prompt],
+    completions: Iterable[Completion] = (),
+    split: Split | None = None,
+) -> tuple[list[Demonstration], Dropped]:
+    """What SFT learns from live judgments (about prompts of one split)."""
+
+    def learn(answer: Answer, judged: Judged) -> Demonstration:
+        return answer.demonstration(judged)
+
+    return _learn(learn, judgments, _Known(prompts, completions, split))
+
+
+class _Known:
+    """Prompts and texts by id, of one split."""
+
+    def __init__(
+        self, prompts: Iterable[Prompt], completions: Iterable[Completion], split: Split | None
+    ) -> None:
+        self._prompts = {prompt.id: prompt for prompt in prompts}
+        self._texts: dict[str, str] = {}
+        self._cut_off: dict[str, set[str]] = {}
+        for completion in completions:
+            self._texts[completion.id] = completion.text
+            if completion.finish_reason == "length":
+                self._cut_off.setdefault(completion.prompt_id, set()).add(completion.text)
+        self._split = split
+
+    def look_up(self, judgment: Judgment) -> Judged:
+        prompt = self._prompts.get(judgment.prompt_id)
+        if prompt is None:
+            raise LeftOut("its prompt is not known")
+        if self._split is not None and prompt.split != self._split:
+            raise LeftOut(f"held back: its prompt belongs to the {prompt.split} split")
+        cut_off = frozenset(self._cut_off.get(prompt.id, ()))
+        return Judged(judgment, prompt, self._texts, cut_off)
+
+
+def _learn(
+    learn: Callable[[Answer, Judged], T], judgments: Iterable[Judgment], known: _Known
+) -> tuple[list[T], Dropped]:
+    learnt: list[T] = []
+    reasons: list[tuple[str, str]] = []
+    for judgment in judgments:
+        try:
+            learnt.append(learn(answer_of(judgment), known.look_up(judgment)))
+        except (LeftOut, DataError) as reason:
+            reasons.append((judgment.id, str(reason)))
+    return learnt, Dropped(tuple(reasons))

@@ -1,0 +1,74 @@
+"""An adapter on disk: exactly a PEFT folder, so that plain PEFT and vLLM load it."""
+
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from rather.errors import DataError
+from rather.models.lora import LoraLayout, LoraShape
+from rather.models.source import read_json
+
+PREFIX = "base_model.model."
+PLAIN = {"use_dora": False, "use_rslora": False, "bias": "none", "modules_to_save": None}
+
+
+def save_adapter(
+    folder: Path, shape: LoraShape, weights: dict[str, Tensor], layout: LoraLayout, base: str
+) -> None:
+    """Write adapter_config.json and adapter_model.safetensors."""
+    short = sorted({name.rsplit(".", 1)[-1] for name in shape.targets})
+    layers = sorted({layout.layer_of[name] for name in shape.targets})
+    partial = len(layers) < layout.num_layers
+    config = {
+        "peft_type": "LORA",
+        "task_type": "CAUSAL_LM",
+        "base_model_name_or_path": base,
+        "inference_mode": True,
+        "r": shape.rank,
+        "lora_alpha": shape.alpha,
+        "lora_dropout": 0.0,
+        "target_modules": short,
+        "layers_to_transform": layers if partial else None,
+        "layers_pattern": _stack_name(shape.targets[0]) if partial else None,
+        "fan_in_fan_out": False,
+        **PLAIN,
+    }
+    (folder / "adapter_config.json").write_text(json.dumps(config, indent=2) + "\n", "utf-8")
+    tensors = {PREFIX + key: w.detach().to("cpu").contiguous() for key, w in weights.items()}
+    save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+
+
+def load_adapter(folder: Path, layout: LoraLayout) -> tuple[LoraShape, dict[str, Tensor]]:
+    """Read a plain LoRA adapter for a model; DataError says why it cannot be used."""
+    config = read_json(folder / "adapter_config.json")
+    if config.get("peft_type") != "LORA":
+        raise DataError(f"{folder} is not a LoRA adapter (no adapter_config.json saying LORA).")
+    for key, plain in PLAIN.items():
+        if config.get(key) not in (plain, None, [], False):
+            raise DataError(f"{folder} uses {key}, which rather's LoRA layers do not have.")
+    path = folder / "adapter_model.safetensors"
+    if not path.exists():
+        raise DataError(f"{path} is missing; pickled adapters (.bin) are never read.")
+    try:
+        weights = {key.removeprefix(PREFIX): w.float() for key, w in load_file(path).items()}
+    except SafetensorError as error:
+        raise DataError(f"{path} is damaged ({error}).") from None
+    if odd := next((key for key, w in weights.items() if not torch.isfinite(w).all()), None):
+        raise DataError(f"{path} has numbers that are not finite in {odd}.")
+    targets = {key.rsplit(".lora_", 1)[0] for key in weights}
+    if unknown := sorted(targets - set(layout.names)):
+        raise DataError(f"{folder} adapts {unknown[0]}, which the base model does not have.")
+    ordered = tuple(name for name in layout.names if name in targets)
+    shape = LoraShape(int(config["r"]), float(config["lora_alpha"]), ordered)
+    return shape, weights
+
+
+def _stack_name(target: str) -> str:
+    """`layers` of `model.layers.3.mlp.up_proj`: the part before the layer's number."""
+    parts = target.split(".")
+    return next(before for before, number in pairwise(parts) if number.isdigit())

@@ -1,0 +1,133 @@
+"""One backbone, held once; every role is an adapter and a head on it.
+
+`Backbone.run` is the only way through the network: packed tokens in, hidden states out, with one
+adapter (or none) switched on. Nobody else toggles adapters.
+"""
+
+import copy
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoModelForCausalLM, PreTrainedModel
+
+from rather.data.batch import Batch
+from rather.errors import UsageError
+from rather.models.attention import NAME, Layout, PackedLayout
+from rather.models.lora import LoraShape, Switch, adapted_layers, find_linear_layers
+
+
+class Backbone:
+    """A causal language model with adapters; frozen unless it is a `full` copy."""
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        """Take over a loaded model: evaluation mode, frozen, our attention."""
+        _require_plain_head(model)
+        model.set_attn_implementation(NAME)
+        self.model = model.eval().requires_grad_(False)
+        self.decoder: nn.Module = model.get_decoder()
+        self.head: nn.Module = model.get_output_embeddings()
+        self.linear_layers = find_linear_layers(model, self.decoder)
+        self.shapes: dict[str, LoraShape] = {}
+        self._switch = Switch()
+        self._softcap: float | None = getattr(model.config, "final_logit_softcapping", None)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.model.device
+
+    @property
+    def hidden_size(self) -> int:
+        """Width d of the hidden states."""
+        return int(self.model.config.hidden_size)
+
+    @property
+    def context(self) -> int:
+        """Most positions the model was built for."""
+        return int(getattr(self.model.config, "max_position_embeddings", 1 << 30))
+
+    def run(self, ids: Tensor, positions: Tensor, layout: Layout, adapter: str | None) -> Tensor:
+        """Hidden states of packed tokens: ids [S], positions [S] -> [S, d]."""
+        assert adapter is None or adapter in self.shapes, f"no adapter {adapter}"
+        self._switch.active = adapter
+        output = self.decoder(
+            input_ids=ids[None], position_ids=positions[None], layout=layout, use_cache=False
+        )
+        hidden: Tensor = output.last_hidden_state[0]
+        return hidden
+
+    def hidden(self, batch: Batch, adapter: str | None) -> Tensor:
+        """Hidden states of a whole batch: [S, d]."""
+        return self.run(batch.input_ids, batch.position_ids, PackedLayout(batch), adapter)
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Next-token logits: [..., d] -> [..., V]."""
+        logits: Tensor = self.head(hidden)
+        return logits if self._softcap is None else self._softcap * (logits / self._softcap).tanh()
+
+    def add_adapter(self, name: str, shape: LoraShape, seed: int = 0) -> None:
+        """A new adapter that changes nothing yet; its random half depends on the seed only."""
+        assert name not in self.shapes, f"adapter {name} exists"
+        generator = torch.Generator().manual_seed(seed)
+        for layer in adapted_layers(self.model, shape.targets, self._switch):
+            layer.add(name, shape.rank, shape.alpha, generator)
+        self.shapes[name] = shape
+        for parameter in self.adapter_parameters(name).values():
+            parameter.requires_grad_(False)
+
+    def remove_adapter(self, name: str) -> None:
+        """Forget an adapter and free its memory."""
+        for layer in adapted_layers(self.model, self.shapes.pop(name).targets, self._switch):
+            layer.remove(name)
+
+    def adapter_parameters(self, name: str) -> dict[str, nn.Parameter]:
+        """An adapter's weights by PEFT's names (without its `base_model.model.` prefix)."""
+        targets = self.shapes[name].targets
+        layers = adapted_layers(self.model, targets, self._switch)
+        found: dict[str, nn.Parameter] = {}
+        for target, layer in zip(targets, layers, strict=True):
+            found[f"{target}.lora_A.weight"] = layer.a[name]
+            found[f"{target}.lora_B.weight"] = layer.b[name]
+        return found
+
+    def load_adapter(self, name: str, weights: dict[str, Tensor]) -> None:
+        """Copy weights into an adapter of the same shape; UsageError when they do not fit."""
+        own = self.adapter_parameters(name)
+        if own.keys() != weights.keys():
+            odd = sorted(own.keys() ^ weights.keys())[0]
+            raise UsageError(f"The adapter does not fit this model: {odd} is on one side only.")
+        with torch.no_grad():
+            for key, parameter in own.items():
+                if parameter.shape != weights[key].shape:
+                    raise UsageError(
+                        f"The adapter does not fit this model: {key} is {list(weights[key].shape)} "
+                        f"where {list(parameter.shape)} is needed."
+                    )
+                parameter.copy_(weights[key])
+
+    def trainable_copy(self) -> "Backbone":
+        """A second, float32, fully trainable copy (tuning: full), without adapters."""
+        assert not self.shapes, "a full copy is made before adapters are added"
+        twin = Backbone(copy.deepcopy(self.model).float())
+        twin.model.requires_grad_(True)
+        return twin
+
+
+def load_backbone(folder: Path, dtype: torch.dtype, device: torch.device | str) -> Backbone:
+    """Load a checked model folder (see `rather.models.source`) without running any code from it."""
+    model = AutoModelForCausalLM.from_pretrained(
+        folder, dtype=dtype, use_safetensors=True, trust_remote_code=False, local_files_only=True
+    )
+    model.to(torch.device(device))  # type: ignore[arg-type]
+    return Backbone(model)
+
+
+def _require_plain_head(model: PreTrainedModel) -> None:
+    """Refuse architectures whose logits are not the head's output (scaled), or without packing."""
+    name = type(model).__name__
+    for key in ("logit_scale", "logits_scaling", "lm_head_multiplier"):
+        if getattr(model.config, key, 1) not in (None, 1, 1.0):
+            raise UsageError(f"{name} scales its logits ({key}); rather does not support that yet.")
+    if not model._supports_attention_backend:
+        raise UsageError(f"{name} cannot run packed attention; choose another architecture.")

@@ -1,0 +1,171 @@
+"""All models a workspace can name, each backbone loaded once: base, versions, folders, hub ids."""
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import GenerationConfig
+from transformers.utils import logging
+
+from rather.data.tokens import Codec, load_codec
+from rather.durable import verify
+from rather.errors import DataError, UsageError
+from rather.models.adapter_files import load_adapter, save_adapter
+from rather.models.backbone import Backbone, load_backbone
+from rather.models.heads import ScalarHead
+from rather.models.roles import Policy, RewardModel
+from rather.models.source import fingerprint, read_json, resolve
+from rather.records import ModelVersion
+
+HEAD_FILE = "head.safetensors"
+CARD_FILE = "rather.json"
+
+logging.disable_progress_bar()
+
+
+@dataclass
+class Library:
+    """Loads models by name and keeps one copy of each backbone."""
+
+    root: Path
+    base: str
+    """The workspace's model, as named in the configuration."""
+    dtype: Literal["auto", "float32", "bfloat16"]
+    versions: dict[str, ModelVersion]
+    system_prompt: str | None = None
+    _backbones: dict[Path, Backbone] = field(default_factory=dict)
+    _codecs: dict[Path, Codec] = field(default_factory=dict)
+
+    def policy(self, name: str) -> Policy:
+        """The policy of base, a version, a folder or a hub id."""
+        version = self.versions.get(name)
+        if version is None:
+            return Policy(self._backbone(self._folder(name)))
+        if version.stage == "reward":
+            raise UsageError(f"{name} is a reward model; it scores completions and writes none.")
+        return Policy(*self._loaded(version))
+
+    def reward_model(self, name: str) -> RewardModel:
+        """A reward version of the workspace."""
+        version = self.versions.get(name)
+        if version is None or version.stage != "reward":
+            known = [v.name for v in self.versions.values() if v.stage == "reward"]
+            raise UsageError(
+                f"There is no reward model {name}; this workspace has "
+                f"{', '.join(known) or 'none yet: train one with `rather reward`'}."
+            )
+        backbone, adapter = self._loaded(version)
+        folder = self.root / version.path
+        tensors = load_file(folder / HEAD_FILE)
+        head = ScalarHead(backbone.hidden_size)
+        head.load_state_dict(tensors)
+        pooling = read_json(folder / CARD_FILE)["pooling"]
+        return RewardModel(
+            backbone, adapter, head.to(backbone.device).requires_grad_(False), pooling
+        )
+
+    def codec(self, name: str) -> Codec:
+        """The tokenizer and template of a model."""
+        folder = self.folder_of(name)
+        if folder not in self._codecs:
+            config = read_json(folder / "config.json")
+            context = int(config.get("max_position_embeddings", 1 << 30))
+            self._codecs[folder] = load_codec(folder, context, _stops(folder), self.system_prompt)
+        return self._codecs[folder]
+
+    def folder_of(self, name: str) -> Path:
+        """The folder that holds a model's backbone and tokenizer."""
+        version = self.versions.get(name)
+        if version is None:
+            return self._folder(name)
+        own = self.root / version.path
+        return own if (own / "config.json").exists() else self._folder(version.base)
+
+    def _folder(self, name: str) -> Path:
+        return resolve(self.base if name == "base" else name, self.root)
+
+    def _backbone(self, folder: Path) -> Backbone:
+        if folder not in self._backbones:
+            self._backbones[folder] = load_backbone(folder, pick_dtype(self.dtype), pick_device())
+        return self._backbones[folder]
+
+    def _loaded(self, version: ModelVersion) -> tuple[Backbone, str | None]:
+        """A version's backbone and the adapter on it, verified before it is used."""
+        folder = self.root / version.path
+        if problems := verify(folder):
+            raise DataError(f"Model version {version.name} is damaged: {problems[0]}.")
+        base = self.folder_of(version.name)
+        backbone = self._backbone(base)
+        if base == folder:
+            return backbone, None
+        if version.name not in backbone.shapes:
+            card = read_json(folder / CARD_FILE)
+            if card["base_fingerprint"] != fingerprint(base):
+                raise DataError(
+                    f"{version.name} was trained on another model than {version.base} is now; "
+                    "its adapter does not belong to these weights."
+                )
+            if card["codec_fingerprint"] != self.codec(version.name).fingerprint:
+                raise DataError(
+                    f"{version.name} was trained with another tokenizer, chat template or system "
+                    f"prompt than {version.base} has now; restore it, or train again."
+                )
+            shape, weights = load_adapter(folder, backbone.linear_layers)
+            backbone.add_adapter(version.name, shape)
+            backbone.load_adapter(version.name, weights)
+        return backbone, version.name
+
+
+def save_weights(
+    folder: Path, backbone: Backbone, adapter: str | None, base: str, codec: Codec
+) -> None:
+    """Write a trained policy: a PEFT folder, or (adapter None) a whole model with its tokenizer."""
+    if adapter is None:
+        backbone.model.save_pretrained(folder)
+        codec.tokenizer.save_pretrained(folder)
+        return
+    shape = backbone.shapes[adapter]
+    weights = {key: p.detach() for key, p in backbone.adapter_parameters(adapter).items()}
+    save_adapter(folder, shape, weights, backbone.linear_layers, base)
+
+
+def save_head(folder: Path, head: ScalarHead) -> None:
+    """Write a reward model's head beside its adapter."""
+    state = {key: tensor.detach().cpu().contiguous() for key, tensor in head.state_dict().items()}
+    save_file(state, folder / HEAD_FILE)
+
+
+def pick_device() -> str:
+    """The first GPU where there is one, else the CPU."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def pick_dtype(wanted: Literal["auto", "float32", "bfloat16"]) -> torch.dtype:
+    """bfloat16 where the machine multiplies in it, float32 elsewhere, or what was asked for."""
+    if wanted != "auto":
+        return {"float32": torch.float32, "bfloat16": torch.bfloat16}[wanted]
+    if torch.cuda.is_available():
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    machine = torch.cpu.get_capabilities()
+    fast = any(machine.get(key) for key in ("avx512_bf16", "amx_bf16", "bf16"))
+    return torch.bfloat16 if fast else torch.float32
+
+
+def weights_digest(tensors: dict[str, torch.Tensor]) -> str:
+    """Hash of named tensors, to tell whether two models are the same to the bit."""
+    digest = hashlib.sha256()
+    for key in sorted(tensors):
+        array = tensors[key].detach().cpu().float().contiguous().numpy()
+        digest.update(key.encode() + array.tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _stops(folder: Path) -> tuple[int, ...]:
+    """Stop tokens named by the model's own generation settings."""
+    if not (folder / "generation_config.json").exists():
+        return ()
+    eos = GenerationConfig.from_pretrained(folder).eos_token_id
+    return () if eos is None else tuple([eos] if isinstance(eos, int) else eos)

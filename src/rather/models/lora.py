@@ -1,0 +1,132 @@
+"""LoRA adapters on one frozen backbone, many at once; a switch says which one is on.
+
+The layer computes h·W + (h·Aᵀ)·Bᵀ·(α/r) (Hu et al. 2021, §4.1, https://arxiv.org/abs/2106.09685).
+The delta is never merged into a bfloat16 weight, which would lose it by rounding. Weights are kept
+in float32 and used in the backbone's precision. On disk an adapter is a plain PEFT folder
+(`rather.models.adapter_files`).
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+from transformers.pytorch_utils import Conv1D
+
+from rather.errors import UsageError
+
+
+@dataclass(frozen=True)
+class LoraShape:
+    """What an adapter looks like: which layers it touches and how wide it is."""
+
+    rank: int
+    alpha: float
+    targets: tuple[str, ...]
+    """Full names of the adapted linear layers, below the causal language model."""
+
+
+@dataclass
+class Switch:
+    """Which adapter the backbone's layers add right now; None is the bare backbone."""
+
+    active: str | None = None
+
+
+@dataclass(frozen=True)
+class LoraLayout:
+    """The linear layers of a model that could be adapted, in order, by decoder layer."""
+
+    names: tuple[str, ...]
+    num_layers: int
+    layer_of: dict[str, int] = field(default_factory=dict)
+
+    def select(self, wanted: tuple[str, ...] | str, top_layers: int | None) -> tuple[str, ...]:
+        """Full names of the layers to adapt; UsageError when nothing matches."""
+        short = {name.rsplit(".", 1)[-1] for name in self.names}
+        if wanted != "all-linear" and (unknown := set(wanted) - short):
+            raise UsageError(
+                f"adapter.target_modules: the model has no linear layer named "
+                f"{', '.join(sorted(unknown))}; it has {', '.join(sorted(short))}."
+            )
+        lowest = 0 if top_layers is None else self.num_layers - top_layers
+        if lowest < 0:
+            raise UsageError(
+                f"adapter.num_top_layers is {top_layers}, but the model has {self.num_layers} "
+                "layers."
+            )
+        return tuple(
+            name
+            for name in self.names
+            if self.layer_of[name] >= lowest
+            and (wanted == "all-linear" or name.rsplit(".", 1)[-1] in wanted)
+        )
+
+
+class LoraLinear(nn.Module):
+    """A frozen linear layer with any number of low-rank additions, one of which may be on."""
+
+    def __init__(self, base: nn.Module, switch: Switch) -> None:
+        super().__init__()
+        self.base = base
+        self.switch = switch
+        self.a = nn.ParameterDict()
+        self.b = nn.ParameterDict()
+        self.scale: dict[str, float] = {}
+
+    def add(self, name: str, rank: int, alpha: float, generator: torch.Generator) -> None:
+        """A new adapter that changes nothing yet: A uniform (Kaiming), B zero."""
+        weight: Tensor = self.base.weight  # type: ignore[assignment]
+        outputs, inputs = weight.shape[::-1] if isinstance(self.base, Conv1D) else weight.shape
+        bound = math.sqrt(1 / inputs)
+        a = torch.empty(rank, inputs).uniform_(-bound, bound, generator=generator)
+        self.a[name] = nn.Parameter(a.to(weight.device))
+        self.b[name] = nn.Parameter(torch.zeros(outputs, rank, device=weight.device))
+        self.scale[name] = alpha / rank
+
+    def remove(self, name: str) -> None:
+        """Forget an adapter."""
+        del self.a[name], self.b[name], self.scale[name]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[..., inputs] -> [..., outputs], with the active adapter's addition."""
+        out: Tensor = self.base(x)
+        name = self.switch.active
+        if name is None or name not in self.a:
+            return out
+        low = x.reshape(-1, x.shape[-1]) @ self.a[name].to(x.dtype).t()
+        flat = out.reshape(-1, out.shape[-1])
+        return torch.addmm(flat, low, self.b[name].to(x.dtype).t(), alpha=self.scale[name]).view_as(
+            out
+        )
+
+
+def find_linear_layers(model: nn.Module, decoder: nn.Module) -> LoraLayout:
+    """The linear layers inside the decoder's stack of layers (heads and embeddings are not)."""
+    prefix = next(name for name, module in model.named_modules() if module is decoder)
+    stack_name, stack = next(
+        (name, module)
+        for name, module in decoder.named_children()
+        if isinstance(module, nn.ModuleList)
+    )
+    layer_of: dict[str, int] = {}
+    for index, layer in enumerate(stack):
+        for name, module in layer.named_modules():
+            if isinstance(module, (nn.Linear, Conv1D)):
+                layer_of[f"{prefix}.{stack_name}.{index}.{name}"] = index
+    return LoraLayout(tuple(layer_of), len(stack), layer_of)
+
+
+def adapted_layers(
+    model: nn.Module, names: tuple[str, ...], switch: Switch
+) -> Iterator[LoraLinear]:
+    """The named linear layers as LoRA layers, wrapped on first use."""
+    for name in names:
+        parent_name, _, child = name.rpartition(".")
+        parent = model.get_submodule(parent_name)
+        module = getattr(parent, child)
+        if not isinstance(module, LoraLinear):
+            module = LoraLinear(module, switch)
+            setattr(parent, child, module)
+        yield module

@@ -1,0 +1,98 @@
+"""The four roles, each a thin face on the one backbone: policy, reference, reward and value model.
+
+A role hands out tensors; which adapter and which head produced them is its own business. The
+reference is a `Policy` with the frozen adapter it started from, or with none.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from rather.data.batch import Batch
+from rather.equations.logprobs import gather_logprobs
+from rather.models.backbone import Backbone
+from rather.models.heads import ScalarHead
+
+CHUNK = 512  # completion tokens whose logits live at once
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A language model as a distribution over completions."""
+
+    backbone: Backbone
+    adapter: str | None = None
+
+    def logprobs(self, batch: Batch, temperature: float = 1.0) -> Tensor:
+        """log π of each completion token: [B, T], 0 where masked."""
+        return self.logprobs_of(self.hidden(batch), batch, temperature)
+
+    def hidden(self, batch: Batch) -> Tensor:
+        """The trunk's hidden states [S, d], for roles that share it."""
+        return self.backbone.hidden(batch, self.adapter)
+
+    def logprobs_of(self, hidden: Tensor, batch: Batch, temperature: float = 1.0) -> Tensor:
+        """Like `logprobs`, from hidden states already at hand."""
+        mask = batch.completion_mask
+        states, ids = hidden[batch.predictor_index[mask]], batch.completion_ids[mask]
+        parts = [
+            _chunk(self.backbone, states[i : i + CHUNK], ids[i : i + CHUNK], temperature)
+            for i in range(0, len(ids), CHUNK)
+        ]
+        return torch.zeros(mask.shape, device=mask.device).masked_scatter(mask, torch.cat(parts))
+
+
+def _chunk(backbone: Backbone, states: Tensor, ids: Tensor, temperature: float) -> Tensor:
+    """Log-probabilities of some tokens; their logits are made again in the backward pass."""
+
+    def compute(states: Tensor) -> Tensor:
+        return gather_logprobs(backbone.logits(states), ids, temperature=temperature)
+
+    if not torch.is_grad_enabled():
+        return compute(states)
+    result: Tensor = checkpoint(compute, states, use_reentrant=False)
+    return result
+
+
+@dataclass(frozen=True)
+class RewardModel:
+    """A backbone with a scalar head: one score for each completion."""
+
+    backbone: Backbone
+    adapter: str | None
+    head: ScalarHead
+    pooling: Literal["last", "mean"]
+
+    def scores(self, batch: Batch) -> Tensor:
+        """Score of each completion: [B]."""
+        return self.head(self.pooled(batch))
+
+    def pooled(self, batch: Batch) -> Tensor:
+        """What the head reads [B, d]: the last real token, or the mean over the completion."""
+        hidden = self.backbone.hidden(batch, self.adapter)
+        mask = batch.completion_mask
+        if self.pooling == "last":
+            last = mask.sum(dim=1, keepdim=True) - 1
+            return hidden[batch.token_index.gather(1, last)[:, 0]]
+        states = hidden[batch.token_index].float() * mask[..., None]
+        return states.sum(dim=1) / mask.sum(dim=1, keepdim=True)
+
+
+@dataclass(frozen=True)
+class ValueModel:
+    """A critic: the expected score seen from before each completion token."""
+
+    backbone: Backbone
+    adapter: str | None
+    head: ScalarHead
+
+    def values(self, batch: Batch) -> Tensor:
+        """V of the state before each completion token: [B, T], 0 where masked."""
+        return self.values_of(self.backbone.hidden(batch, self.adapter), batch)
+
+    def values_of(self, hidden: Tensor, batch: Batch) -> Tensor:
+        """Like `values`, from hidden states already at hand."""
+        return self.head(hidden[batch.predictor_index]) * batch.completion_mask

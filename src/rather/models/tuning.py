@@ -1,0 +1,67 @@
+"""What a stage trains: an adapter on all layers, on the topmost ones, or a full copy."""
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from rather.config.stages import Adapter
+from rather.errors import UsageError
+from rather.models.backbone import Backbone
+from rather.models.lora import LoraShape
+from rather.models.roles import Policy
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A trainable trunk: where it runs, its adapter (None for a full copy), and its weights."""
+
+    backbone: Backbone
+    adapter: str | None
+    parameters: dict[str, nn.Parameter]
+
+
+def start_tuning(start: Policy, name: str, section: Adapter, seed: int) -> Tuned:
+    """A trainable trunk that computes exactly what `start` does, until it is trained.
+
+    A start with an adapter is continued in a copy of that adapter, which keeps its shape; `tuning`
+    then says which of its layers learn.
+    """
+    if section.tuning == "full":
+        return _full_copy(start)
+    backbone = start.backbone
+    top = section.num_top_layers if section.tuning == "top_layers" else None
+    targets = backbone.linear_layers.select(section.target_modules, top)
+    if start.adapter is None:
+        backbone.add_adapter(name, LoraShape(section.rank, section.alpha, targets), seed)
+    else:
+        shape = backbone.shapes[start.adapter]
+        if (shape.rank, shape.alpha) != (section.rank, section.alpha):
+            raise UsageError(
+                f"{start.adapter} has an adapter of rank {shape.rank} and alpha {shape.alpha:g}; "
+                f"set adapter.rank and adapter.alpha to these, or start from base."
+            )
+        backbone.add_adapter(name, shape)
+        backbone.load_adapter(name, dict(backbone.adapter_parameters(start.adapter)))
+    learning = {
+        key: parameter
+        for key, parameter in backbone.adapter_parameters(name).items()
+        if key.rsplit(".lora_", 1)[0] in targets
+    }
+    if not learning:
+        raise UsageError(
+            f"The adapter of {start.adapter} has none of the layers that tuning: {section.tuning} "
+            "would train; use tuning: lora."
+        )
+    for parameter in learning.values():
+        parameter.requires_grad_(True)
+    return Tuned(backbone, name, learning)
+
+
+def _full_copy(start: Policy) -> Tuned:
+    if start.adapter is not None:
+        raise UsageError(
+            f"tuning: full cannot start from {start.adapter}, which is an adapter; start from base "
+            "or from a version trained with tuning: full."
+        )
+    copy = start.backbone.trainable_copy()
+    return Tuned(copy, None, dict(copy.model.named_parameters()))

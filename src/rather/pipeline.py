@@ -1,0 +1,291 @@
+"""The whole of RLHF, one function a stage, in the order of the loop: start reading here.
+
+    prompts ─▶ sample ─▶ label ─▶ reward ─▶ ppo / dpo ─▶ evaluate ─▶ report ─▶ next round
+
+Every function takes the workspace (its configuration says how), does its stage, stores what came
+of it and returns a JSON-able dictionary whose `summary` is a sentence for people. Rooms that need
+torch are imported inside the functions, so that `status` and `--help` answer at once.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from rather.data.collected import Collected
+from rather.data.exporting import ExportFormat
+from rather.data.exporting import export as export_files
+from rather.data.importing import ImportKind, OnError, SplitRule, read
+from rather.errors import DataError, UsageError
+from rather.store import completions, judgments, labellers, prompts, runs, versions
+from rather.workspace import Workspace
+
+Result = dict[str, Any]
+
+
+def import_file(
+    ws: Workspace,
+    path: Path,
+    kind: ImportKind | None = None,
+    on_error: OnError = "stop",
+    dry_run: bool = False,
+) -> Result:
+    """Bring prompts or feedback into the workspace; rows that cannot be used are listed."""
+    rule = SplitRule(ws.config.seed, ws.config.heldout_fraction)
+    found = read(path, kind, on_error=on_error, split=rule)
+    for rejected in found.rejected[:20]:
+        ws.progress.say(str(rejected))
+    result = {
+        "kind": found.kind,
+        "rows": found.num_rows,
+        "prompts": len(found.prompts),
+        "completions": len(found.completions),
+        "judgments": len(found.judgments),
+        "rejected": [str(one) for one in found.rejected],
+    }
+    if not dry_run:
+        result |= {
+            "new_prompts": prompts.add(ws.db, found.prompts),
+            "new_completions": completions.add(ws.db, found.completions),
+            "new_labellers": labellers.add(ws.db, found.labellers),
+            "new_judgments": judgments.record_many(ws.db, found.judgments),
+        }
+    done = "would import" if dry_run else "imported"
+    rejected_note = f"; {len(found.rejected)} rows rejected" if found.rejected else ""
+    summary = (
+        f"{done} {path.name} as {found.kind}: {len(found.prompts)} prompts, "
+        f"{len(found.judgments)} judgments{rejected_note}."
+    )
+    return {"summary": summary, **result}
+
+
+def export(
+    ws: Workspace, format: ExportFormat, out: Path | None = None, dry_run: bool = False
+) -> Result:
+    """Write prompts, completions and feedback in a format other tools read."""
+    suffix = ".jsonl" if format in ("jsonl", "arena") else ""
+    target = out or ws.root / f"export-{format}{suffix}"
+    everything = Collected(
+        prompts=tuple(prompts.all(ws.db)),
+        completions=tuple(completions.all(ws.db)),
+        labellers=tuple(labellers.all(ws.db)),
+        judgments=tuple(judgments.all(ws.db)),
+    )
+    if dry_run:
+        summary = f"would export {len(everything.judgments)} judgments to {target}."
+        return {"summary": summary, "out": str(target)}
+    written = export_files(everything, format, target)
+    return {
+        "summary": f"exported to {target}: {written.counts}.",
+        "out": str(target),
+        "files": [str(file) for file in written.files],
+        "counts": dict(written.counts),
+        "dropped": {name: one.counts for name, one in written.dropped.items()},
+    }
+
+
+def sample(ws: Workspace, dry_run: bool = False) -> Result:
+    """Let models answer the prompts; what is there already is not sampled again."""
+    from rather.stages.sampling import plan, sample_all
+
+    if not prompts.count(ws.db):
+        raise DataError("There are no prompts yet; bring some with `rather import FILE`.")
+    missing = sum(number for *_, number in plan(ws, ws.config.sample))
+    if dry_run:
+        return {"summary": f"would sample {missing} completions.", "missing": missing}
+    made = sample_all(ws, ws.config.sample)
+    return {
+        "summary": f"sampled {made.stored} new completions ({made.tokens} tokens); "
+        f"{made.duplicates} were given up as duplicates or empty.",
+        **vars(made),
+    }
+
+
+def label(ws: Workspace, dry_run: bool = False, expose: bool = False) -> Result:
+    """Collect judgments: from people in the web app, or from a declared simulated labeller."""
+    from rather.stages import labelling
+
+    if ws.config.label.simulate is None:
+        return labelling.serve_people(ws, dry_run=dry_run, expose=expose)
+    return labelling.simulate(ws, ws.config.label.simulate, dry_run=dry_run)
+
+
+def sft(ws: Workspace, dry_run: bool = False, fresh: bool = False) -> Result:
+    """Learn from demonstrations and corrections, or from plain text."""
+    from rather.stages import tuning
+
+    return tuning.sft(ws, dry_run=dry_run, fresh=fresh)
+
+
+def reward(ws: Workspace, dry_run: bool = False, fresh: bool = False) -> Result:
+    """Learn from comparisons what people prefer."""
+    from rather.stages import tuning
+
+    return tuning.reward(ws, dry_run=dry_run, fresh=fresh)
+
+
+def ppo(ws: Workspace, dry_run: bool = False, fresh: bool = False) -> Result:
+    """Tune the policy against the reward, close to its reference."""
+    from rather.stages import tuning
+
+    return tuning.ppo(ws, dry_run=dry_run, fresh=fresh)
+
+
+def dpo(ws: Workspace, dry_run: bool = False, fresh: bool = False) -> Result:
+    """Tune the policy on the comparisons directly."""
+    from rather.stages import tuning
+
+    return tuning.dpo(ws, dry_run=dry_run, fresh=fresh)
+
+
+def evaluate(ws: Workspace, names: Sequence[str] = (), dry_run: bool = False) -> Result:
+    """Compare versions with the baseline on held-out prompts."""
+    from rather.stages import evaluating
+
+    models = evaluating.models_to_evaluate(ws, names)
+    if dry_run:
+        asked = len(evaluating.held_out(ws, ws.config.evaluate))
+        return {"summary": f"would compare {', '.join(models)} on {asked} held-out prompts."}
+    result = evaluating.evaluate_all(ws, models)
+    return {"summary": evaluating.sentence(result), **result}
+
+
+def score(ws: Workspace, model: str, rows: Sequence[dict[str, Any]]) -> Result:
+    """Score rows of {"prompt", "completion"} with a reward model."""
+    from rather.stages.answering import score_texts
+
+    return score_texts(ws, model, rows)
+
+
+def chat(ws: Workspace, models: Sequence[str], prompt: str | None = None) -> Result:
+    """Talk to one or more models side by side; with a prompt, answer it once."""
+    from rather.stages import answering
+
+    return answering.chat(ws, models, prompt)
+
+
+def report(ws: Workspace, dry_run: bool = False) -> Result:
+    """Write report.html and report.json: what was collected, learnt and won."""
+    from rather.report.page import save
+    from rather.report.verdict import verdict_of
+    from rather.stages.reporting import gather_report
+
+    found = gather_report(ws)
+    if dry_run:
+        return {"summary": f"would write {ws.root / 'report.html'}."}
+    page = save(found, ws.root)
+    return {"summary": f"{verdict_of(found)} See {page}.", "report": str(page)}
+
+
+STAGES: dict[str, Callable[[Workspace], Result]] = {
+    "sample": sample,
+    "label": label,
+    "reward": reward,
+    "ppo": ppo,
+    "dpo": dpo,
+    "evaluate": evaluate,
+    "report": report,
+}
+
+
+def run(ws: Workspace, dry_run: bool = False) -> Result:
+    """Do the loop, round by round; it stops where a human is needed and goes on from there."""
+    section = ws.config.run
+    if dry_run:
+        return {"summary": f"would do {section.rounds} round(s) of {', '.join(section.stages)}."}
+    done: list[Result] = []
+    for number in range(section.rounds):
+        turn = _turn(ws, number)
+        for stage in section.stages:
+            if stage == "label" and ws.config.label.simulate is None:
+                waiting = _waiting(ws, section.min_judgments)
+                if waiting:
+                    return {"summary": waiting, "rounds": done, "waits_for": "judgments"}
+                continue
+            result = STAGES[stage](turn)
+            ws.progress.say(f"round {number + 1}, {stage}: {result['summary']}")
+            done.append({"round": number + 1, "stage": stage, **result})
+    return {"summary": f"{section.rounds} round(s) done. {done[-1]['summary']}", "rounds": done}
+
+
+def _turn(ws: Workspace, number: int) -> Workspace:
+    """A round's settings: from the second on, the newest policy answers and is tuned on."""
+    if number == 0:
+        return ws
+    newest = {
+        "sample": {"models": ["newest"]},
+        "ppo": {"start": "newest"},
+        "dpo": {"start": "newest"},
+    }
+    return ws.configured({**newest, "reward": {"start": "base"}})
+
+
+def _waiting(ws: Workspace, needed: int) -> str:
+    """What people still have to do before training may go on; empty when nothing."""
+    counts = judgments.count(ws.db)
+    have = sum(sum(by_kind.values()) for by_kind in counts.values())
+    if have >= needed:
+        return ""
+    return (
+        f"Waiting for people: {have} of {needed} judgments are there. Open the app with "
+        "`rather label`, then give `rather run` again."
+    )
+
+
+def status(ws: Workspace) -> Result:
+    """What the workspace holds, and the next sensible command."""
+    counts = judgments.count(ws.db)
+    made = [version.name for version in versions.all(ws.db)]
+    facts = {
+        "workspace": str(ws.root),
+        "model": ws.config.model,
+        "prompts": prompts.count(ws.db),
+        "completions": completions.count(ws.db),
+        "judgments": counts,
+        "versions": made,
+        "runs": [
+            {"id": run.id, "stage": run.stage, "status": run.status, "message": run.message}
+            for run in runs.all(ws.db)
+        ],
+    }
+    following = _next_command(facts)
+    return {"summary": f"{_sentence(facts)} Next: {following}", **facts, "next": following}
+
+
+def _sentence(facts: Result) -> str:
+    people = sum(one["people"] for one in facts["judgments"].values())
+    simulated = sum(one["simulated"] for one in facts["judgments"].values())
+    return (
+        f"{sum(facts['prompts'].values())} prompts, {sum(facts['completions'].values())} "
+        f"completions, {people} judgments by people and {simulated} simulated, "
+        f"{len(facts['versions'])} model versions."
+    )
+
+
+def _next_command(facts: Result) -> str:
+    """The first step of the loop that has not been done."""
+    stages = {name.rsplit("-", 1)[0] for name in facts["versions"]}
+    unfinished = [run["stage"] for run in facts["runs"] if run["status"] == "running"]
+    judged = any(sum(one.values()) for one in facts["judgments"].values())
+    if unfinished:
+        return f"rather {unfinished[-1]} (goes on where it stopped)"
+    if not any(facts["prompts"].values()):
+        return "rather import FILE"
+    if not facts["completions"] and not judged:
+        return "rather sample"
+    if not judged:
+        return "rather label"
+    if "reward" not in stages:
+        return "rather reward"
+    if not stages & {"ppo", "dpo"}:
+        return "rather ppo"
+    return "rather evaluate" if not _evaluated(facts) else "rather report"
+
+
+def _evaluated(facts: Result) -> bool:
+    return any(run["stage"] == "evaluate" and run["status"] == "done" for run in facts["runs"])
+
+
+def require_prompts(ws: Workspace) -> None:
+    """UsageError where there is nothing to answer yet."""
+    if not any(prompts.count(ws.db).values()):
+        raise UsageError("There are no prompts yet; bring some with `rather import FILE`.")

@@ -1,0 +1,149 @@
+"""The nouns of the project: plain frozen records that every room hands to the next.
+
+A prompt has completions; people (or declared simulators) judge completions; judgments become
+comparisons and demonstrations, which is all a trainer ever sees. No torch, no database in here.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Split = Literal["train", "heldout"]
+FinishReason = Literal["stop", "length", "imported"]
+Kind = Literal["pair", "ranking", "demonstration", "correction", "thumb"]
+Choice = Literal["A", "B", "tie", "both_bad"]
+StageName = Literal["sft", "reward", "ppo", "dpo"]
+
+
+@dataclass(frozen=True)
+class Message:
+    """One turn of a conversation; `role` is system, user or assistant."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What a model is asked: a conversation, or (one nameless user turn) a plain text."""
+
+    id: str
+    messages: tuple[Message, ...]
+    """The conversation so far; it ends before the assistant's answer."""
+    split: Split
+    """Held-out prompts never train anything; the split is drawn by prompt, never by pair."""
+    is_text: bool = False
+    """True when the prompt came as one plain string instead of a conversation."""
+    source: str = ""
+    """Where it came from, for example the imported file's name."""
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Completion:
+    """One answer to one prompt, with everything needed to know how it came to be."""
+
+    id: str
+    """sha256 of prompt id, model, sampling, seed and text, first 26 hex digits."""
+    prompt_id: str
+    text: str
+    model: str
+    """A version's name, `base`, an endpoint's model, `human` or `imported`."""
+    sampling: dict[str, Any] = field(default_factory=dict)
+    """temperature, top_p, max_new_tokens: the settings in force."""
+    seed: int = 0
+    finish_reason: FinishReason = "stop"
+    num_tokens: int = 0
+
+
+@dataclass(frozen=True)
+class Labeller:
+    """Who judges: a person, or a simulator that is declared as one everywhere it shows."""
+
+    id: str
+    name: str
+    is_simulated: bool
+    role: Literal["admin", "labeller"] = "labeller"
+    settings: dict[str, Any] = field(default_factory=dict)
+    """Of a simulator: its gold score, temperature and seed."""
+
+
+@dataclass(frozen=True)
+class Judgment:
+    """One act of feedback, append-only: an edit is a new event that names the one it supersedes."""
+
+    id: str
+    """Sortable by time (ULID)."""
+    kind: Kind
+    prompt_id: str
+    labeller_id: str
+    answer: dict[str, Any]
+    """What was said, in the shape its kind declares (`rather.feedback.<kind>`)."""
+    created_at: str
+    """UTC, ISO 8601 with microseconds."""
+    idempotency_key: str
+    is_simulated: bool
+    source: str = "label"
+    """label, import, playground or api."""
+    guidelines_hash: str = ""
+    ms_to_decision: int | None = None
+    supersedes: str | None = None
+    is_retraction: bool = False
+    """True: the event named by `supersedes` no longer counts and nothing takes its place."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One prompt with n judged completions: a pair is n = 2, a ranking n = K."""
+
+    prompt: Prompt
+    completions: tuple[str, ...]
+    ranks: tuple[int, ...]
+    """1 is best; equal numbers are ties."""
+    strength: int = 1
+    """1 slightly, 2 clearly, 3 much better (pairs only)."""
+    is_cut_off: tuple[bool, ...] = ()
+    """True where the length limit ended a completion: it has no stop token. Empty: none was."""
+    judgment_id: str = ""
+    is_simulated: bool = False
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """An ideal answer somebody wrote, or (prompt None) plain text to continue training on."""
+
+    prompt: Prompt | None
+    completion: str
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """A trained model of the workspace: where it lies, what it grew from, what made it."""
+
+    name: str
+    """`<stage>-<n>`, for example ppo-1."""
+    stage: StageName
+    base: str
+    """The model its adapter sits on, as named in the configuration."""
+    parents: tuple[str, ...]
+    """Versions it grew from (an SFT adapter, the reward model it was tuned against)."""
+    run_id: str
+    path: str
+    """Folder below the workspace."""
+    created_at: str
+    metrics: dict[str, float] = field(default_factory=dict)
+    provenance: dict[str, Any] = field(default_factory=dict)
+    """Config, data digest, judgment ids, tokenizer and template hashes, library versions."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One execution of a stage; the same inputs give the same id, which is how it resumes."""
+
+    id: str
+    stage: str
+    config: dict[str, Any]
+    data_digest: str
+    status: Literal["running", "done", "stopped", "failed"]
+    started_at: str
+    finished_at: str | None = None
+    message: str = ""

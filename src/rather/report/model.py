@@ -1,0 +1,198 @@
+"""What the report page is made from: frozen, JSON-able records; everything but the title may lack.
+
+A section without data does not appear. Whoever knows the store fills these in; nothing here does.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A share of n cases with its 95 % interval, all between 0 and 1."""
+
+    value: float
+    low: float
+    high: float
+    n: int = 0
+
+
+@dataclass(frozen=True)
+class PolicyResult:
+    """One model on the held-out prompts; the win rates are against the baseline."""
+
+    name: str
+    stage: str = ""
+    """base, sft, ppo or dpo."""
+    is_baseline: bool = False
+    gold_win_rate: Rate | None = None
+    reward_win_rate: Rate | None = None
+    judge_win_rate: Rate | None = None
+    """By the independent judge of the same criterion."""
+    human_win_rate: Rate | None = None
+    """By people, blind."""
+    gold_mean: float | None = None
+    reward_mean: float | None = None
+    kl: float | None = None
+    """Sequence KL to the reference, in nats."""
+    mean_length: float | None = None
+    """Tokens a completion."""
+    eos_rate: float | None = None
+    """Share of completions that stopped by themselves."""
+    base_perplexity: float | None = None
+    """Perplexity of the completions under the base model: fluency, as far as it can tell."""
+    scores: tuple[float, ...] = ()
+    """Reward-model score of each held-out completion."""
+    golds: tuple[float, ...] = ()
+    """Gold score of each held-out completion."""
+    lengths: tuple[int, ...] = ()
+    """Tokens of each held-out completion."""
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What one labeller gave."""
+
+    labeller: str
+    is_simulated: bool
+    counts: Mapping[str, int]
+    """Judgments by kind: pair, ranking, demonstration, correction, thumb."""
+    num_ties: int = 0
+    detail: str = ""
+    """Of a simulated labeller: gold score, noise temperature, seed."""
+
+
+@dataclass(frozen=True)
+class RewardResult:
+    """How well a reward model predicts held-out judgments."""
+
+    name: str
+    accuracy: Rate
+    """On pairs of held-out prompts."""
+    num_training_comparisons: int = 0
+    baselines: Mapping[str, float] = field(default_factory=dict)
+    """Accuracy of simple rules on the same pairs, for example `shorter wins`."""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One curve: values at steps; a value that is not finite leaves a gap."""
+
+    name: str
+    steps: tuple[int, ...]
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One small chart of a run: lines that share a unit."""
+
+    title: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True)
+class CurveSet:
+    """The learning curves of one run."""
+
+    title: str
+    panels: tuple[Panel, ...]
+
+
+@dataclass(frozen=True)
+class FrontierPoint:
+    """A policy, or a step of its run, on the plane of KL and reward."""
+
+    policy: str
+    kl: float
+    reward: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One model's answer in a side-by-side sample."""
+
+    policy: str
+    text: str
+    scores: Mapping[str, float] = field(default_factory=dict)
+    is_cut_off: bool = False
+    """True when the length limit ended it."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One held-out prompt with the answer of each model; the first answer is the baseline's."""
+
+    prompt: str
+    answers: tuple[Answer, ...]
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """Rows that were not used, with the reason and a few of them."""
+
+    reason: str
+    count: int
+    stage: str = ""
+    examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LineageEntry:
+    """A model version and what it grew from."""
+
+    name: str
+    stage: str
+    parents: tuple[str, ...] = ()
+    created_at: str = ""
+    num_judgments: int | None = None
+    digest: str = ""
+    """Of the data it was trained on."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything on the page."""
+
+    title: str
+    created_at: str = ""
+    verdict: str = ""
+    """Empty: written from the policies' win rates."""
+    criterion: str = ""
+    guidelines: str = ""
+    cautions: tuple[str, ...] = ()
+    """Sentences a reader must not miss, shown beside the verdict."""
+    num_heldout_prompts: int = 0
+    gold: str = ""
+    judge: str = ""
+    policies: tuple[PolicyResult, ...] = ()
+    frontier: tuple[FrontierPoint, ...] = ()
+    collected: tuple[Collected, ...] = ()
+    reward_models: tuple[RewardResult, ...] = ()
+    curves: tuple[CurveSet, ...] = ()
+    samples: tuple[Sample, ...] = ()
+    dropped: tuple[Dropped, ...] = ()
+    config: Mapping[str, Any] = field(default_factory=dict)
+    lineage: tuple[LineageEntry, ...] = ()
+    software: Mapping[str, str] = field(default_factory=dict)
+    """Versions of the libraries, Python and the machine, as far as they change results."""
+
+
+def to_json(report: Report) -> str:
+    """Return the report as JSON text; numbers that are not finite become null."""
+    plain = _plain(asdict(report))
+    return json.dumps(plain, indent=1, ensure_ascii=False, sort_keys=True, allow_nan=False) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,87 @@
+"""Sampling from an OpenAI-compatible server, named as http://host:port/v1#model."""
+
+import json
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from rather.errors import EnvironmentFault, UsageError
+from rather.records import FinishReason, Prompt
+
+CONCURRENCY = 8
+TIMEOUT_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One completion as the server gave it."""
+
+    text: str
+    finish_reason: FinishReason
+    num_tokens: int
+
+
+def is_address(name: str) -> bool:
+    """Whether a model's name is a server's address."""
+    return name.startswith(("http://", "https://"))
+
+
+def sample(
+    address: str, wanted: Sequence[tuple[Prompt, tuple[int, ...]]], settings: dict[str, Any]
+) -> list[list[Answer]]:
+    """Answers of each (prompt, seeds); the key in $OPENAI_API_KEY is sent when there is one.
+
+    Raises UsageError for an address without a model, EnvironmentFault when the server fails.
+    """
+    url, _, model = address.partition("#")
+    if not model:
+        raise UsageError(f"{address} names no model; write it as http://host:port/v1#model.")
+    jobs = [(prompt, seed) for prompt, seeds in wanted for seed in seeds]
+
+    def ask(job: tuple[Prompt, int]) -> Answer:
+        prompt, seed = job
+        return _ask(url.rstrip("/") + "/chat/completions", _body(model, prompt, seed, settings))
+
+    with ThreadPoolExecutor(CONCURRENCY) as pool:
+        answers = list(pool.map(ask, jobs))
+    ends = [0]
+    for _, seeds in wanted:
+        ends.append(ends[-1] + len(seeds))
+    return [answers[a:b] for a, b in pairwise(ends)]
+
+
+def _body(model: str, prompt: Prompt, seed: int, settings: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "model": model,
+        "messages": [vars(message) for message in prompt.messages],
+        "temperature": settings["temperature"],
+        "top_p": settings["top_p"],
+        "max_tokens": settings["max_new_tokens"],
+        "seed": seed % 2**31,
+    }
+
+
+def _ask(url: str, body: dict[str, Any]) -> Answer:
+    headers = {"Content-Type": "application/json"}
+    if key := os.environ.get("OPENAI_API_KEY"):
+        headers["Authorization"] = f"Bearer {key}"
+    request = urllib.request.Request(url, json.dumps(body).encode(), headers)
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:
+            reply = json.load(response)
+        choice = reply["choices"][0]
+        text = choice["message"]["content"] or ""
+    except urllib.error.HTTPError as error:
+        raise EnvironmentFault(f"{url} answered {error.code} {error.reason}.") from None
+    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+        raise EnvironmentFault(
+            f"{url} gave no usable answer ({type(error).__name__}: {error})."
+        ) from None
+    tokens = reply.get("usage", {}).get("completion_tokens")
+    reason: FinishReason = "length" if choice.get("finish_reason") == "length" else "stop"
+    return Answer(text, reason, int(tokens) if tokens is not None else len(text.split()))

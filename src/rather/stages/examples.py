@@ -1,0 +1,151 @@
+"""From records to token rows, with a list of everything that had to be left out."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from rather.config.stages import SFT
+from rather.data.batch import Row
+from rather.data.judged import Judged, Text, gather
+from rather.data.rows import read_rows
+from rather.data.tokens import Codec
+from rather.errors import DataError
+from rather.feedback import learning
+from rather.records import Comparison, Prompt, Split
+from rather.store import completions, judgments, prompts
+from rather.training.ppo import Task
+from rather.workspace import Workspace
+
+T = TypeVar("T")
+
+
+@dataclass
+class LeftOut:
+    """What could not be used, by reason."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    examples: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, reason: str, example: str) -> None:
+        """One more, for a reason; the first few are kept by name."""
+        self.counts[reason] = self.counts.get(reason, 0) + 1
+        named = self.examples.setdefault(reason, [])
+        if len(named) < 5:
+            named.append(example)
+
+    def tell(self, say: Callable[[str], None]) -> None:
+        """Say what was left out, a line a reason."""
+        for reason, count in self.counts.items():
+            say(f"left out {count}: {reason} (for example {self.examples[reason][0]})")
+
+
+def load_comparisons(ws: Workspace, split: Split) -> tuple[list[Comparison], LeftOut]:
+    """Every comparison that live judgments give about one split's prompts."""
+    found, dropped = learning.comparisons(
+        judgments.live(ws.db), prompts.all(ws.db), completions.all(ws.db), split
+    )
+    left_out = LeftOut()
+    for judgment_id, reason in dropped.reasons:
+        left_out.add(reason, judgment_id)
+    return found, left_out
+
+
+def judged_rows(comparisons: Sequence[Comparison], codec: Codec, left_out: LeftOut) -> list[Judged]:
+    """Comparisons as token rows; those that do not fit the model's context are left out."""
+    fitting = [
+        comparison
+        for comparison in comparisons
+        if _fits(codec, comparison, left_out, comparison.judgment_id)
+    ]
+    return gather(fitting, codec.row)
+
+
+def without_tied_pairs(comparisons: Iterable[Comparison], left_out: LeftOut) -> list[Comparison]:
+    """The comparisons that are not tied pairs; the tied ones are counted."""
+    kept = []
+    for comparison in comparisons:
+        if len(set(comparison.ranks)) == 1:
+            left_out.add("a tie says nothing here", comparison.judgment_id)
+        else:
+            kept.append(comparison)
+    return kept
+
+
+def demonstration_rows(
+    ws: Workspace, section: SFT, codec: Codec
+) -> tuple[list[Row], list[Any], LeftOut]:
+    """Rows for SFT, what identifies them, and what was left out."""
+    left_out = LeftOut()
+    if section.text is not None:
+        rows = text_rows(ws, section.text, section.text_block, codec, left_out)
+        return rows, [section.text, [row.completions for row in rows]], left_out
+    found, dropped = learning.demonstrations(
+        judgments.live(ws.db), prompts.all(ws.db), completions.all(ws.db), "train"
+    )
+    for judgment_id, reason in dropped.reasons:
+        left_out.add(reason, judgment_id)
+    rows = []
+    for one in found:
+        assert one.prompt is not None, "stored demonstrations have prompts"
+        row = encode(codec, one.prompt, ((one.completion, False),), left_out, one.prompt.id)
+        rows += [] if row is None else [row]
+    identity = [[one.prompt.id if one.prompt else "", one.completion] for one in found]
+    return rows, identity, left_out
+
+
+def text_rows(ws: Workspace, path: str, block: int, codec: Codec, left_out: LeftOut) -> list[Row]:
+    """Plain text in blocks: documents joined by the stop token, cut every `block` tokens."""
+    ids: list[int] = [codec.stop_ids[0]]
+    for number, text in enumerate(_documents(ws, path), start=1):
+        encoded = codec.completion_ids(text)
+        if len(encoded) == 1:
+            left_out.add("the text is empty", f"{path}:{number}")
+            continue
+        ids.extend(encoded)
+    blocks = [tuple(ids[i : i + block + 1]) for i in range(0, len(ids) - 1, block)]
+    return [Row(one[:1], (one[1:],)) for one in blocks if len(one) > 1]
+
+
+def _documents(ws: Workspace, path: str) -> list[str]:
+    file = ws.root / path
+    if not file.exists():
+        raise DataError(f"sft.text: there is no file {file}.")
+    if file.suffix != ".jsonl":
+        return [file.read_text("utf-8")]
+    found = []
+    for row in read_rows(file):
+        text = getattr(row, "value", {}).get("text")
+        if not isinstance(text, str):
+            raise DataError(f'sft.text: {file} should hold rows of {{"text": ...}}.')
+        found.append(text)
+    return found
+
+
+def tasks(ws: Workspace, codec: Codec, left_out: LeftOut) -> list[Task]:
+    """Training prompts with their tokens."""
+    found = []
+    for prompt in prompts.all(ws.db, "train"):
+        row = encode(codec, prompt, (), left_out, prompt.id)
+        found += [] if row is None else [Task(prompt, row.prompt_ids)]
+    return found
+
+
+def encode(
+    codec: Codec, prompt: Prompt, texts: tuple[Text, ...], left_out: LeftOut, name: str
+) -> Row | None:
+    """A token row, or None (and counted) where the context is too small."""
+    try:
+        return codec.row(prompt, texts)
+    except DataError as error:
+        left_out.add("longer than the model's context", f"{name}: {error}")
+        return None
+
+
+def _fits(codec: Codec, comparison: Comparison, left_out: LeftOut, name: str) -> bool:
+    texts = tuple((text, False) for text in comparison.completions)
+    return encode(codec, comparison.prompt, texts, left_out, name) is not None
+
+
+def identity(comparisons: Sequence[Comparison]) -> list[Any]:
+    """What identifies comparisons for a run: judgments, texts and ranks."""
+    return [[c.judgment_id, c.completions, c.ranks, c.strength] for c in comparisons]

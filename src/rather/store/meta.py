@@ -1,0 +1,22 @@
+"""Small facts about the workspace itself, by name."""
+
+from sqlalchemy import Connection, select
+
+from rather.store.database import Database
+from rather.store.schema import META
+
+
+def get(db: Database, name: str) -> str | None:
+    """The value kept under that name, None where there is none."""
+    with db.read() as connection:
+        return connection.scalar(select(META.c.value).where(META.c.name == name))
+
+
+def put(db: Database, name: str, value: str) -> None:
+    """Keep a value under a name, replacing the one before."""
+
+    def act(connection: Connection) -> None:
+        connection.execute(META.delete().where(META.c.name == name))
+        connection.execute(META.insert().values(name=name, value=value))
+
+    db.write(act)

@@ -1,0 +1,49 @@
+"""What models are asked: stored once, split by prompt."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import func, select
+
+from rather.records import Message, Prompt, Split
+from rather.store.database import Database
+from rather.store.rows import add_new, fields
+from rather.store.schema import PROMPTS
+
+
+def add(db: Database, prompts: Iterable[Prompt]) -> int:
+    """Store the prompts that are new; return how many. A known id keeps its split."""
+    rows = [asdict(prompt) for prompt in prompts]
+    return db.write(lambda connection: add_new(connection, PROMPTS, rows))
+
+
+def all(db: Database, split: Split | None = None) -> list[Prompt]:
+    """Every prompt (of one split) in the order they came."""
+    query = select(PROMPTS).order_by(PROMPTS.c.seq)
+    if split is not None:
+        query = query.where(PROMPTS.c.split == split)
+    with db.read() as connection:
+        return [_record(row) for row in connection.execute(query).mappings()]
+
+
+def get(db: Database, id: str) -> Prompt | None:
+    """The prompt of that id, None where there is none."""
+    with db.read() as connection:
+        row = connection.execute(select(PROMPTS).where(PROMPTS.c.id == id)).mappings().first()
+    return None if row is None else _record(row)
+
+
+def count(db: Database) -> dict[str, int]:
+    """How many prompts each split has."""
+    query = select(PROMPTS.c.split, func.count()).group_by(PROMPTS.c.split)
+    with db.read() as connection:
+        counted: dict[str, int] = dict(connection.execute(query).all())
+    return {"train": 0, "heldout": 0} | counted
+
+
+def _record(row: Mapping[Any, Any]) -> Prompt:
+    values = fields(row)
+    values["messages"] = tuple(Message(**message) for message in values["messages"])
+    values["tags"] = tuple(values["tags"])
+    return Prompt(**values)

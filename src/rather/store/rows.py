@@ -1,0 +1,36 @@
+"""What the modules of nouns share: records in and out of tables, in the order they came."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Table, select
+
+_CHUNK = 1000  # well below the number of parameters any database takes in one statement
+
+
+def chunks(values: Iterable[str]) -> Iterator[list[str]]:
+    """The distinct values, in lists short enough for one IN (...)."""
+    distinct = list(dict.fromkeys(values))
+    for start in range(0, len(distinct), _CHUNK):
+        yield distinct[start : start + _CHUNK]
+
+
+def add_new(
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], key: str = "id"
+) -> int:
+    """Insert the rows whose `key` is not there yet, in order; return how many those were."""
+    known: set[str] = set()
+    for part in chunks(row[key] for row in rows):
+        known.update(connection.scalars(select(table.c[key]).where(table.c[key].in_(part))))
+    new: dict[str, Mapping[str, Any]] = {}
+    for row in rows:
+        if row[key] not in known:
+            new.setdefault(row[key], row)
+    if new:
+        connection.execute(table.insert(), list(new.values()))
+    return len(new)
+
+
+def fields(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """A row's columns without the sequence number, ready to become a record."""
+    return {name: value for name, value in row.items() if name != "seq"}

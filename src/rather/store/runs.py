@@ -1,0 +1,88 @@
+"""Executions of stages and the numbers they recorded."""
+
+import math
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Literal
+
+from sqlalchemy import Connection, select
+
+from rather.errors import DataError
+from rather.records import Run
+from rather.store.database import Database
+from rather.store.rows import fields
+from rather.store.schema import METRICS, RUNS
+
+
+def start(db: Database, run: Run) -> None:
+    """Store a run as it starts; a known id is the same run going on."""
+
+    def act(connection: Connection) -> None:
+        again = {"status": run.status, "finished_at": None, "message": run.message}
+        updated = connection.execute(RUNS.update().where(RUNS.c.id == run.id).values(again))
+        if updated.rowcount == 0:
+            connection.execute(RUNS.insert().values(asdict(run)))
+
+    db.write(act)
+
+
+def finish(
+    db: Database, run_id: str, status: Literal["done", "stopped", "failed"], message: str = ""
+) -> None:
+    """Write down how a run ended, and when; DataError where the run is unknown."""
+    now = datetime.now(UTC).isoformat(timespec="microseconds")
+    values = {"status": status, "finished_at": now, "message": message}
+
+    def act(connection: Connection) -> None:
+        updated = connection.execute(RUNS.update().where(RUNS.c.id == run_id).values(values))
+        if updated.rowcount == 0:
+            raise DataError(f"There is no run {run_id} to finish; start it first.")
+
+    db.write(act)
+
+
+def get(db: Database, id: str) -> Run | None:
+    """The run of that id, None where there is none."""
+    with db.read() as connection:
+        row = connection.execute(select(RUNS).where(RUNS.c.id == id)).mappings().first()
+    return None if row is None else Run(**fields(row))
+
+
+def all(db: Database) -> list[Run]:
+    """Every run, oldest first."""
+    with db.read() as connection:
+        rows = connection.execute(select(RUNS).order_by(RUNS.c.seq)).mappings()
+        return [Run(**fields(row)) for row in rows]
+
+
+def record(db: Database, run_id: str, step: int, metrics: dict[str, float]) -> None:
+    """Store a step's metrics; a step done again (after a resume) replaces its numbers."""
+    rows = [
+        {
+            "run_id": run_id,
+            "step": step,
+            "name": name,
+            "value": None if math.isnan(value) else value,
+        }
+        for name, value in metrics.items()
+    ]
+
+    def act(connection: Connection) -> None:
+        is_same = (METRICS.c.run_id == run_id) & (METRICS.c.step == step)
+        connection.execute(METRICS.delete().where(is_same & METRICS.c.name.in_(list(metrics))))
+        if rows:
+            connection.execute(METRICS.insert(), rows)
+
+    db.write(act)
+
+
+def metrics(db: Database, run_id: str) -> list[tuple[int, str, float]]:
+    """All numbers of a run as (step, name, value), by step and name."""
+    query = (
+        select(METRICS.c.step, METRICS.c.name, METRICS.c.value)
+        .where(METRICS.c.run_id == run_id)
+        .order_by(METRICS.c.step, METRICS.c.name)
+    )
+    with db.read() as connection:
+        rows = connection.execute(query).all()
+    return [(step, name, math.nan if value is None else value) for step, name, value in rows]

@@ -1,0 +1,208 @@
+"""The tables of a workspace's database, and the two column types that refuse unstorable text.
+
+Every table that is read in order has `seq`, so reading back is deterministic whatever the clock
+did. The history of this schema is `migrations/versions`; a test holds the two together.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+)
+from sqlalchemy.types import TypeDecorator
+
+from rather.errors import DataError
+
+HEAD = "0001"
+"""The newest migration, which is the schema version this code reads and writes."""
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _texts(key)
+            yield from _texts(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item)
+
+
+def _refuse_unstorable(value: Any) -> None:
+    for text in _texts(value):
+        shown = ascii(text[:40])
+        if "\x00" in text:
+            raise DataError(
+                f"The text {shown} holds a NUL character, which no database keeps; remove it."
+            )
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise DataError(
+                f"The text {shown} holds half a surrogate pair, which is not Unicode; remove it."
+            )
+
+
+class Words(TypeDecorator[str]):
+    """Text of any length; NUL and lone surrogates are a DataError on every back-end."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Any) -> str | None:
+        _refuse_unstorable(value)
+        return value
+
+
+class Document(TypeDecorator[Any]):
+    """JSON with the same refusals, keys kept in their order."""
+
+    impl = JSON
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Any) -> Any:
+        _refuse_unstorable(value)
+        return value
+
+
+METADATA = MetaData()
+
+
+def _seq() -> Column[int]:
+    # SQLite numbers rows by itself only where the type is spelt INTEGER.
+    return Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+
+
+def _words(name: str, *, nullable: bool = False, unique: bool = False) -> Column[str]:
+    return Column(name, Words, nullable=nullable, unique=unique)
+
+
+PROMPTS = Table(
+    "prompts",
+    METADATA,
+    _seq(),
+    _words("id", unique=True),
+    Column("messages", Document, nullable=False),
+    _words("split"),
+    Column("is_text", Boolean, nullable=False),
+    _words("source"),
+    Column("tags", Document, nullable=False),
+)
+
+COMPLETIONS = Table(
+    "completions",
+    METADATA,
+    _seq(),
+    _words("id", unique=True),
+    Column("prompt_id", Words, ForeignKey("prompts.id"), nullable=False, index=True),
+    _words("text"),
+    _words("model"),
+    Column("sampling", Document, nullable=False),
+    Column("seed", BigInteger, nullable=False),
+    _words("finish_reason"),
+    Column("num_tokens", Integer, nullable=False),
+)
+
+LABELLERS = Table(
+    "labellers",
+    METADATA,
+    _seq(),
+    _words("id", unique=True),
+    _words("name"),
+    Column("is_simulated", Boolean, nullable=False),
+    _words("role"),
+    Column("settings", Document, nullable=False),
+)
+
+JUDGMENTS = Table(
+    "judgments",
+    METADATA,
+    _seq(),
+    _words("id", unique=True),
+    _words("kind"),
+    Column("prompt_id", Words, ForeignKey("prompts.id"), nullable=False, index=True),
+    Column("labeller_id", Words, ForeignKey("labellers.id"), nullable=False, index=True),
+    Column("answer", Document, nullable=False),
+    _words("created_at"),
+    _words("idempotency_key", unique=True),
+    Column("is_simulated", Boolean, nullable=False),
+    _words("source"),
+    _words("guidelines_hash"),
+    Column("ms_to_decision", BigInteger),
+    # Unique, so that two edits of one event cannot both count.
+    Column("supersedes", Words, ForeignKey("judgments.id"), unique=True),
+    Column("is_retraction", Boolean, nullable=False),
+)
+
+VERSIONS = Table(
+    "versions",
+    METADATA,
+    _seq(),
+    _words("name", unique=True),
+    _words("stage"),
+    _words("base"),
+    Column("parents", Document, nullable=False),
+    _words("run_id"),
+    _words("path"),
+    _words("created_at"),
+    Column("metrics", Document, nullable=False),
+    Column("provenance", Document, nullable=False),
+)
+
+RUNS = Table(
+    "runs",
+    METADATA,
+    _seq(),
+    _words("id", unique=True),
+    _words("stage"),
+    Column("config", Document, nullable=False),
+    _words("data_digest"),
+    _words("status"),
+    _words("started_at"),
+    _words("finished_at", nullable=True),
+    _words("message"),
+)
+
+METRICS = Table(
+    "metrics",
+    METADATA,
+    Column("run_id", Words, ForeignKey("runs.id"), primary_key=True),
+    Column("step", BigInteger, primary_key=True, autoincrement=False),
+    Column("name", Words, primary_key=True),
+    # NULL is not-a-number, which SQLite cannot keep.
+    Column("value", Float, nullable=True),
+)
+
+META = Table(
+    "meta",
+    METADATA,
+    Column("name", Words, primary_key=True),
+    _words("value"),
+)
+
+LOGIN_TOKENS = Table(
+    "login_tokens",
+    METADATA,
+    Column("hash", Words, primary_key=True),
+    Column("labeller_id", Words, ForeignKey("labellers.id"), nullable=False),
+    _words("expires_at"),
+    _words("used_at", nullable=True),
+)
+
+SESSIONS = Table(
+    "sessions",
+    METADATA,
+    Column("hash", Words, primary_key=True),
+    Column("labeller_id", Words, ForeignKey("labellers.id"), nullable=False),
+    _words("created_at"),
+    _words("revoked_at", nullable=True),
+)

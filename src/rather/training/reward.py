@@ -1,0 +1,131 @@
+"""The reward model: a trunk and a scalar head learnt from comparisons."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from rather.config.stages import Reward
+from rather.data.batch import Batch, Row
+from rather.data.judged import Judged, Opinion
+from rather.equations import preferences
+from rather.models.heads import ScalarHead
+from rather.models.roles import RewardModel
+from rather.models.tuning import Tuned
+from rather.training.loop import Learner, Metrics, Run, microbatches, slices, train
+
+
+def train_reward(
+    section: Reward,
+    tuned: Tuned,
+    judged: Sequence[Judged],
+    reference_rows: Sequence[Row],
+    run: Run,
+    seed: int,
+) -> RewardModel:
+    """Train on judged rows, then centre: the reference's completions score 0 on average."""
+    head = ScalarHead(tuned.backbone.hidden_size, seed).to(tuned.backbone.device)
+    model = RewardModel(tuned.backbone, tuned.adapter, head, section.pooling)
+    pair_losses = choose_pair_losses(section, judged)
+    updates = slices(len(judged), section, seed)
+    learner = Learner({**tuned.parameters, "head.weight": head.weight}, section, len(updates))
+
+    def step(number: int) -> Metrics:
+        chosen = [judged[index] for index in updates[number]]
+        num_opinions = sum(len(one.opinions) for one in chosen)
+        total, right, pairs = 0.0, 0.0, 0
+        rows = [one.row for one in chosen]
+        for indices, batch in microbatches(rows, section.microbatch_tokens, model.backbone.device):
+            parts = split_by_row(model.scores(batch), batch)
+            here = [chosen[index] for index in indices]
+            loss = sum_of_losses(section, pair_losses, parts, here) / num_opinions
+            loss.backward()
+            total += loss.item()
+            won, counted = pair_accuracy(parts, here)
+            right, pairs = right + won, pairs + counted
+        accuracy = {"accuracy": right / pairs} if pairs else {}
+        return {"loss": total, **accuracy, **learner.update()}
+
+    train(learner, run, len(updates), step)
+    center(model, reference_rows, section.microbatch_tokens)
+    return model
+
+
+class PairLosses(NamedTuple):
+    """How a model of comparisons reads a win and a tie."""
+
+    win: Callable[[Tensor, Tensor], Tensor]
+    tie: Callable[[Tensor, Tensor], Tensor] | None
+
+
+PAIR_LOSSES = {
+    "drop": PairLosses(preferences.bradley_terry, None),
+    "davidson": PairLosses(preferences.davidson_win, preferences.davidson_tie),
+    "rao_kupper": PairLosses(preferences.rao_kupper_win, preferences.rao_kupper_tie),
+}
+
+
+def choose_pair_losses(section: Reward, judged: Sequence[Judged]) -> PairLosses:
+    """The model of ties where the data has tied pairs, plain Bradley–Terry where it has none."""
+    has_ties = any(opinion.is_tied_pair for one in judged for opinion in one.opinions)
+    return PAIR_LOSSES[section.ties if has_ties else "drop"]
+
+
+def split_by_row(scores: Tensor, batch: Batch) -> list[Tensor]:
+    """Scores [B] as one tensor a row."""
+    return list(scores.split(torch.bincount(batch.row_of).tolist()))
+
+
+def sum_of_losses(
+    section: Reward, pair_losses: PairLosses, scores: Sequence[Tensor], judged: Sequence[Judged]
+) -> Tensor:
+    """Σ of every opinion's loss; scores: one tensor [n] a row -> scalar."""
+    return torch.stack(
+        [
+            _loss(section, pair_losses, row_scores[list(opinion.places)], opinion)
+            for row_scores, one in zip(scores, judged, strict=True)
+            for opinion in one.opinions
+        ]
+    ).sum()
+
+
+def _loss(section: Reward, pair_losses: PairLosses, scores: Tensor, opinion: Opinion) -> Tensor:
+    """A pair by Bradley–Terry or the tie model, a longer ranking by Plackett–Luce."""
+    if len(opinion.ranks) > 2:
+        ranks = torch.tensor(opinion.ranks, device=scores.device)
+        return preferences.plackett_luce(scores, ranks)
+    if opinion.is_tied_pair:
+        assert pair_losses.tie is not None, "tied pairs are left out beforehand when ties: drop"
+        return pair_losses.tie(scores[0], scores[1])
+    chosen, rejected = scores if opinion.ranks[0] < opinion.ranks[1] else scores.flip(0)
+    margin = (opinion.strength - 1) / 2 if section.margin else 0.0
+    loss = pair_losses.win(chosen - margin, rejected)
+    if section.label_smoothing:
+        flipped = pair_losses.win(rejected, chosen - margin)
+        loss = (1 - section.label_smoothing) * loss + section.label_smoothing * flipped
+    return loss
+
+
+def pair_accuracy(scores: Sequence[Tensor], judged: Sequence[Judged]) -> tuple[float, int]:
+    """Pairs the scores order as people did (an equal score counts half), and how many there are."""
+    won, counted = 0.0, 0
+    for row_scores, one in zip(scores, judged, strict=True):
+        values = row_scores.tolist()
+        for better, worse in one.pairs:
+            won += (
+                1.0 if values[better] > values[worse] else 0.5 * (values[better] == values[worse])
+            )
+            counted += 1
+    return won, counted
+
+
+@torch.no_grad()
+def center(model: RewardModel, rows: Sequence[Row], microbatch_tokens: int) -> None:
+    """Store the bias that makes these rows' completions score 0 on average.
+
+    Stiennon et al. 2020, §3.4: a fixed KL coefficient and penalty then keep their meaning.
+    """
+    device = model.backbone.device
+    scores = [model.scores(batch) for _, batch in microbatches(rows, microbatch_tokens, device)]
+    model.head.bias += torch.cat(scores).mean()

@@ -1,0 +1,88 @@
+"""Runs the app with uvicorn: checks the address first, says where it listens, stops cleanly."""
+
+import errno
+import os
+import socket
+from collections.abc import Callable
+
+import uvicorn
+from fastapi import FastAPI
+
+from rather.errors import EnvironmentFault, UsageError
+from rather.web.security import is_loopback_host
+
+MAX_CONNECTIONS = 1000
+GRACE_SECONDS = 5
+
+
+def serve(
+    app: FastAPI,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    *,
+    expose: bool = False,
+    announce: Callable[[str], None] = print,
+) -> None:
+    """Serve until interrupted; `announce` gets the base URL once the port is ours.
+
+    Raises UsageError for an address others can reach without `expose`, EnvironmentFault where the
+    port is taken or not allowed.
+    """
+    listener = listen(host, port, expose=expose)
+    try:
+        announce(url_of(listener))
+        server_of(app).run(sockets=[listener])
+    finally:
+        listener.close()
+
+
+def server_of(app: FastAPI) -> uvicorn.Server:
+    """The configured server, not yet running."""
+    settings = uvicorn.Config(
+        app,
+        # A login link carries its token in the address, so addresses are not logged.
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        limit_concurrency=MAX_CONNECTIONS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    return uvicorn.Server(settings)
+
+
+def listen(host: str, port: int, *, expose: bool = False) -> socket.socket:
+    """A listening socket; port 0 takes a free one."""
+    if not expose and not is_loopback_host(host):
+        raise UsageError(
+            f"Listening on {host} would let other machines in; use 127.0.0.1, or say --expose "
+            "if that is what you want."
+        )
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if os.name == "posix":  # elsewhere it would let two servers share the port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host.strip("[]"), port))
+        listener.listen(MAX_CONNECTIONS)
+    except OSError as error:
+        listener.close()
+        raise _explained(error, host, port) from error
+    return listener
+
+
+def url_of(listener: socket.socket) -> str:
+    """The base URL a browser on this machine can open."""
+    host, port = listener.getsockname()[:2]
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{shown}:{port}"
+
+
+def _explained(error: OSError, host: str, port: int) -> EnvironmentFault:
+    if error.errno == errno.EADDRINUSE:
+        return EnvironmentFault(
+            f"Port {port} on {host} is in use; stop what listens there, or choose another with "
+            "--port (0 takes a free one)."
+        )
+    return EnvironmentFault(
+        f"Cannot listen on {host} port {port} ({error.strerror}); choose another address or port."
+    )

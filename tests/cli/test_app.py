@@ -1,0 +1,159 @@
+"""The shell's side: exit codes, one-sentence errors, one JSON object, a light start."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import rather
+from rather.cli import verbs
+from rather.cli.app import main
+from rather.errors import DataError, EnvironmentFault, RatherError, StoppedByRule, UsageError
+from rather.workspace import Workspace
+
+SOURCE = Path(rather.__file__).parent.parent
+HEAVY = {"torch", "transformers", "peft", "fastapi", "pandas", "matplotlib"}
+LIGHT_SECONDS = 0.4
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    Workspace.create(tmp_path).close()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def pipeline_that(monkeypatch: pytest.MonkeyPatch, outcome: BaseException | dict[str, Any]) -> None:
+    class Pipeline:
+        def status(self, ws: Workspace) -> dict[str, Any]:
+            if isinstance(outcome, BaseException):
+                raise outcome
+            return outcome
+
+    monkeypatch.setattr(verbs, "_pipeline", Pipeline)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (UsageError("wrong flag."), 2),
+        (DataError("bad row."), 3),
+        (StoppedByRule("KL too high."), 4),
+        (EnvironmentFault("disk full."), 5),
+    ],
+)
+def test_an_error_is_one_sentence_and_its_code(
+    error: RatherError,
+    code: int,
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pipeline_that(monkeypatch, error)
+    assert main(["status"]) == code
+    assert capsys.readouterr() == ("", f"rather: {error}\n")
+    assert main(["status", "--json"]) == code
+    out, err = capsys.readouterr()
+    assert json.loads(out) == {"error": {"type": type(error).__name__, "message": str(error)}}
+    assert err == f"rather: {error}\n"
+
+
+def test_an_interrupt_says_how_to_go_on(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pipeline_that(monkeypatch, KeyboardInterrupt())
+    assert main(["status"]) == 130
+    assert capsys.readouterr().err == "rather: stopped; the same command goes on from here\n"
+
+
+def test_our_own_mistakes_keep_their_traceback(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline_that(monkeypatch, ZeroDivisionError())
+    with pytest.raises(ZeroDivisionError):
+        main(["status"])
+
+
+def test_people_get_the_summary_and_programs_one_object(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pipeline_that(monkeypatch, {"summary": "3 prompts — ε", "num_prompts": 3})
+    assert main(["status"]) == 0
+    assert capsys.readouterr() == ("3 prompts — ε\n", "")
+    assert main(["status", "--json"]) == 0
+    assert capsys.readouterr().out == '{"summary": "3 prompts — ε", "num_prompts": 3}\n'
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("ppoo", 'Unknown command "ppoo". Did you mean "ppo"?'),
+        ("ppo --kl-coef 0.1", "Unknown option: --kl-coef. Did you mean --kl-coefficient?"),
+        ("ppo --ppo.kl_coef 0.1", "--ppo.kl-coef. Did you mean --ppo.kl-coefficient?"),
+        ("export --as trll", 'Invalid value "trll" for --as.'),
+        ("export", "--as requires an argument"),
+        ("import", 'Command "import" parameter --file requires an argument'),
+        ("demo --seed many", 'Invalid value for --seed: unable to convert "many"'),
+        ("ppo --num-steps many", "--ppo.num-steps: ppo.num_steps must be a valid integer"),
+        ("status extra", "extra"),
+    ],
+)
+def test_a_wrong_command_is_exit_code_2_with_a_hint(
+    command: str, said: str, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command.split()) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("rather: ")
+    assert said in err
+    assert err.count("\n") == 1
+
+
+def test_help_lists_settings_with_range_and_default(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ppo", "--help"]) == 0
+    shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    for part in ("--ppo.clip-range", " --clip-range VALUE", "ε of the policy's ratio clip."):
+        assert part in shown
+    assert "< 1; default 0.2)" in shown
+    assert "--rules.max-words" in shown
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"{rather.__version__}\n"
+
+
+def loaded_by(arguments: list[str], cwd: Path) -> tuple[set[str], float]:
+    """Return the modules a command loads, and the least CPU seconds it took of three times."""
+    script = (
+        "import sys\nfrom rather.cli import main\ncode = main()\n"
+        "print('|'.join(sys.modules), file=sys.stderr)\nsys.exit(code)"
+    )
+    seconds = []
+    for _ in range(3):
+        began = os.times()
+        done = subprocess.run(
+            [sys.executable, "-c", script, *arguments],
+            cwd=cwd,
+            env={**os.environ, "PYTHONPATH": str(SOURCE)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        ended = os.times()
+        seconds.append(
+            ended.children_user
+            + ended.children_system
+            - began.children_user
+            - began.children_system
+        )
+    return set(done.stderr.splitlines()[-1].split("|")), min(seconds)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["ppo", "--help"], ["status"]])
+def test_it_answers_at_once_without_torch(arguments: list[str], root: Path) -> None:
+    modules, seconds = loaded_by(arguments, root)
+    assert modules & HEAVY == set()
+    assert seconds < LIGHT_SECONDS

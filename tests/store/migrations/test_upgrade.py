@@ -1,0 +1,86 @@
+"""Old databases are copied and brought forward, newer ones refused, half-way does not exist."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from rather.durable import verify
+from rather.errors import UsageError
+from rather.store import meta, schema
+from rather.store.database import Database
+from rather.store.migrations import upgrade
+
+
+def set_version(path: Path, version: str) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = ?", (version,))
+    connection.close()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "rather.db"
+    with Database.open(path, create=True) as db:
+        meta.put(db, "a", "b")
+    return path
+
+
+def test_head_is_the_newest_migration() -> None:
+    config = Config()
+    folder = Path(upgrade.__file__).parent
+    config.set_main_option("script_location", str(folder).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    assert ScriptDirectory.from_config(config).get_heads() == [schema.HEAD]
+
+
+def test_a_newer_database_is_refused_with_both_versions(path: Path) -> None:
+    set_version(path, "0999")
+    with pytest.raises(UsageError, match=r"schema version 0999 .* up to 0001"):
+        Database.open(path)
+    assert [file.name for file in path.parent.glob("*backup*")] == []
+
+
+def test_an_older_database_is_copied_before_it_is_changed(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_version(path, "0000")
+    copies: list[int] = []
+    monkeypatch.setattr(
+        upgrade,
+        "_migrate",
+        lambda connection: copies.append(len(list(path.parent.glob("*.backup")))),
+    )
+    Database.open(path).close()
+    assert copies == [1]
+    (folder,) = path.parent.glob("rather.db.schema-0000.*.backup")
+    assert verify(folder) == []
+    copy = folder / "rather.db"
+    assert copy.stat().st_mode & 0o777 == 0o600
+    with sqlite3.connect(copy) as connection:
+        assert connection.execute("SELECT value FROM meta").fetchall() == [("b",)]
+    connection.close()
+
+
+def test_a_migration_that_breaks_leaves_the_old_schema(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = upgrade._migrate
+
+    def break_at_the_end(connection: Connection) -> None:
+        real(connection)
+        raise RuntimeError("power cut")
+
+    monkeypatch.setattr(upgrade, "_migrate", break_at_the_end)
+    path = tmp_path / "rather.db"
+    with pytest.raises(RuntimeError, match="power cut"):
+        Database.open(path, create=True)
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT name FROM sqlite_master").fetchall() == []
+    connection.close()
+    monkeypatch.setattr(upgrade, "_migrate", real)
+    with Database.open(path, create=True) as db:
+        meta.put(db, "a", "b")

@@ -1,0 +1,77 @@
+"""Judgments are events: nothing is changed, nothing counts twice."""
+
+from dataclasses import replace
+
+import pytest
+
+from rather.errors import DataError
+from rather.records import Judgment
+from rather.store import judgments
+from rather.store.database import Database
+
+FIRST = Judgment(
+    "01A",
+    "pair",
+    "p1",
+    "ann",
+    {"left_completion_id": "c2", "right_completion_id": "c1", "choice": "A"},
+    "2026-11-21T10:00:00.000000+00:00",
+    "key-1",
+    False,
+    guidelines_hash="abc",
+    ms_to_decision=1200,
+)
+
+
+def later(id: str, **changes: object) -> Judgment:
+    return replace(FIRST, id=id, idempotency_key=f"key-{id}", **changes)  # type: ignore[arg-type]
+
+
+def test_a_judgment_comes_back_as_it_was(ready: Database) -> None:
+    assert judgments.record(ready, FIRST) == (FIRST, False)
+    assert judgments.all(ready) == [FIRST]
+
+
+def test_a_known_key_is_a_replay_of_the_stored_one(ready: Database) -> None:
+    judgments.record(ready, FIRST)
+    again = replace(FIRST, id="01Z", answer={**FIRST.answer, "choice": "B"})
+    assert judgments.record(ready, again) == (FIRST, True)
+    assert judgments.record_many(ready, [again, later("02")]) == 1
+    assert [one.id for one in judgments.all(ready)] == ["01A", "02"]
+
+
+def test_superseded_and_retracted_ones_do_not_count(ready: Database) -> None:
+    edit = later("02", supersedes="01A")
+    other = later("03", kind="thumb", labeller_id="sim", is_simulated=True)
+    judgments.record_many(ready, [FIRST, edit, other])
+    assert judgments.live(ready) == [edit, other]
+    judgments.record(ready, later("04", supersedes="02", is_retraction=True))
+    assert judgments.live(ready) == [other]
+    assert judgments.live(ready, kind="pair") == []
+    assert judgments.live(ready, labeller_id="sim") == [other]
+    assert len(judgments.all(ready)) == 4
+
+
+def test_an_event_is_superseded_once(ready: Database) -> None:
+    judgments.record_many(ready, [FIRST, later("02", supersedes="01A")])
+    with pytest.raises(DataError, match="01A was already superseded by 02"):
+        judgments.record(ready, later("03", supersedes="01A"))
+
+
+@pytest.mark.parametrize("field", ["prompt_id", "labeller_id", "supersedes"])
+def test_what_is_named_must_be_there(ready: Database, field: str) -> None:
+    with pytest.raises(DataError, match="FOREIGN KEY"):
+        judgments.record(ready, later("02", **{field: "nothing"}))
+    assert judgments.all(ready) == []
+
+
+def test_counts_keep_people_and_simulators_apart(ready: Database) -> None:
+    simulated = [later(f"s{i}", labeller_id="sim", is_simulated=True) for i in range(2)]
+    judgments.record_many(ready, [FIRST, *simulated])
+    assert judgments.count(ready) == {
+        "pair": {"people": 1, "simulated": 2},
+        "ranking": {"people": 0, "simulated": 0},
+        "demonstration": {"people": 0, "simulated": 0},
+        "correction": {"people": 0, "simulated": 0},
+        "thumb": {"people": 0, "simulated": 0},
+    }

@@ -1,0 +1,53 @@
+"""Prompts are stored once and come back in order."""
+
+from dataclasses import replace
+
+import pytest
+
+from rather.errors import DataError
+from rather.records import Message, Prompt
+from rather.store import prompts
+from rather.store.database import Database
+
+FULL = Prompt(
+    "p1",
+    (Message("system", "Be kind."), Message("user", "سلام 🙂 \u202e")),
+    "heldout",
+    is_text=True,
+    source="a.jsonl",
+    tags=("x", "y"),
+)
+
+
+def test_a_prompt_comes_back_as_it_was(db: Database) -> None:
+    assert prompts.add(db, [FULL]) == 1
+    assert prompts.get(db, "p1") == FULL
+    assert prompts.get(db, "p2") is None
+
+
+def test_the_same_id_again_changes_nothing(db: Database) -> None:
+    other = replace(FULL, split="train")
+    assert prompts.add(db, [FULL, other]) == 1
+    assert prompts.add(db, [other]) == 0
+    assert prompts.all(db) == [FULL]
+
+
+def test_order_is_the_order_of_arrival(db: Database) -> None:
+    made = [replace(FULL, id=id, split=split) for id, split in (("z", "train"), ("a", "heldout"))]
+    prompts.add(db, [*made, made[0]])
+    prompts.add(db, [replace(FULL, id="m", split="train")])
+    assert [prompt.id for prompt in prompts.all(db)] == ["z", "a", "m"]
+    assert [prompt.id for prompt in prompts.all(db, split="train")] == ["z", "m"]
+    assert prompts.count(db) == {"train": 2, "heldout": 1}
+
+
+def test_counts_name_empty_splits(db: Database) -> None:
+    assert prompts.count(db) == {"train": 0, "heldout": 0}
+
+
+@pytest.mark.parametrize("bad", ["a\x00b", "a\ud800b"])
+def test_text_no_database_keeps_is_refused_and_nothing_is_stored(db: Database, bad: str) -> None:
+    broken = replace(FULL, id="p9", messages=(Message("user", bad),))
+    with pytest.raises(DataError, match=r"NUL|surrogate"):
+        prompts.add(db, [FULL, broken])
+    assert prompts.all(db) == []

@@ -1,0 +1,56 @@
+"""The Python API: the pipeline's functions, with settings as keyword arguments."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import rather
+from rather import api
+from rather.errors import UsageError
+
+
+class Recorder:
+    """Stands where the pipeline stands, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        def record(*arguments: Any, **options: Any) -> dict[str, Any]:
+            self.calls.append((name, arguments, options))
+            return {"summary": name}
+
+        return record
+
+
+@pytest.fixture
+def pipeline(monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    recorder = Recorder()
+    monkeypatch.setattr(api, "pipeline", recorder)
+    return recorder
+
+
+def test_methods_are_the_stages_with_their_settings(tmp_path: Path, pipeline: Recorder) -> None:
+    rather.init(tmp_path / "mine").close()
+    with rather.open(tmp_path / "mine", seed=3, dpo__beta=0.5) as project:
+        assert project.ppo(num_steps=5, fresh=True) == {"summary": "ppo"}
+        project.evaluate("ppo-1", "dpo-1")
+        project.label(simulate="vader")
+        project.score([{"prompt": "a", "completion": "b"}])
+    (_, (tuned,), options), evaluated, labelled, scored = pipeline.calls
+    assert (tuned.config.ppo.num_steps, tuned.config.seed, tuned.config.dpo.beta) == (5, 3, 0.5)
+    assert options == {"fresh": True}
+    assert evaluated[1][1] == ("ppo-1", "dpo-1")
+    assert labelled[1][0].config.label.simulate == "vader"
+    assert scored[1][1:] == ("newest", [{"prompt": "a", "completion": "b"}])
+    assert project.config.ppo.num_steps == 20
+
+
+def test_a_misspelt_setting_is_refused(tmp_path: Path, pipeline: Recorder) -> None:
+    with (
+        rather.init(tmp_path / "mine") as project,
+        pytest.raises(UsageError, match=r"ppo\.num_step is not a setting; did you mean ppo\.num_s"),
+    ):
+        project.ppo(num_step=5)
+    assert pipeline.calls == []

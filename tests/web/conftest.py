@@ -1,0 +1,89 @@
+"""A small workspace with a logged-in client, made anew for every test."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from rather.config.stages import Config
+from rather.records import Completion, Labeller, Message, Prompt
+from rather.store import completions, labellers, logins, prompts
+from rather.store.database import Database
+from rather.web.app import create_app
+
+BASE_URL = "http://127.0.0.1:8470"
+SECRET = b"a secret of a test, 32 bytes long"
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[Database]:
+    with Database.open(tmp_path / "rather.db", create=True) as db:
+        labellers.add(db, [Labeller("ann", "Ann", False), Labeller("bob", "Bob", False)])
+        yield db
+
+
+@pytest.fixture
+def static(tmp_path: Path) -> Path:
+    """A stand-in for what `npm run build` makes."""
+    folder = tmp_path / "static"
+    (folder / "assets").mkdir(parents=True)
+    (folder / "index.html").write_text("<!doctype html><title>page</title>")
+    (folder / "assets" / "index-1.js").write_text("export {}")
+    (folder / "notice.css").write_text("p {}")
+    (folder / "icon.svg").write_text("<svg/>")
+    return folder
+
+
+@pytest.fixture
+def browser(db: Database) -> Callable[..., TestClient]:
+    """Makes the browser of a labeller, or (None) of somebody who never logged in."""
+
+    def make(app: FastAPI, labeller_id: str | None) -> TestClient:
+        client = TestClient(app, base_url=BASE_URL, headers={"Sec-Fetch-Site": "same-origin"})
+        if labeller_id is not None:
+            token = logins.create_token(db, labeller_id, 60)
+            assert client.get("/login", params={"token": token}, follow_redirects=False).is_redirect
+        return client
+
+    return make
+
+
+@pytest.fixture
+def new_app(db: Database, static: Path) -> Callable[[], FastAPI]:
+    """Starts a server of the test's workspace, as the first one or after it."""
+    return lambda: create_app(db, Config(), "my-assistant", secret=SECRET, static=static)
+
+
+@pytest.fixture
+def app(db: Database, new_app: Callable[[], FastAPI]) -> FastAPI:
+    """Four pairs: one for the first prompt, three for the second (one text came twice).
+
+    The names of models and files must never reach a labeller.
+    """
+    answers = {"hello": ["Hi.", "Hello there."], "two": ["one", "*two*", "one", "three"]}
+    asked = [Prompt(f"p_{say}", (Message("user", say),), "train", source="file") for say in answers]
+    prompts.add(db, asked)
+    given = [
+        Completion(f"c_{say}_{n}", f"p_{say}", text, "secret-model", {"temperature": 0.7}, n)
+        for say, texts in answers.items()
+        for n, text in enumerate(texts)
+    ]
+    completions.add(db, given)
+    return new_app()
+
+
+@pytest.fixture
+def ann(app: FastAPI, browser: Callable[..., TestClient]) -> TestClient:
+    return browser(app, "ann")
+
+
+@pytest.fixture
+def bob(app: FastAPI, browser: Callable[..., TestClient]) -> TestClient:
+    return browser(app, "bob")
+
+
+@pytest.fixture
+def stranger(app: FastAPI, browser: Callable[..., TestClient]) -> TestClient:
+    return browser(app, None)
