@@ -32,7 +32,7 @@ from rather.workspace import MARKER_FILE, Workspace
 
 GUIDELINES = """Choose the answer you would rather have received.
 
-A good answer **answers the question in one or two complete sentences** and then stops. Worse are
+A good answer answers the question in one or two complete sentences and then stops. Worse are
 answers that ramble, that are cut off, that are lists, or that do not answer at all."""
 
 HAND_JUDGMENTS = 20
@@ -50,7 +50,7 @@ class Size:
     num_shown: int
 
 
-FULL = Size(300, 4, 64, 12, 16, 8)
+FULL = Size(300, 4, 64, 8, 16, 8)
 QUICK = Size(48, 4, 40, 2, 8, 4)
 
 
@@ -82,8 +82,8 @@ def demo_config(size: Size, seed: int) -> Config:
             temperature=0.8,
             learning_rate=5e-4,
             warmup_fraction=0.0,
-            num_epochs=2,
-            num_minibatches=2,
+            num_minibatches=4,
+            value_clip_range=2.0,
             microbatch_tokens=1024,
             checkpoint_every=3,
             adapter=adapter,
@@ -93,7 +93,8 @@ def demo_config(size: Size, seed: int) -> Config:
             gold="concision",
             judge="plain_reader",
             temperature=0.8,
-            max_new_tokens=size.max_new_tokens,
+            # twice what training allows, so that nobody loses by being cut off
+            max_new_tokens=2 * size.max_new_tokens,
             num_samples_shown=size.num_shown,
         ),
         run=Rounds(stages=("sample", "label", "reward", "ppo", "dpo", "evaluate", "report")),
@@ -145,13 +146,12 @@ def _bring_prompts(ws: Workspace, size: Size) -> None:
 
 
 def _label_by_hand(ws: Workspace) -> None:
-    """Open the app until it is stopped or the first judgments are given."""
-    by_people = ws.configured({"label": {"simulate": None, "kind": "pair"}})
-    ws.progress.say(
-        f"Give about {HAND_JUDGMENTS} judgments in the browser, then press Ctrl-C here; a "
-        "simulated labeller gives the rest."
-    )
-    result = pipeline.label(by_people)
+    """Open the app until the first judgments are given; a simulated labeller gives the rest."""
+    # imported here: most demos need no web server
+    from rather.stages.labelling import serve_people
+
+    ws.progress.say(f"The first {HAND_JUDGMENTS} judgments are yours.")
+    result = serve_people(ws, dry_run=False, expose=False, enough=HAND_JUDGMENTS)
     ws.progress.say(f"label: {result['summary']}")
 
 

@@ -15,7 +15,7 @@ from rather.data.collected import Collected
 from rather.data.exporting import ExportFormat
 from rather.data.exporting import export as export_files
 from rather.data.importing import ImportKind, OnError, SplitRule, read
-from rather.errors import DataError, UsageError
+from rather.errors import DataError
 from rather.store import completions, judgments, labellers, prompts, runs, versions
 from rather.workspace import Workspace
 
@@ -74,8 +74,12 @@ def export(
         summary = f"would export {len(everything.judgments)} judgments to {target}."
         return {"summary": summary, "out": str(target)}
     written = export_files(everything, format, target)
+    counts = ", ".join(f"{number} {name}" for name, number in written.counts.items())
+    for name, dropped in written.dropped.items():
+        for reason, number in dropped.counts.items():
+            ws.progress.say(f"{name}: left out {number}: {reason}")
     return {
-        "summary": f"exported to {target}: {written.counts}.",
+        "summary": f"exported to {target}: {counts}.",
         "out": str(target),
         "files": [str(file) for file in written.files],
         "counts": dict(written.counts),
@@ -87,15 +91,16 @@ def sample(ws: Workspace, dry_run: bool = False) -> Result:
     """Let models answer the prompts; what is there already is not sampled again."""
     from rather.stages.sampling import plan, sample_all
 
-    if not prompts.count(ws.db):
+    if not any(prompts.count(ws.db).values()):
         raise DataError("There are no prompts yet; bring some with `rather import FILE`.")
     missing = sum(number for *_, number in plan(ws, ws.config.sample))
     if dry_run:
         return {"summary": f"would sample {missing} completions.", "missing": missing}
     made = sample_all(ws, ws.config.sample)
+    too_long = f", {made.too_long} left out as their prompts are too long" if made.too_long else ""
     return {
         "summary": f"sampled {made.stored} new completions ({made.tokens} tokens); "
-        f"{made.duplicates} were given up as duplicates or empty.",
+        f"{made.duplicates} were given up as duplicates or empty{too_long}.",
         **vars(made),
     }
 
@@ -283,9 +288,3 @@ def _next_command(facts: Result) -> str:
 
 def _evaluated(facts: Result) -> bool:
     return any(run["stage"] == "evaluate" and run["status"] == "done" for run in facts["runs"])
-
-
-def require_prompts(ws: Workspace) -> None:
-    """UsageError where there is nothing to answer yet."""
-    if not any(prompts.count(ws.db).values()):
-        raise UsageError("There are no prompts yet; bring some with `rather import FILE`.")

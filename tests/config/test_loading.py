@@ -81,7 +81,7 @@ def test_overrides_may_be_nested_or_use_underscores() -> None:
             "rather.yaml:1: kl_coefficient is not a setting; did you mean ppo.kl_coefficient?",
         ),
         ("zzz: 1", "rather.yaml:1: zzz is not a setting"),
-        ("pp: {num_steps: 3}", "rather.yaml:1: pp.num_steps is not a setting; did you mean ppo."),
+        ("pp: {num_steps: 3}", "rather.yaml:1: pp is not a setting; did you mean ppo?"),
         ("ppo: 3", "rather.yaml:1: ppo is a group of settings, not one value"),
         ("ppo: {clip_range: 3}", "rather.yaml:1: ppo.clip_range must be less than 1, not 3"),
         ("seed: many", "rather.yaml:1: seed must be a valid integer, not many"),

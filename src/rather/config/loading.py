@@ -39,7 +39,9 @@ class _Draft:
         if path in groups and value is not None:
             self.problems.append(f"{origin}: {path} is a group of settings, not one value")
         elif path not in groups and path not in _leaves():
-            self.problems.append(f"{origin}: {path} is not a setting{_nearest(path)}")
+            wrong = _unknown_part(path)
+            if not any(f": {wrong} is not a setting" in problem for problem in self.problems):
+                self.problems.append(f"{origin}: {wrong} is not a setting{_nearest(wrong)}")
         elif path not in groups:
             table = self.values
             for parent in parents:
@@ -150,6 +152,14 @@ def _sentence(messages: list[str]) -> str:
 @cache
 def _leaves() -> dict[str, Any]:
     return {setting.path: setting.annotation for setting in all_settings()}
+
+
+def _unknown_part(path: str) -> str:
+    """Return an unknown path up to its first part that is unknown, so a group is named once."""
+    parts = path.split(".")
+    known = [*sections(), *_leaves()]
+    ways = [".".join(parts[:length]) for length in range(1, len(parts))]
+    return next((way for way in ways if way not in known), path)
 
 
 def _nearest(path: str) -> str:

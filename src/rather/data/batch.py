@@ -11,11 +11,24 @@ Shapes: S packed tokens, R rows, N completions a row at most, P and C the longes
 completion, B completions in all (row by row), T = C.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Lower:
+    """Hidden states after a backbone's first layers, kept because nothing trained lies below."""
+
+    source: object
+    """The backbone that made them; no other may use them."""
+    depth: int
+    """How many layers they have passed."""
+    hidden: Tensor
+    """[tokens, d], packed as the row or batch is."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +37,7 @@ class Row:
 
     prompt_ids: tuple[int, ...]
     completions: tuple[tuple[int, ...], ...]
+    lower: Lower | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Guard against what no model can predict: no prompt, or an empty completion."""
@@ -58,6 +72,8 @@ class Batch:
     """[B, T] where the token that predicts completion token t lies (0 where masked)."""
     row_of: Tensor
     """[B] the row each completion belongs to."""
+    lower: Lower | None = None
+    """Known lower hidden states of all its tokens."""
 
     @property
     def num_tokens(self) -> int:
@@ -71,7 +87,11 @@ class Batch:
 
     def to(self, device: torch.device | str) -> "Batch":
         """The same batch on another device."""
-        return Batch(**{name: value.to(device) for name, value in vars(self).items()})
+        moved: dict[str, Any] = {
+            name: value.to(device) if isinstance(value, Tensor) else value
+            for name, value in vars(self).items()
+        }
+        return Batch(**moved)
 
 
 def pack(rows: Sequence[Row]) -> Batch:
@@ -100,7 +120,17 @@ def pack(rows: Sequence[Row]) -> Batch:
         token_index=token_index,
         predictor_index=_padded(predictors, fill=0),
         row_of=torch.tensor([r for r, spans in enumerate(answers) for _ in spans]),
+        lower=_joined([row.lower for row in rows]),
     )
+
+
+def _joined(parts: Sequence[Lower | None]) -> Lower | None:
+    """The rows' lower states end to end, when every row has them from the same place."""
+    known = [part for part in parts if part is not None]
+    places = {(id(part.source), part.depth) for part in known}
+    if len(known) < len(parts) or len(places) != 1:
+        return None
+    return Lower(known[0].source, known[0].depth, torch.cat([part.hidden for part in known]))
 
 
 def split_by_tokens(rows: Sequence[Row], budget: int) -> list[list[int]]:
@@ -124,6 +154,21 @@ def by_length(rows: Sequence[Row], budget: int) -> list[list[int]]:
     order = sorted(range(len(rows)), key=lambda index: (-rows[index].num_tokens, index))
     groups = split_by_tokens([rows[index] for index in order], budget)
     return [[order[position] for position in group] for group in groups]
+
+
+def microbatches(
+    rows: Sequence[Row],
+    budget: int,
+    device: torch.device,
+    advance: Callable[[int], None] = lambda rows_done: None,
+) -> Iterator[tuple[list[int], Batch]]:
+    """Rows in microbatches of alike lengths: (indices into rows, packed batch on the device).
+
+    `advance` hears how many rows are done whenever the next microbatch is asked for.
+    """
+    for indices in by_length(rows, budget):
+        yield indices, pack([rows[index] for index in indices]).to(device)
+        advance(len(indices))
 
 
 def _append(ids: list[int], positions: list[int], tokens: Sequence[int], *, start: int) -> range:

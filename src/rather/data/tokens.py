@@ -41,6 +41,14 @@ class Codec:
             )
         return ids
 
+    def fits(self, prompt: Prompt) -> bool:
+        """Whether the model's context has room for a prompt and something of an answer."""
+        try:
+            self.prompt_ids(prompt)
+        except DataError:
+            return False
+        return True
+
     def completion_ids(self, text: str, *, is_cut_off: bool = False) -> tuple[int, ...]:
         """A completion's tokens and the stop token, unless the length limit cut it off before one.
 
@@ -110,9 +118,15 @@ def load_codec(
     folder: Path, context: int, generation_stops: tuple[int, ...], system_prompt: str | None = None
 ) -> Codec:
     """A model folder's codec; UsageError when the tokenizer has no way to end a completion."""
-    tokenizer = AutoTokenizer.from_pretrained(
-        folder, trust_remote_code=False, local_files_only=True
-    )
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(
+            folder, trust_remote_code=False, local_files_only=True
+        )
+    except (ValueError, KeyError, OSError) as error:
+        raise DataError(
+            f"{folder} has no tokenizer that can be loaded; copy tokenizer.json and "
+            "tokenizer_config.json of the model there."
+        ) from error
     stops = _stop_ids(tokenizer, generation_stops)
     if not stops:
         raise UsageError(f"The tokenizer in {folder} has no end-of-sequence token; add eos_token.")

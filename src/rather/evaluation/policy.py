@@ -4,9 +4,12 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from torch import Tensor
+
 from rather.data.batch import Row
 from rather.evaluation.statistics import Interval, mean, win_rate
 from rather.models.roles import Policy
+from rather.progress import Progress
 from rather.records import Completion, Prompt
 from rather.rollout.rollout import sequence_logprobs
 
@@ -49,6 +52,7 @@ class Measures:
     """One score an answer from each, by name: reward, gold, judge."""
     temperature: float
     microbatch_tokens: int
+    progress: Progress
 
 
 def measure(
@@ -59,9 +63,15 @@ def measure(
 ) -> Answers:
     """Measure one model's answers, one a row."""
     tokens, temperature = measures.microbatch_tokens, measures.temperature
-    own = sequence_logprobs(measures.writer, rows, tokens, temperature)
-    ref = sequence_logprobs(measures.reference, rows, tokens, temperature)
-    plain = sequence_logprobs(measures.base, rows, tokens)
+    with measures.progress.track(f"log-probabilities of {model}", 3 * len(rows), "answers") as task:
+
+        def of(policy: Policy, temperature: float) -> Tensor:
+            return sequence_logprobs(
+                policy, rows, tokens, temperature=temperature, advance=task.advance
+            )
+
+        own, ref = of(measures.writer, temperature), of(measures.reference, temperature)
+        plain = of(measures.base, 1.0)
     num_tokens = sum(len(row.completions[0]) for row in rows)
     return Answers(
         model=model,

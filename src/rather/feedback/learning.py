@@ -11,6 +11,8 @@ from rather.feedback.kinds import answer_of
 from rather.records import Comparison, Completion, Demonstration, Judgment, Prompt, Split
 
 T = TypeVar("T")
+HELD_BACK = "held back"
+"""How the reason begins for what was not asked for: judgments about the other split's prompts."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ class _Known:
         if prompt is None:
             raise LeftOut("its prompt is not known")
         if self._split is not None and prompt.split != self._split:
-            raise LeftOut(f"held back: its prompt belongs to the {prompt.split} split")
+            raise LeftOut(f"{HELD_BACK}: its prompt belongs to the {prompt.split} split")
         cut_off = frozenset(self._cut_off.get(prompt.id, ()))
         return Judged(judgment, prompt, self._texts, cut_off)
 

@@ -14,7 +14,14 @@ from rather.models.lora import LoraLayout, LoraShape
 from rather.models.source import read_json
 
 PREFIX = "base_model.model."
-PLAIN = {"use_dora": False, "use_rslora": False, "bias": "none", "modules_to_save": None}
+PLAIN = {
+    "use_dora": False,
+    "use_rslora": False,
+    "bias": "none",
+    "modules_to_save": None,
+    "rank_pattern": {},
+    "alpha_pattern": {},
+}
 
 
 def save_adapter(
@@ -35,7 +42,7 @@ def save_adapter(
         "target_modules": short,
         "layers_to_transform": layers if partial else None,
         "layers_pattern": _stack_name(shape.targets[0]) if partial else None,
-        "fan_in_fan_out": False,
+        "fan_in_fan_out": layout.is_transposed,
         **PLAIN,
     }
     (folder / "adapter_config.json").write_text(json.dumps(config, indent=2) + "\n", "utf-8")

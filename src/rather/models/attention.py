@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from transformers import AttentionInterface
 
 from rather.data.batch import Batch
+from rather.errors import UsageError
 
 NAME = "rather_packed"
 
@@ -88,7 +89,7 @@ class PackedLayout:
                 )
             )
         return (
-            torch.cat(outputs).index_select(0, self.scatter).reshape(-1, heads * groups, q.shape[2])
+            torch.cat(outputs).index_select(0, self.scatter).reshape(-1, heads * groups, v.shape[2])
         )
 
     def _prompt(self, x: Tensor, groups: int) -> Tensor:
@@ -154,10 +155,10 @@ class KeyValues:
     def add_prompt(self, layer: int, k: Tensor, v: Tensor) -> None:
         """Keep one layer's prompt keys and make room for its completions'."""
         assert layer == len(self.prompts)
-        rows, heads, _, width = k.shape
+        rows, heads = k.shape[:2]
         self.prompts.append((k.contiguous(), v.contiguous()))
-        shape = (rows * self.per_row, heads, self.longest, width)
-        self.own.append((k.new_zeros(shape), v.new_zeros(shape)))
+        shape = (rows * self.per_row, heads, self.longest)
+        self.own.append((k.new_zeros(*shape, k.shape[3]), v.new_zeros(*shape, v.shape[3])))
 
     def keep_rows(self, rows: Tensor) -> None:
         """Forget every prompt but these, with its completions."""
@@ -210,6 +211,19 @@ class DecodeLayout:
         return torch.cat([on_prompt, style.sees(here, lengths + steps)], dim=1)[:, None, None]
 
 
+class AskedLayers:
+    """Computes nothing; remembers which layers ask for attention, to refuse models that mix tokens
+    in another way (convolutions, recurrences): packed neighbours would leak into each other."""
+
+    def __init__(self) -> None:
+        self.layers: list[int] = []
+
+    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, style: Style) -> Tensor:
+        """See `Layout.attend`."""
+        self.layers.append(layer)
+        return v.repeat_interleave(q.shape[1] // v.shape[1], dim=1)
+
+
 def packed_attention(
     module: nn.Module,
     query: Tensor,
@@ -217,15 +231,22 @@ def packed_attention(
     value: Tensor,
     attention_mask: Tensor | None,
     *,
-    layout: Layout,
+    layout: Layout | None = None,
     scaling: float | None = None,
     sliding_window: int | None = None,
     softcap: float | None = None,
     **other: Any,
 ) -> tuple[Tensor, None]:
-    """transformers' attention interface: [1, H·G, S, D] in, [1, S, H·G, D] out."""
+    """transformers' attention interface: [1, H·G, S, D] in, [1, S, H·G, D] out.
+
+    Raises UsageError for a model that asks for more than a layout can give.
+    """
     assert query.shape[0] == 1, "packed rows travel as a batch of one"
-    assert other.get("s_aux") is None, "attention sinks are not supported by the packed layout"
+    if layout is None or attention_mask is not None or other.get("s_aux") is not None:
+        raise UsageError(
+            f"{type(module).__name__} has its own masks or attention sinks, which packed attention "
+            "does not have; choose another model."
+        )
     scale = scaling if scaling is not None else query.shape[-1] ** -0.5
     q, k, v = (x[0].transpose(0, 1) for x in (query, key, value))
     style = Style(scaling=scale, softcap=softcap, sliding_window=sliding_window)

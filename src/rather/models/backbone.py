@@ -8,13 +8,21 @@ import copy
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
-from rather.data.batch import Batch
-from rather.errors import UsageError
-from rather.models.attention import NAME, Layout, PackedLayout
-from rather.models.lora import LoraShape, Switch, adapted_layers, find_linear_layers
+from rather.data.batch import Batch, Lower
+from rather.errors import DataError, UsageError
+from rather.models.attention import NAME, AskedLayers, Layout, PackedLayout
+from rather.models.layers import Stack
+from rather.models.lora import (
+    LoraShape,
+    Switch,
+    adapted_layers,
+    decoder_layers,
+    find_linear_layers,
+)
 
 
 class Backbone:
@@ -28,9 +36,11 @@ class Backbone:
         self.decoder: nn.Module = model.get_decoder()
         self.head: nn.Module = model.get_output_embeddings()
         self.linear_layers = find_linear_layers(model, self.decoder)
+        self.stack = Stack(decoder_layers(self.decoder)[1])
         self.shapes: dict[str, LoraShape] = {}
         self._switch = Switch()
         self._softcap: float | None = getattr(model.config, "final_logit_softcapping", None)
+        self._require_packing()
 
     @property
     def device(self) -> torch.device:
@@ -58,13 +68,37 @@ class Backbone:
         return hidden
 
     def hidden(self, batch: Batch, adapter: str | None) -> Tensor:
-        """Hidden states of a whole batch: [S, d]."""
-        return self.run(batch.input_ids, batch.position_ids, PackedLayout(batch), adapter)
+        """Hidden states of a whole batch: [S, d]; lower layers that are known are not run again."""
+        lower = batch.lower
+        usable = lower is not None and lower.source is self
+        if lower is None or not usable or lower.depth > self.lowest_layer(adapter):
+            return self.run(batch.input_ids, batch.position_ids, PackedLayout(batch), adapter)
+        with self.stack.above(lower.depth, lower.hidden):
+            return self.run(batch.input_ids, batch.position_ids, PackedLayout(batch), adapter)
+
+    @torch.no_grad()
+    def lower(self, batch: Batch, depth: int) -> Lower:
+        """What the first `depth` layers give without an adapter: the same for all roles above."""
+        with self.stack.below(depth) as found:
+            self.run(batch.input_ids, batch.position_ids, PackedLayout(batch), None)
+        return Lower(self, depth, found[0])
+
+    def lowest_layer(self, adapter: str | None) -> int:
+        """The first decoder layer an adapter changes; all of them are above it for no adapter."""
+        if adapter is None:
+            return len(self.stack)
+        return min(self.linear_layers.layer_of[name] for name in self.shapes[adapter].targets)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Next-token logits: [..., d] -> [..., V]."""
         logits: Tensor = self.head(hidden)
         return logits if self._softcap is None else self._softcap * (logits / self._softcap).tanh()
+
+    @property
+    def head_is_linear_and_frozen(self) -> bool:
+        """Whether logits are h·Wᵀ with a W that is not trained."""
+        plain = isinstance(self.head, nn.Linear) and self.head.bias is None
+        return plain and self._softcap is None and not self.head.weight.requires_grad
 
     def add_adapter(self, name: str, shape: LoraShape, seed: int = 0) -> None:
         """A new adapter that changes nothing yet; its random half depends on the seed only."""
@@ -113,12 +147,36 @@ class Backbone:
         twin.model.requires_grad_(True)
         return twin
 
+    @torch.no_grad()
+    def _require_packing(self) -> None:
+        """Refuse a model with a layer that mixes tokens by anything but our attention."""
+        asked, token = AskedLayers(), torch.zeros(1, dtype=torch.long, device=self.device)
+        self.run(token, token, asked, None)
+        kinds = set(getattr(self.model.config, "layer_types", None) or ())
+        odd = kinds - {"full_attention", "sliding_attention"}
+        if odd or asked.layers != list(range(len(self.stack))):
+            raise UsageError(
+                f"{type(self.model).__name__} has layers that are not plain attention"
+                f"{' (' + ', '.join(sorted(odd)) + ')' if odd else ''}; choose another model."
+            )
+
 
 def load_backbone(folder: Path, dtype: torch.dtype, device: torch.device | str) -> Backbone:
-    """Load a checked model folder (see `rather.models.source`) without running any code from it."""
-    model = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=dtype, use_safetensors=True, trust_remote_code=False, local_files_only=True
-    )
+    """Load a checked model folder (see `rather.models.source`) without running any code from it.
+
+    DataError says why a folder cannot be loaded.
+    """
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=dtype,
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+        )
+    except (ValueError, KeyError, OSError, RuntimeError, SafetensorError) as error:
+        reason = str(error).strip().partition("\n")[0].rstrip(".")
+        raise DataError(f"The model in {folder} cannot be loaded: {reason}.") from error
     model.to(torch.device(device))  # type: ignore[arg-type]
     return Backbone(model)
 

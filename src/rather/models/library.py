@@ -1,6 +1,7 @@
 """All models a workspace can name, each backbone loaded once: base, versions, folders, hub ids."""
 
 import hashlib
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -22,6 +23,7 @@ from rather.records import ModelVersion
 
 HEAD_FILE = "head.safetensors"
 CARD_FILE = "rather.json"
+VERSION_NAME = re.compile(r"(?:sft|reward|ppo|dpo)-[0-9]+")
 
 logging.disable_progress_bar()
 
@@ -72,7 +74,9 @@ class Library:
         folder = self.folder_of(name)
         if folder not in self._codecs:
             config = read_json(folder / "config.json")
-            context = int(config.get("max_position_embeddings", 1 << 30))
+            # GPT-2 calls it n_positions
+            positions = config.get("max_position_embeddings") or config.get("n_positions")
+            context = int(positions or 1 << 30)
             self._codecs[folder] = load_codec(folder, context, _stops(folder), self.system_prompt)
         return self._codecs[folder]
 
@@ -85,6 +89,9 @@ class Library:
         return own if (own / "config.json").exists() else self._folder(version.base)
 
     def _folder(self, name: str) -> Path:
+        if VERSION_NAME.fullmatch(name) and not (self.root / name).is_dir():
+            known = ", ".join(self.versions) or "none yet"
+            raise UsageError(f"There is no version {name}; this workspace has {known}.")
         return resolve(self.base if name == "base" else name, self.root)
 
     def _backbone(self, folder: Path) -> Backbone:

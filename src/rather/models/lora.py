@@ -41,6 +41,8 @@ class LoraLayout:
     names: tuple[str, ...]
     num_layers: int
     layer_of: dict[str, int] = field(default_factory=dict)
+    is_transposed: bool = False
+    """The layers keep their weights as [inputs, outputs] (GPT-2's Conv1D)."""
 
     def select(self, wanted: tuple[str, ...] | str, top_layers: int | None) -> tuple[str, ...]:
         """Full names of the layers to adapt; UsageError when nothing matches."""
@@ -102,20 +104,26 @@ class LoraLinear(nn.Module):
         )
 
 
+def decoder_layers(decoder: nn.Module) -> tuple[str, nn.ModuleList]:
+    """A decoder's stack of layers, with its name; UsageError where it has none."""
+    for name, module in decoder.named_children():
+        if isinstance(module, nn.ModuleList):
+            return name, module
+    raise UsageError(f"{type(decoder).__name__} has no stack of layers; choose another model.")
+
+
 def find_linear_layers(model: nn.Module, decoder: nn.Module) -> LoraLayout:
     """The linear layers inside the decoder's stack of layers (heads and embeddings are not)."""
     prefix = next(name for name, module in model.named_modules() if module is decoder)
-    stack_name, stack = next(
-        (name, module)
-        for name, module in decoder.named_children()
-        if isinstance(module, nn.ModuleList)
-    )
+    stack_name, stack = decoder_layers(decoder)
     layer_of: dict[str, int] = {}
+    is_transposed = False
     for index, layer in enumerate(stack):
         for name, module in layer.named_modules():
             if isinstance(module, (nn.Linear, Conv1D)):
                 layer_of[f"{prefix}.{stack_name}.{index}.{name}"] = index
-    return LoraLayout(tuple(layer_of), len(stack), layer_of)
+                is_transposed |= isinstance(module, Conv1D)
+    return LoraLayout(tuple(layer_of), len(stack), layer_of, is_transposed)
 
 
 def adapted_layers(

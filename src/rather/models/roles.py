@@ -9,14 +9,11 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
 from rather.data.batch import Batch
-from rather.equations.logprobs import gather_logprobs
 from rather.models.backbone import Backbone
 from rather.models.heads import ScalarHead
-
-CHUNK = 512  # completion tokens whose logits live at once
+from rather.models.token_logprobs import token_logprobs
 
 
 @dataclass(frozen=True)
@@ -38,23 +35,8 @@ class Policy:
         """Like `logprobs`, from hidden states already at hand."""
         mask = batch.completion_mask
         states, ids = hidden[batch.predictor_index[mask]], batch.completion_ids[mask]
-        parts = [
-            _chunk(self.backbone, states[i : i + CHUNK], ids[i : i + CHUNK], temperature)
-            for i in range(0, len(ids), CHUNK)
-        ]
-        return torch.zeros(mask.shape, device=mask.device).masked_scatter(mask, torch.cat(parts))
-
-
-def _chunk(backbone: Backbone, states: Tensor, ids: Tensor, temperature: float) -> Tensor:
-    """Log-probabilities of some tokens; their logits are made again in the backward pass."""
-
-    def compute(states: Tensor) -> Tensor:
-        return gather_logprobs(backbone.logits(states), ids, temperature=temperature)
-
-    if not torch.is_grad_enabled():
-        return compute(states)
-    result: Tensor = checkpoint(compute, states, use_reentrant=False)
-    return result
+        found = token_logprobs(self.backbone, states, ids, temperature)
+        return torch.zeros(mask.shape, device=mask.device).masked_scatter(mask, found)
 
 
 @dataclass(frozen=True)

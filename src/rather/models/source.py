@@ -27,8 +27,8 @@ def resolve(name: str, root: Path) -> Path:
         return folder
     if not HUB_ID.fullmatch(name) or name.startswith("."):
         raise UsageError(
-            f"There is no model named {name}: give `embedded`, an existing folder or a hub id "
-            "like HuggingFaceTB/SmolLM2-135M-Instruct."
+            f"There is no model named {name}: give `embedded`, a folder (looked for from {root}) "
+            "or a hub id like HuggingFaceTB/SmolLM2-135M-Instruct."
         )
     folder = _from_hub(name)
     check_folder(folder)

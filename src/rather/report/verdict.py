@@ -28,7 +28,8 @@ def verdict_of(report: Report) -> str:
         return "Nothing has been compared with the baseline yet."
     baseline = next((one.name for one in report.policies if one.is_baseline), "the baseline")
     clauses = [_clause(policy.name, rate, baseline) for policy, rate, _ in judged]
-    named = {"gold": f"the gold score {report.gold}".rstrip()}
+    gold = f" “{report.gold.rstrip('.')}”" if report.gold else ""
+    named = {"gold": f"the gold score{gold}"}
     sources = sorted({named.get(source, source) for _, _, source in judged})
     sizes = {rate.n for _, rate, _ in judged}
     prompts = f"{sizes.pop()} held-out prompts" if len(sizes) == 1 else "held-out prompts"

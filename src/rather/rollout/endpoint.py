@@ -1,5 +1,6 @@
 """Sampling from an OpenAI-compatible server, named as http://host:port/v1#model."""
 
+import http.client
 import json
 import os
 import urllib.error
@@ -76,12 +77,12 @@ def _ask(url: str, body: dict[str, Any]) -> Answer:
             reply = json.load(response)
         choice = reply["choices"][0]
         text = choice["message"]["content"] or ""
+        tokens = (reply.get("usage") or {}).get("completion_tokens")
     except urllib.error.HTTPError as error:
         raise EnvironmentFault(f"{url} answered {error.code} {error.reason}.") from None
-    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+    except (OSError, http.client.HTTPException, LookupError, ValueError, TypeError) as error:
         raise EnvironmentFault(
             f"{url} gave no usable answer ({type(error).__name__}: {error})."
         ) from None
-    tokens = reply.get("usage", {}).get("completion_tokens")
     reason: FinishReason = "length" if choice.get("finish_reason") == "length" else "stop"
     return Answer(text, reason, int(tokens) if tokens is not None else len(text.split()))

@@ -91,6 +91,9 @@ class _Decoding:
         self.cache = KeyValues(lengths, self.per_row, self.settings.max_new_tokens)
         layout = PackedLayout(batch, keep=self.cache)
         hidden = self.backbone.run(batch.input_ids, batch.position_ids, layout, self.adapter)
+        # what does not fit the context cannot be trained on or scored: the row ends there
+        limits = (self.backbone.context - lengths).clamp(1, self.settings.max_new_tokens)
+        self.limits = limits.repeat_interleave(self.per_row)
         last = batch.prompt_index.gather(1, lengths[:, None] - 1)[:, 0]
         self.hidden = hidden[last].repeat_interleave(self.per_row, dim=0)[self.living]
 
@@ -99,9 +102,7 @@ class _Decoding:
         drawn = self._draw()
         ended = torch.isin(self.ids[self.living, self.step], self.stop_ids)
         self.step += 1
-        self.living = self.living[~ended]
-        if self.step == self.settings.max_new_tokens:
-            self.living = self.living[:0]
+        self.living = self.living[~ended & (self.step < self.limits[self.living])]
         if self.living.numel():
             self._forward()
         return drawn

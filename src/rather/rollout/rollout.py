@@ -1,13 +1,13 @@
 """A rollout: sample completions, score them, compare with the reference."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from rather.data.batch import Batch, Row, by_length, pack
+from rather.data.batch import Batch, Lower, Row, microbatches
 from rather.equations.logprobs import masked_sum
 from rather.models.roles import Policy, RewardModel, ValueModel
 from rather.records import Prompt
@@ -70,6 +70,7 @@ def collect(
         Row(request.prompt_ids, tuple(one.ids for one in answers))
         for request, answers in zip(requests, sampled, strict=True)
     ]
+    rows = with_lower_states(policy, rows, microbatch_tokens)
     flat = [one for answers in sampled for one in answers]
     scores = roles.scorer(prompts, rows)
     width = max(len(one.ids) for one in flat)
@@ -80,7 +81,7 @@ def collect(
     )
 
     def look(of: Callable[[Batch], Tensor]) -> Tensor:
-        return by_microbatch(of, rows, microbatch_tokens, shape, policy.backbone.device)
+        return token_table(of, rows, microbatch_tokens, policy.backbone.device)
 
     return Rollout(
         rows=tuple(rows),
@@ -94,32 +95,52 @@ def collect(
     )
 
 
+def with_lower_states(policy: Policy, rows: Sequence[Row], microbatch_tokens: int) -> list[Row]:
+    """Rows that carry what lies below the policy's lowest trained layer, computed here once."""
+    backbone = policy.backbone
+    depth = backbone.lowest_layer(policy.adapter) if policy.adapter else 0
+    if depth == 0:
+        return list(rows)
+    found = list(rows)
+    for indices, batch in microbatches(rows, microbatch_tokens, backbone.device):
+        lower = backbone.lower(batch, depth)
+        parts = lower.hidden.split([rows[index].num_tokens for index in indices])
+        for index, part in zip(indices, parts, strict=True):
+            found[index] = replace(rows[index], lower=Lower(backbone, depth, part))
+    return found
+
+
 @torch.no_grad()
-def by_microbatch(
+def token_table(
     of: Callable[[Batch], Tensor],
     rows: Sequence[Row],
     microbatch_tokens: int,
-    shape: tuple[int, int],
     device: torch.device,
 ) -> Tensor:
     """Something [b, t] of each microbatch, put together as [B, T] on the CPU."""
-    found = torch.zeros(shape)
-    for indices in by_length(rows, microbatch_tokens):
-        values = of(pack([rows[index] for index in indices]).to(device))
+    lengths = [len(completion) for row in rows for completion in row.completions]
+    found = torch.zeros(len(lengths), max(lengths))
+    for indices, batch in microbatches(rows, microbatch_tokens, device):
+        values = of(batch)
         found[completions_of(rows, indices), : values.shape[1]] = values.float().cpu()
     return found
 
 
+@torch.no_grad()
 def sequence_logprobs(
-    policy: Policy, rows: Sequence[Row], microbatch_tokens: int, temperature: float = 1.0
+    policy: Policy,
+    rows: Sequence[Row],
+    microbatch_tokens: int,
+    *,
+    temperature: float = 1.0,
+    advance: Callable[[int], None] = lambda rows_done: None,
 ) -> Tensor:
     """Σ_t log π of every completion of every row: [B], on the CPU."""
-
-    def of(batch: Batch) -> Tensor:
-        return masked_sum(policy.logprobs(batch, temperature), batch.completion_mask)[:, None]
-
-    shape = (sum(len(row.completions) for row in rows), 1)
-    return by_microbatch(of, rows, microbatch_tokens, shape, policy.backbone.device)[:, 0]
+    found = torch.zeros(sum(len(row.completions) for row in rows))
+    for indices, batch in microbatches(rows, microbatch_tokens, policy.backbone.device, advance):
+        logprobs = masked_sum(policy.logprobs(batch, temperature), batch.completion_mask)
+        found[completions_of(rows, indices)] = logprobs.cpu()
+    return found
 
 
 def completions_of(rows: Sequence[Row], indices: Sequence[int]) -> list[int]:
@@ -132,13 +153,15 @@ def completions_of(rows: Sequence[Row], indices: Sequence[int]) -> list[int]:
 
 @torch.no_grad()
 def score_rows(
-    model: RewardModel, rows: Sequence[Row], microbatch_tokens: int
+    model: RewardModel,
+    rows: Sequence[Row],
+    microbatch_tokens: int,
+    advance: Callable[[int], None] = lambda rows_done: None,
 ) -> list[list[float]]:
     """A reward model's score of every completion of every row."""
     found: list[list[float]] = [[] for _ in rows]
-    for indices in by_length(rows, microbatch_tokens):
-        batch = pack([rows[index] for index in indices]).to(model.backbone.device)
-        scores = model.scores(batch).tolist()
-        for index, row in zip(batch.row_of.tolist(), scores, strict=True):
-            found[indices[index]].append(row)
+    device = model.backbone.device
+    for indices, batch in microbatches(rows, microbatch_tokens, device, advance):
+        for row, score in zip(batch.row_of.tolist(), model.scores(batch).tolist(), strict=True):
+            found[indices[row]].append(score)
     return found

@@ -19,10 +19,10 @@ from rather.workspace import Workspace
 MICROBATCH_TOKENS = 2048
 
 
-def score_texts(ws: Workspace, model: str, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def score_texts(ws: Workspace, wanted: str, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Score {"prompt": text or messages, "completion": text} rows with a reward model."""
     library = open_library(ws)
-    name = reward_name(ws, model)
+    name = reward_name(ws, wanted)
     codec = library.codec(name)
     encoded = []
     for number, row in enumerate(rows, start=1):
@@ -30,7 +30,9 @@ def score_texts(ws: Workspace, model: str, rows: Sequence[dict[str, Any]]) -> di
         if not isinstance(completion, str) or not completion.strip():
             raise DataError(f"Row {number} has no text under `completion`.")
         encoded.append(codec.row(to_prompt(row.get("prompt"), number), ((completion, False),)))
-    scores = score_rows(library.reward_model(name), encoded, MICROBATCH_TOKENS)
+    model = library.reward_model(name)
+    with ws.progress.track(f"scores by {name}", len(encoded), "rows") as task:
+        scores = score_rows(model, encoded, MICROBATCH_TOKENS, task.advance)
     flat = [round(score[0], 6) for score in scores]
     shown = ", ".join(f"{score:.3f}" for score in flat[:10])
     return {

@@ -35,10 +35,10 @@ MICROBATCH_TOKENS = 2048
 def evaluate_all(ws: Workspace, names: Sequence[str]) -> dict[str, Any]:
     """Evaluate models against the baseline; the result is stored and returned."""
     section = ws.config.evaluate
-    asked = held_out(ws, section)
     library = open_library(ws)
     baseline = policy_name(ws, section.baseline)
     models = list(dict.fromkeys([baseline, *(policy_name(ws, name) for name in names)]))
+    asked = _fitting(ws, held_out(ws, section), [library.codec(name) for name in models])
     answers = {name: _answers(ws, library, name, asked) for name in models}
     result = {
         "created_at": datetime.now(UTC).isoformat(timespec="microseconds"),
@@ -72,6 +72,17 @@ def held_out(ws: Workspace, section: Evaluation) -> list[Prompt]:
             "heldout_fraction before importing."
         )
     return found
+
+
+def _fitting(ws: Workspace, asked: Sequence[Prompt], codecs: Sequence[Codec]) -> list[Prompt]:
+    """The prompts every model has room for; the others are named."""
+    fitting = [prompt for prompt in asked if all(codec.fits(prompt) for codec in codecs)]
+    for prompt in asked:
+        if prompt not in fitting:
+            ws.progress.say(f"left out {prompt.id}: it is longer than a model's context")
+    if not fitting:
+        raise DataError("No held-out prompt fits into the models' context; import shorter ones.")
+    return fitting
 
 
 def scorer_names(ws: Workspace, section: Evaluation) -> dict[str, str]:
@@ -110,6 +121,7 @@ def _answers(ws: Workspace, library: Library, name: str, asked: Sequence[Prompt]
         scorers=scorers,
         temperature=section.temperature or 1.0,
         microbatch_tokens=MICROBATCH_TOKENS,
+        progress=ws.progress,
     )
     return measure(name, done, rows, measures)
 

@@ -9,7 +9,7 @@ from rather.data.batch import Row
 from rather.data.judged import Judged, Text, gather
 from rather.data.rows import read_rows
 from rather.data.tokens import Codec
-from rather.errors import DataError
+from rather.errors import DataError, UsageError
 from rather.feedback import learning
 from rather.records import Comparison, Prompt, Split
 from rather.store import completions, judgments, prompts
@@ -46,7 +46,8 @@ def load_comparisons(ws: Workspace, split: Split) -> tuple[list[Comparison], Lef
     )
     left_out = LeftOut()
     for judgment_id, reason in dropped.reasons:
-        left_out.add(reason, judgment_id)
+        if not reason.startswith(learning.HELD_BACK):
+            left_out.add(reason, judgment_id)
     return found, left_out
 
 
@@ -95,6 +96,11 @@ def demonstration_rows(
 
 def text_rows(ws: Workspace, path: str, block: int, codec: Codec, left_out: LeftOut) -> list[Row]:
     """Plain text in blocks: documents joined by the stop token, cut every `block` tokens."""
+    if block >= codec.context:
+        raise UsageError(
+            f"sft.text_block is {block}, but with the token before it a block must fit the "
+            f"model's context of {codec.context} tokens; lower it."
+        )
     ids: list[int] = [codec.stop_ids[0]]
     for number, text in enumerate(_documents(ws, path), start=1):
         encoded = codec.completion_ids(text)
@@ -114,7 +120,7 @@ def _documents(ws: Workspace, path: str) -> list[str]:
         return [file.read_text("utf-8")]
     found = []
     for row in read_rows(file):
-        text = getattr(row, "value", {}).get("text")
+        text = getattr(row, "values", {}).get("text")
         if not isinstance(text, str):
             raise DataError(f'sft.text: {file} should hold rows of {{"text": ...}}.')
         found.append(text)
@@ -137,7 +143,7 @@ def encode(
     try:
         return codec.row(prompt, texts)
     except DataError as error:
-        left_out.add("longer than the model's context", f"{name}: {error}")
+        left_out.add("longer than the model's context", f"{name}: {error}".rstrip("."))
         return None
 
 

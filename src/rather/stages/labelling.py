@@ -16,8 +16,13 @@ LINK_SECONDS = 24 * 3600
 BATCH = 256
 
 
-def serve_people(ws: Workspace, *, dry_run: bool, expose: bool) -> dict[str, Any]:
-    """Serve the labelling app until it is stopped; prints a one-time link."""
+def serve_people(
+    ws: Workspace, *, dry_run: bool, expose: bool, enough: int | None = None
+) -> dict[str, Any]:
+    """Serve the labelling app until it is stopped, or `enough` judgments are given.
+
+    Says a one-time link to log in with.
+    """
     from rather.web.app import create_app  # imported here: only this verb needs a web server
     from rather.web.server import serve
 
@@ -40,6 +45,7 @@ def serve_people(ws: Workspace, *, dry_run: bool, expose: bool) -> dict[str, Any
         announce=lambda url: ws.progress.say(
             f"Open {url}/login?token={token} (good once, for a day). Ctrl-C stops the app."
         ),
+        until=None if enough is None else lambda: _num_by_people(ws) - before >= enough,
     )
     given = _num_by_people(ws) - before
     return {"summary": f"{given} judgments were given.", "judgments": given}

@@ -37,7 +37,10 @@ class Writer(Protocol):
         settings: dict[str, Any],
         advance: Callable[[int], None],
     ) -> list[list[Drawn]]:
-        """Completions of each (prompt, seeds), one a seed; `advance` hears of finished tokens."""
+        """Completions of each (prompt, seeds), one a seed; `advance` hears of finished tokens.
+
+        None at all where a prompt does not fit the model's context.
+        """
 
 
 def local_writer(policy: Policy, codec: Codec) -> Writer:
@@ -48,13 +51,16 @@ def local_writer(policy: Policy, codec: Codec) -> Writer:
         settings: dict[str, Any],
         advance: Callable[[int], None],
     ) -> list[list[Drawn]]:
-        requests = [local.Request(codec.prompt_ids(prompt), seeds) for prompt, seeds in wanted]
+        fitting = {n: one for n, one in enumerate(wanted) if codec.fits(one[0])}
+        drawn: list[list[Drawn]] = [[] for _ in wanted]
+        if not fitting:
+            return drawn
+        requests = [local.Request(codec.prompt_ids(p), seeds) for p, seeds in fitting.values()]
         drawing = local.Settings(stop_ids=codec.stop_ids, **settings)
         rows = local.sample(policy.backbone, policy.adapter, requests, drawing, advance)
-        return [
-            [Drawn(codec.text(one.ids), one.finish_reason, len(one.ids)) for one in row]
-            for row in rows
-        ]
+        for n, row in zip(fitting, rows, strict=True):
+            drawn[n] = [Drawn(codec.text(s.ids), s.finish_reason, len(s.ids)) for s in row]
+        return drawn
 
     return write
 
@@ -96,6 +102,7 @@ class Counts:
     duplicates: int = 0
     tokens: int = 0
     too_long: int = 0
+    """Completions not drawn as their prompts do not fit the model's context."""
 
 
 def plan(ws: Workspace, section: Sampling) -> list[tuple[str, float, Prompt, int]]:
@@ -130,10 +137,8 @@ def sample_all(ws: Workspace, section: Sampling) -> Counts:
             settings = settings_of(section, temperature)
             for start in range(0, len(wanted), section.batch_size):
                 batch = wanted[start : start + section.batch_size]
-                before = made.stored + made.duplicates
                 answer(ws, hands[name], name, batch, settings, made)
-                tokens = f"{made.tokens} tokens"
-                task.advance(made.stored + made.duplicates - before, tokens)
+                task.advance(sum(number for _, number in batch), f"{made.tokens} tokens")
     return made
 
 
@@ -169,6 +174,11 @@ def answer(
         if not wanted:
             break
         for (prompt, seeds), row in zip(wanted, writer(wanted, settings, count), strict=True):
+            if not row:
+                ws.progress.say(f"left out {prompt.id}: it is longer than the context of {model}")
+                made.too_long += missing[prompt.id]
+                missing[prompt.id] = 0
+                continue
             for seed, one in zip(seeds, row, strict=True):
                 if one.text.strip() and one.text not in known[prompt.id]:
                     known[prompt.id].add(one.text)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from rather.data.batch import Row
+from rather.data.judged import Text
 from rather.data.tokens import Codec
 from rather.errors import UsageError
 from rather.feedback import gold
@@ -36,10 +37,13 @@ def is_reward_model(name: str) -> bool:
 
 
 def resolved_mix(ws: Workspace, text: str) -> list[tuple[float, str]]:
-    """The terms of a reward, with `newest` replaced by its version."""
+    """The terms of a reward, with `newest` replaced by its version; UsageError for unknown ones."""
+    terms = parse_mix(text)
+    for _, name in terms:
+        if not is_reward_model(name):
+            gold.resolve(name, ws.config.rules)  # before any weights load
     return [
-        (weight, reward_name(ws, name) if is_reward_model(name) else name)
-        for weight, name in parse_mix(text)
+        (weight, reward_name(ws, name) if is_reward_model(name) else name) for weight, name in terms
     ]
 
 
@@ -78,12 +82,18 @@ def _by_model(library: Library, name: str, codec: Codec, microbatch_tokens: int)
     def scorer(prompts: Sequence[Prompt], rows: Sequence[Row]) -> list[list[float]]:
         if own.fingerprint != codec.fingerprint:
             rows = [
-                own.row(prompt, tuple((codec.text(c), not codec.stops(c)) for c in row.completions))
+                own.row(prompt, tuple(_text_of(codec, c) for c in row.completions))
                 for prompt, row in zip(prompts, rows, strict=True)
             ]
         return score_rows(model, rows, microbatch_tokens)
 
     return scorer
+
+
+def _text_of(codec: Codec, ids: tuple[int, ...]) -> Text:
+    """A completion's text and whether it was cut off; one without text counts as ended."""
+    text = codec.text(ids)
+    return text, bool(text) and not codec.stops(ids)
 
 
 def _by_function(ws: Workspace, name: str, codec: Codec) -> Scorer:

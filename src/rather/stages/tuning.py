@@ -67,7 +67,7 @@ def reward(ws: Workspace, *, dry_run: bool, fresh: bool) -> Result:
     if section.ties == "drop":
         found = examples.without_tied_pairs(found, left_out)
     judged = examples.judged_rows(found, codec, left_out)
-    _need(judged, "comparisons", "rather label, or rather import FILE --as pairs", left_out)
+    _need(judged, "comparisons", "rather label` or `rather import FILE --as pairs", left_out)
     held_out, _ = examples.load_comparisons(ws, "heldout")
     tests = examples.judged_rows(held_out, codec, left_out)
     plan = _plan(ws, library, "reward", section, start, examples.identity(found))
@@ -100,7 +100,7 @@ def dpo(ws: Workspace, *, dry_run: bool, fresh: bool) -> Result:
     found, left_out = examples.load_comparisons(ws, "train")
     found = examples.without_tied_pairs(found, left_out)
     judged = examples.judged_rows(found, library.codec(start), left_out)
-    _need(judged, "comparisons", "rather label, or rather import FILE --as pairs", left_out)
+    _need(judged, "comparisons", "rather label` or `rather import FILE --as pairs", left_out)
     plan = _plan(ws, library, "dpo", section, start, examples.identity(found))
     if answer := _early(ws, plan, dry_run, fresh, f"{len(found)} comparisons", left_out):
         return answer
@@ -124,7 +124,9 @@ def ppo(ws: Workspace, *, dry_run: bool, fresh: bool) -> Result:
     parents = tuple(name for _, name in mix if is_reward_model(name))
     data = [[task.prompt.id for task in tasks], mix]
     plan = _plan(ws, library, "ppo", section, start, data, parents)
-    if answer := _early(ws, plan, dry_run, fresh, f"{len(tasks)} prompts against {mix}", left_out):
+    if answer := _early(
+        ws, plan, dry_run, fresh, f"{len(tasks)} prompts against {_spelled(mix)}", left_out
+    ):
         return answer
     with running(ws, plan, fresh) as run:
         reference = library.policy(start)
@@ -136,10 +138,15 @@ def ppo(ws: Workspace, *, dry_run: bool, fresh: bool) -> Result:
             Roles(policy, reference, value, scorer),
             {**tuned.parameters, **value_weights},
             codec.stop_ids,
+            ws.progress,
         )
         train_ppo(section, cast, tasks, run, plan.seed)
         version = _publish_policy(ws, library, plan, tuned, {"num_prompts": len(tasks)})
     return _result(version, left_out)
+
+
+def _spelled(mix: list[tuple[float, str]]) -> str:
+    return " + ".join(name if weight == 1 else f"{weight:g}*{name}" for weight, name in mix)
 
 
 def _critic(
@@ -190,6 +197,8 @@ def _plan(
 ) -> Plan:
     version = library.versions.get(start)
     base = ws.config.model if start == "base" else version.base if version else start
+    if version and library.folder_of(start) == ws.root / version.path:
+        base = version.path  # a whole model: what grows from it sits on these weights
     own_seed = getattr(section, "seed", None)
     return Plan(
         stage=stage,

@@ -6,14 +6,14 @@ import torch
 from torch import Tensor
 
 from rather.config.stages import DPO
-from rather.data.batch import Batch
+from rather.data.batch import Batch, microbatches
 from rather.data.judged import Judged
 from rather.equations.dpo import LOSSES, log_ratio_margin
 from rather.equations.logprobs import masked_sum
 from rather.models.roles import Policy
 from rather.models.tuning import Tuned
 from rather.rollout.rollout import completions_of, sequence_logprobs
-from rather.training.loop import Learner, Metrics, Run, microbatches, slices, train
+from rather.training.loop import Learner, Metrics, Run, slices, train
 
 
 def train_dpo(
@@ -25,7 +25,10 @@ def train_dpo(
     """
     policy = Policy(tuned.backbone, tuned.adapter)
     all_rows = [one.row for one in judged]
-    ref_logprobs = sequence_logprobs(reference, all_rows, section.microbatch_tokens)
+    with run.progress.track("reference log-probabilities", len(judged), "rows") as task:
+        ref_logprobs = sequence_logprobs(
+            reference, all_rows, section.microbatch_tokens, advance=task.advance
+        )
     updates = slices(len(judged), section, seed)
     learner = Learner(tuned.parameters, section, len(updates))
 

@@ -6,7 +6,7 @@ and the step's number, so a checkpoint is the weights, the optimizer and a count
 
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from rather.config.stages import Optimization
-from rather.data.batch import Batch, Row, by_length, pack
 from rather.durable import newest_verified, prune, staged_directory
 from rather.errors import StoppedByRule
 from rather.progress import Progress
@@ -83,7 +82,8 @@ class Learner:
 
     def rate_factor(self, update: int) -> float:
         """Share of the peak learning rate at an update: warm-up, then the schedule's fall to 0."""
-        warmup = math.ceil(self.section.warmup_fraction * self.num_updates)
+        share = self.section.warmup_fraction * self.num_updates
+        warmup = math.ceil(share - 1e-9)  # 0.07 · 100 is a hair above 7
         if update < warmup:
             return (update + 1) / warmup
         if self.section.schedule == "constant":
@@ -169,14 +169,6 @@ def resume(learner: Learner, run: Run, state: dict[str, Any]) -> int:
     state.update(saved["state"])
     run.progress.say(f"{run.directory.name}: going on after step {saved['steps_done']}.")
     return int(saved["steps_done"])
-
-
-def microbatches(
-    rows: Sequence[Row], budget: int, device: torch.device
-) -> Iterator[tuple[list[int], Batch]]:
-    """Rows in microbatches of alike lengths: (indices into rows, packed batch on the device)."""
-    for indices in by_length(rows, budget):
-        yield indices, pack([rows[index] for index in indices]).to(device)
 
 
 def epoch_order(num_rows: int, seed: int, epoch: int) -> list[int]:

@@ -4,21 +4,24 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 from torch import Tensor, nn
 
 from rather.config.stages import PPO
-from rather.data.batch import Batch
+from rather.data.batch import Batch, microbatches
 from rather.equations import advantages as adv
 from rather.equations import kl
 from rather.equations.logprobs import masked_mean, masked_sum
 from rather.equations.ppo import policy_loss, value_loss
+from rather.errors import UsageError
+from rather.progress import Progress
 from rather.records import Prompt
 from rather.rollout.local import Request, Settings
 from rather.rollout.rollout import Roles, Rollout, collect, completions_of
-from rather.training.loop import Learner, Metrics, Run, epoch_order, microbatches, train
+from rather.training.loop import Learner, Metrics, Run, epoch_order, train
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,8 @@ class Cast:
     parameters: dict[str, nn.Parameter]
     """Of the policy and its critic."""
     stop_ids: tuple[int, ...]
+    progress: Progress = field(default_factory=lambda: Progress(quiet=True))
+    """Where a step shows how far it is."""
 
 
 def train_ppo(section: PPO, cast: Cast, tasks: Sequence[Task], run: Run, seed: int) -> None:
@@ -65,7 +70,13 @@ class Trainer:
         self, section: PPO, cast: Cast, learner: Learner, tasks: Sequence[Task], seed: int
     ) -> None:
         self.section, self.roles, self.learner = section, cast.roles, learner
-        self.tasks, self.seed = tasks, seed
+        self.tasks, self.progress, self.seed = tasks, cast.progress, seed
+        self.num_prompts = min(section.batch_size, len(tasks))
+        if section.num_minibatches > self.num_prompts:
+            raise UsageError(
+                f"ppo.num_minibatches is {section.num_minibatches}, but a step has "
+                f"{self.num_prompts} prompts; lower it, or import more prompts."
+            )
         self.settings = Settings(section.temperature, section.max_new_tokens, cast.stop_ids)
         self.state: dict[str, Any] = {"kl_coefficient": section.kl_coefficient}
 
@@ -73,13 +84,10 @@ class Trainer:
         """Roll out, reward, take advantages, update, steer the KL coefficient."""
         rollout = self.roll_out(number)
         targets = self.targets(rollout)
-        updates = [
-            self.update(rollout, targets, epoch, part, number)
-            for epoch in range(self.section.num_epochs)
-            for part in range(self.section.num_minibatches)
-        ]
+        parts = product(range(self.section.num_epochs), range(self.section.num_minibatches))
+        updates = [self.update(rollout, targets, epoch, part, number) for epoch, part in parts]
         metrics = {**self.describe(rollout, targets), **_average(updates)}
-        self.steer(metrics["objective/kl"])
+        self.steer(metrics["objective/kl"], len(rollout.scores))
         return metrics
 
     def roll_out(self, number: int) -> Rollout:
@@ -91,18 +99,19 @@ class Trainer:
             Request(task.ids, tuple(range(first + i * many, first + (i + 1) * many)))
             for i, task in enumerate(tasks)
         ]
-        return collect(
-            self.roles,
-            [task.prompt for task in tasks],
-            requests,
-            self.settings,
-            self.section.microbatch_tokens,
-        )
+        with self.progress.track(f"step {number + 1}: rollout", None, "tokens") as shown:
+            return collect(
+                self.roles,
+                [task.prompt for task in tasks],
+                requests,
+                self.settings,
+                self.section.microbatch_tokens,
+                shown.advance,
+            )
 
     def tasks_of(self, number: int) -> list[Task]:
         """The prompts of a step: one epoch's order after another, without replacement."""
-        size = min(self.section.batch_size, len(self.tasks))
-        places = range(number * size, (number + 1) * size)
+        places = range(number * self.num_prompts, (number + 1) * self.num_prompts)
         total = len(self.tasks)
         orders = {p // total: epoch_order(total, self.seed, p // total) for p in places}
         return [self.tasks[orders[place // total][place % total]] for place in places]
@@ -194,14 +203,14 @@ class Trainer:
         shared = (critic.backbone, critic.adapter) == (policy.backbone, policy.adapter)
         return logprobs, critic.values_of(hidden, batch) if shared else critic.values(batch)
 
-    def steer(self, sequence_kl: float) -> None:
+    def steer(self, sequence_kl: float, num_episodes: int) -> None:
         """Move the KL coefficient towards the target, when there is one."""
         if self.section.target_kl is not None:
             self.state["kl_coefficient"] = kl.adaptive_coefficient(
                 self.state["kl_coefficient"],
                 sequence_kl,
                 target_kl=self.section.target_kl,
-                num_episodes=self.section.batch_size * self.section.num_completions,
+                num_episodes=num_episodes,
             )
 
     def describe(self, rollout: Rollout, targets: Targets) -> Metrics:

@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 
 from rather.config.stages import Reward
-from rather.data.batch import Batch, Row
+from rather.data.batch import Batch, Row, microbatches
 from rather.data.judged import Judged, Opinion
 from rather.equations import preferences
 from rather.models.heads import ScalarHead
 from rather.models.roles import RewardModel
 from rather.models.tuning import Tuned
-from rather.training.loop import Learner, Metrics, Run, microbatches, slices, train
+from rather.training.loop import Learner, Metrics, Run, slices, train
 
 
 def train_reward(

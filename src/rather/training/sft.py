@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import torch
 
 from rather.config.stages import SFT
-from rather.data.batch import Batch, Row
+from rather.data.batch import Batch, Row, microbatches
 from rather.equations.logprobs import masked_sum
 from rather.models.roles import Policy
 from rather.models.tuning import Tuned
-from rather.training.loop import Learner, Metrics, Run, microbatches, slices, train
+from rather.training.loop import Learner, Metrics, Run, slices, train
 
 
 def train_sft(section: SFT, tuned: Tuned, rows: Sequence[Row], run: Run, seed: int) -> None:

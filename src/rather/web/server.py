@@ -3,7 +3,10 @@
 import errno
 import os
 import socket
+import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import uvicorn
 from fastapi import FastAPI
@@ -13,6 +16,7 @@ from rather.web.security import is_loopback_host
 
 MAX_CONNECTIONS = 1000
 GRACE_SECONDS = 5
+SECONDS_BETWEEN_LOOKS = 0.5
 
 
 def serve(
@@ -22,8 +26,11 @@ def serve(
     *,
     expose: bool = False,
     announce: Callable[[str], None] = print,
+    until: Callable[[], bool] | None = None,
 ) -> None:
-    """Serve until interrupted; `announce` gets the base URL once the port is ours.
+    """Serve until interrupted, or until `until` says so; `announce` gets the base URL first.
+
+    Ctrl-C is how the app is meant to be stopped, so it ends the call and nothing else.
 
     Raises UsageError for an address others can reach without `expose`, EnvironmentFault where the
     port is taken or not allowed.
@@ -31,9 +38,20 @@ def serve(
     listener = listen(host, port, expose=expose)
     try:
         announce(url_of(listener))
-        server_of(app).run(sockets=[listener])
+        server = server_of(app)
+        if until is not None:
+            threading.Thread(target=_stop_when, args=(server, until), daemon=True).start()
+        with suppress(KeyboardInterrupt):
+            server.run(sockets=[listener])
     finally:
         listener.close()
+
+
+def _stop_when(server: uvicorn.Server, until: Callable[[], bool]) -> None:
+    """Ask the server to end, gracefully, once the condition holds."""
+    while not server.should_exit:
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+        server.should_exit = server.should_exit or until()
 
 
 def server_of(app: FastAPI) -> uvicorn.Server:

@@ -1,0 +1,71 @@
+"""Running part of a decoder's stack of layers, without touching anybody's modelling code.
+
+For the time of one call, layers outside the wanted range are replaced by stand-ins that hand their
+input on. One of them puts in hidden states that are known already, another takes down those that
+are wanted. What lies below the lowest trained layer is then computed once for all roles and epochs.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from torch import Tensor, nn
+
+
+class _StandIn(nn.Module):
+    """In a layer's place: passes its input on, or puts in what is known instead."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.__dict__["layer"] = layer  # not registered: its weights are not ours
+        self.__dict__.update(known=None, seen=None)
+
+    def __getattr__(self, name: str) -> Any:
+        """Some decoders read settings off their layers (an attention type, say)."""
+        if name in self.__dict__:
+            return self.__dict__[name]
+        return getattr(self.__dict__["layer"], name)
+
+    def forward(self, hidden_states: Tensor, *_: Any, **__: Any) -> Tensor:
+        """[1, S, d] -> [1, S, d]."""
+        self.__dict__["seen"] = hidden_states
+        known = self.__dict__["known"]
+        return hidden_states if known is None else known
+
+
+class Stack:
+    """A decoder's layers, any range of which can be run by itself."""
+
+    def __init__(self, layers: nn.ModuleList) -> None:
+        self.layers = layers
+        self._originals = list(layers)
+        self._stand_ins = [_StandIn(layer) for layer in layers]
+
+    def __len__(self) -> int:
+        return len(self._originals)
+
+    @contextmanager
+    def above(self, depth: int, known: Tensor) -> Iterator[None]:
+        """Run only the layers from `depth` on, starting from `known` hidden states [S, d]."""
+        with self._without(range(depth)):
+            self._stand_ins[depth - 1].__dict__["known"] = known[None]
+            yield
+
+    @contextmanager
+    def below(self, depth: int) -> Iterator[list[Tensor]]:
+        """Run only the first `depth` layers; the list then holds what they give: [S, d]."""
+        found: list[Tensor] = []
+        with self._without(range(depth, len(self))):
+            yield found
+            found.append(self._stand_ins[depth].__dict__["seen"][0])
+
+    @contextmanager
+    def _without(self, places: range) -> Iterator[None]:
+        try:
+            for place in places:
+                self.layers[place] = self._stand_ins[place]
+            yield
+        finally:
+            for place in places:
+                self.layers[place] = self._originals[place]
+                self._stand_ins[place].__dict__.update(known=None, seen=None)

@@ -1,0 +1,130 @@
+"""What comparisons say about scores: probabilities by hand, and that they sum to one."""
+
+import math
+from collections.abc import Callable
+from itertools import permutations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.autograd import gradcheck
+
+from rather.equations.preferences import (
+    bradley_terry,
+    davidson_tie,
+    davidson_win,
+    plackett_luce,
+    rao_kupper_tie,
+    rao_kupper_win,
+)
+
+SCORES = st.floats(-8, 8)
+LN_4, ZERO = torch.tensor([math.log(4)]), torch.zeros(1)
+
+
+def probability(loss: Tensor) -> float:
+    return math.exp(-loss.item())
+
+
+def test_equal_scores_give_ln_2() -> None:
+    assert bradley_terry(ZERO, ZERO).item() == pytest.approx(0.693147, abs=1e-6)
+
+
+def test_bradley_terry_by_hand() -> None:
+    assert probability(bradley_terry(LN_4, ZERO)) == pytest.approx(0.8)  # odds 4 to 1
+    assert probability(bradley_terry(ZERO, LN_4)) == pytest.approx(0.2)
+
+
+def test_davidson_by_hand() -> None:
+    # weights 4, 1 and √(4·1) = 2 for the tie, of 7
+    assert probability(davidson_win(LN_4, ZERO)) == pytest.approx(4 / 7)
+    assert probability(davidson_win(ZERO, LN_4)) == pytest.approx(1 / 7)
+    assert probability(davidson_tie(LN_4, ZERO)) == pytest.approx(2 / 7)
+    # ν = 3: the tie weighs 6 of 11
+    assert probability(davidson_tie(LN_4, ZERO, nu=3.0)) == pytest.approx(6 / 11)
+
+
+def test_rao_kupper_by_hand() -> None:
+    # η = ln 2: win 4/(4 + 2·1), loss 1/(1 + 2·4), tie (2² − 1)·(2/3)·(1/9)
+    assert probability(rao_kupper_win(LN_4, ZERO)) == pytest.approx(2 / 3)
+    assert probability(rao_kupper_win(ZERO, LN_4)) == pytest.approx(1 / 9)
+    assert probability(rao_kupper_tie(LN_4, ZERO)) == pytest.approx(2 / 9)
+
+
+@pytest.mark.parametrize(
+    ("win", "tie"), [(davidson_win, davidson_tie), (rao_kupper_win, rao_kupper_tie)]
+)
+def test_equal_scores_tie_with_probability_one_third(
+    win: Callable[..., Tensor], tie: Callable[..., Tensor]
+) -> None:
+    assert probability(win(ZERO, ZERO)) == pytest.approx(1 / 3)
+    assert probability(tie(ZERO, ZERO)) == pytest.approx(1 / 3)
+
+
+@settings(deadline=None, max_examples=50)
+@given(first=SCORES, second=SCORES, spread=st.floats(0.2, 2.0))
+def test_win_loss_and_tie_sum_to_one(first: float, second: float, spread: float) -> None:
+    a, b = (torch.tensor([x], dtype=torch.float64) for x in (first, second))
+    davidson = [davidson_win(a, b, nu=spread), davidson_win(b, a, nu=spread)]
+    davidson.append(davidson_tie(a, b, nu=spread))
+    assert sum(map(probability, davidson)) == pytest.approx(1)
+    kupper = [rao_kupper_win(a, b, threshold=spread), rao_kupper_win(b, a, threshold=spread)]
+    kupper.append(rao_kupper_tie(a, b, threshold=spread))
+    assert sum(map(probability, kupper)) == pytest.approx(1)
+
+
+def test_plackett_luce_by_hand() -> None:
+    scores = torch.tensor([1.0, 3.0, 2.0]).log()
+    # 3 of (1, 3, 2), then 2 of (1, 2): 3/6 · 2/3
+    assert probability(plackett_luce(scores, torch.tensor([3, 1, 2]))) == pytest.approx(1 / 3)
+    # two share the first place, and its denominator: 3/6 · 2/6
+    assert probability(plackett_luce(scores, torch.tensor([2, 1, 1]))) == pytest.approx(1 / 6)
+    # the best, then two that tie for the last place: 3/6
+    assert probability(plackett_luce(scores, torch.tensor([2, 1, 2]))) == pytest.approx(1 / 2)
+
+
+def test_a_complete_tie_says_nothing() -> None:
+    scores = torch.tensor([1.0, -2.0, 0.5], requires_grad=True)
+    loss = plackett_luce(scores, torch.tensor([1, 1, 1]))
+    loss.backward()
+    assert loss.item() == 0
+    assert scores.grad is not None and scores.grad.tolist() == [0.0, 0.0, 0.0]
+
+
+@settings(deadline=None, max_examples=50)
+@given(scores=st.lists(SCORES, min_size=1, max_size=4))
+def test_all_rankings_together_have_probability_one(scores: list[float]) -> None:
+    tensor = torch.tensor(scores, dtype=torch.float64)
+    total = sum(
+        probability(plackett_luce(tensor, torch.tensor(ranks)))
+        for ranks in permutations(range(1, len(scores) + 1))
+    )
+    assert total == pytest.approx(1)
+
+
+@settings(deadline=None, max_examples=50)
+@given(winner=SCORES, loser=SCORES)
+def test_a_ranking_of_two_is_a_pair(winner: float, loser: float) -> None:
+    scores = torch.tensor([loser, winner], dtype=torch.float64)
+    ranking = plackett_luce(scores, torch.tensor([2, 1])).item()
+    assert ranking == pytest.approx(bradley_terry(scores[1], scores[0]).item(), abs=1e-9)
+
+
+def test_gradients_are_slopes() -> None:
+    a = torch.tensor([0.3, -1.2], dtype=torch.float64, requires_grad=True)
+    b = torch.tensor([0.1, 2.0], dtype=torch.float64, requires_grad=True)
+    pairwise = (bradley_terry, davidson_win, davidson_tie, rao_kupper_win, rao_kupper_tie)
+    for loss in pairwise:
+        assert gradcheck(loss, (a, b))
+    scores = torch.tensor([0.4, -0.2, 1.1, 0.0], dtype=torch.float64, requires_grad=True)
+    assert gradcheck(lambda s: plackett_luce(s, torch.tensor([2, 1, 2, 4])), (scores,))
+
+
+def test_the_gradient_lifts_the_winner() -> None:
+    for loss in (bradley_terry, davidson_win, rao_kupper_win):
+        chosen, rejected = (torch.zeros(1, requires_grad=True) for _ in range(2))
+        loss(chosen, rejected).sum().backward()
+        assert chosen.grad is not None and rejected.grad is not None
+        assert chosen.grad.item() < 0 < rejected.grad.item()

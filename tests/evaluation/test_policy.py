@@ -1,0 +1,81 @@
+"""What is measured of a policy's answers, and how two policies compare."""
+
+import math
+from collections.abc import Sequence
+
+import pytest
+import torch
+
+from rather.data.batch import Row
+from rather.evaluation.policy import Answers, Measures, measure, shown_samples, win_rates
+from rather.models.backbone import Backbone
+from rather.models.lora import LoraShape
+from rather.models.roles import Policy
+from rather.records import Completion, FinishReason, Message, Prompt
+
+ROWS = [Row((7, 8), ((9, 10, 11),)), Row((5,), ((6,),)), Row((4, 4), ((9, 3),))]
+
+
+def completion(number: int, num_tokens: int, reason: FinishReason) -> Completion:
+    return Completion(
+        f"c{number}", f"p{number}", "text", "m", {}, 0, finish_reason=reason, num_tokens=num_tokens
+    )
+
+
+WRITTEN = [completion(0, 3, "stop"), completion(1, 1, "length"), completion(2, 2, "stop")]
+
+
+def num_tokens(rows: Sequence[Row]) -> list[float]:
+    return [float(len(row.completions[0])) for row in rows]
+
+
+def measured(writer: Policy, reference: Policy) -> Answers:
+    measures = Measures(writer, reference, reference, {"gold": num_tokens}, 1.0, 4096)
+    return measure("m", WRITTEN, ROWS, measures)
+
+
+def test_the_reference_is_at_no_distance_from_itself(tiny_backbone: Backbone) -> None:
+    found = measured(Policy(tiny_backbone), Policy(tiny_backbone))
+    assert found.kl == 0.0
+    assert found.scores == {"gold": (3.0, 1.0, 2.0)}
+    assert found.mean_length == 2.0
+    assert found.eos_rate == pytest.approx(2 / 3)
+
+
+def test_kl_and_perplexity_of_a_model_that_knows_nothing(tiny_backbone: Backbone) -> None:
+    """A head of zeros gives every token the probability 1/V."""
+    tiny_backbone.add_adapter("loud", LoraShape(4, 8.0, tiny_backbone.linear_layers.names), 3)
+    for parameter in tiny_backbone.adapter_parameters("loud").values():
+        parameter.data.normal_(0.0, 0.3, generator=torch.Generator().manual_seed(4))
+    reference, writer = Policy(tiny_backbone), Policy(tiny_backbone, "loud")
+    there, back = measured(writer, reference), measured(reference, writer)
+    assert there.kl == pytest.approx(-back.kl)
+    assert there.kl != 0.0
+    torch.nn.init.zeros_(tiny_backbone.head.weight)  # type: ignore[arg-type]
+    flat = measured(writer, reference)
+    assert flat.kl == 0.0
+    assert flat.base_perplexity == pytest.approx(tiny_backbone.head.weight.shape[0], rel=1e-4)  # type: ignore[index]
+
+
+def test_win_rates_of_the_scorers_both_have() -> None:
+    def answers(**scores: tuple[float, ...]) -> Answers:
+        return Answers("m", tuple(WRITTEN), scores, 0.0, 1.0)
+
+    ours = answers(gold=(1.0, 0.0, 2.0), reward=(0.0, 0.0, 0.0))
+    theirs = answers(gold=(0.0, 0.0, 3.0), judge=(1.0, 1.0, 1.0))
+    found = win_rates(ours, theirs)
+    # one win, one tie, one loss
+    assert {name: (rate.value, rate.n) for name, rate in found.items()} == {"gold": (0.5, 3)}
+
+
+@pytest.mark.parametrize(
+    ("have", "wanted", "shown"),
+    [(10, 4, [0, 3, 6, 9]), (3, 8, [0, 1, 2]), (5, 1, [0]), (5, 0, []), (0, 4, [])],
+)
+def test_samples_are_spread_evenly(have: int, wanted: int, shown: list[int]) -> None:
+    prompts = [Prompt(str(n), (Message("user", str(n)),), "heldout") for n in range(have)]
+    assert shown_samples(prompts, wanted) == shown
+
+
+def test_no_answers_have_no_mean() -> None:
+    assert math.isnan(Answers("m", (), {}, 0.0, 1.0).mean_length)

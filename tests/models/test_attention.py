@@ -1,0 +1,185 @@
+"""Packed attention is transformers' own attention, computed together instead of row by row."""
+
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+
+import pytest
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from rather.data.batch import Row, pack
+from rather.errors import UsageError
+from rather.models.attention import (
+    AskedLayers,
+    DecodeLayout,
+    KeyValues,
+    PackedLayout,
+    Style,
+    packed_attention,
+)
+from rather.models.backbone import Backbone
+from rather.models.roles import Policy
+
+NewModel = Callable[[str], PreTrainedModel]
+Separate = Callable[[PreTrainedModel, Sequence[Row]], list[Tensor]]
+FAMILIES = ["llama", "qwen2", "qwen3", "mistral", "gemma2", "gpt_neox", "gpt2", "deepseek_v3"]
+
+
+def test_every_family_is_tried(families: list[str]) -> None:
+    assert families == FAMILIES
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_packed_is_what_transformers_computes_alone(
+    family: str, new_model: NewModel, rows: list[Row], separate_logprobs: Separate
+) -> None:
+    with torch.no_grad():
+        expected = separate_logprobs(new_model(family), rows)
+        packed = Policy(Backbone(new_model(family))).logprobs(pack(rows))
+    for found, alone in zip(packed, expected, strict=True):
+        torch.testing.assert_close(found[: len(alone)], alone, atol=2e-5, rtol=0)
+        assert not found[len(alone) :].any()
+
+
+@pytest.mark.parametrize("family", ["mistral", "gemma2"])
+def test_the_sliding_window_is_seen(
+    family: str, new_model: NewModel, rows: list[Row], separate_logprobs: Separate
+) -> None:
+    """A window as long as the text gives other numbers, so the test above does test windows."""
+    wide = new_model(family)
+    for module in wide.modules():
+        if getattr(module, "sliding_window", None):
+            module.sliding_window = 100
+    wide.config.sliding_window = 100
+    with torch.no_grad():
+        narrow = separate_logprobs(new_model(family), rows)
+        found = Policy(Backbone(wide)).logprobs(pack(rows))
+    assert (found[0, : len(narrow[0])] - narrow[0]).abs().max() > 1e-2
+
+
+@pytest.mark.parametrize("family", ["llama", "mistral", "gemma2", "gpt2"])
+def test_gradients_are_those_of_separate_passes(
+    family: str, new_model: NewModel, rows: list[Row], separate_logprobs: Separate
+) -> None:
+    plain = new_model(family)
+    torch.stack([part.sum() for part in separate_logprobs(plain, rows)]).sum().backward()
+    trained = Backbone(new_model(family)).trainable_copy()
+    Policy(trained).logprobs(pack(rows)).sum().backward()
+    own = dict(trained.model.named_parameters())
+    checked = 0
+    for name, parameter in plain.named_parameters():
+        if parameter.grad is None:
+            continue
+        assert own[name].grad is not None
+        torch.testing.assert_close(own[name].grad, parameter.grad, atol=2e-4, rtol=2e-3)
+        checked += 1
+    assert checked == len(own)
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2"])
+def test_neighbours_order_and_padding_change_nothing(
+    family: str, new_model: NewModel, rows: list[Row]
+) -> None:
+    policy = Policy(Backbone(new_model(family)))
+    with torch.no_grad():
+        together = policy.logprobs(pack(rows))
+        backwards = policy.logprobs(pack(rows[::-1]))
+        long = Row((5,) * 40, ((6,) * 30,))  # makes everybody else's padding long
+        beside = policy.logprobs(pack([long, *rows]))
+    # completions lie row by row: 3, 1, 2; backwards 2, 1, 3
+    order = [3, 4, 5, 2, 0, 1]
+    torch.testing.assert_close(backwards[order], together, atol=1e-5, rtol=0)
+    torch.testing.assert_close(beside[1:, : together.shape[1]], together, atol=1e-5, rtol=0)
+    assert not beside[1:, together.shape[1] :].any()
+
+
+def test_completions_do_not_see_each_other(new_model: NewModel) -> None:
+    policy = Policy(Backbone(new_model("llama")))
+    with torch.no_grad():
+        one = policy.logprobs(pack([Row((5, 6), ((7, 8), (9, 10, 11)))]))
+        other = policy.logprobs(pack([Row((5, 6), ((7, 8), (99, 98, 97)))]))
+    torch.testing.assert_close(one[0], other[0], atol=1e-6, rtol=0)
+    assert (one[1] - other[1]).abs().min() > 1e-3
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_decoding_from_the_cache_is_the_packed_pass(family: str, new_model: NewModel) -> None:
+    """Two prompts, two completions each; the second prompt leaves after two steps."""
+    backbone = Backbone(new_model(family))
+    prompts = [(5, 6, 7, 8, 9, 10), (11, 12)]
+    answers = [[(20, 21, 22, 23), (24, 25, 26, 27)], [(30, 31), (32, 33)]]
+    rows = [Row(p, tuple(a)) for p, a in zip(prompts, answers, strict=True)]
+    batch = pack(rows)
+    with torch.no_grad():
+        whole = backbone.hidden(batch, None)
+        expected = whole[batch.token_index]
+        asked = pack([Row(p, ()) for p in prompts])
+        cache = KeyValues(torch.tensor([6, 2]), per_row=2, longest=4)
+        layout = PackedLayout(asked, keep=cache)
+        backbone.run(asked.input_ids, asked.position_ids, layout, None)
+        for step in range(4):
+            living = torch.arange(4 if step < 2 else 2)
+            if step == 2:
+                cache.keep_rows(torch.tensor([0]))
+            ids = batch.completion_ids[: len(living), step]
+            positions = torch.tensor([6, 6, 2, 2])[: len(living)] + step
+            found = backbone.run(ids, positions, DecodeLayout(cache, living, step), None)
+            torch.testing.assert_close(found, expected[: len(living), step], atol=2e-5, rtol=0)
+
+
+def test_only_the_living_decode(new_model: NewModel) -> None:
+    backbone = Backbone(new_model("mistral"))
+    asked = pack([Row((5, 6, 7), ()), Row((8,), ())])
+    ids, positions = torch.tensor([20, 21, 22]), torch.tensor([3, 3, 1])
+
+    def decode(living: list[int]) -> Tensor:
+        cache = KeyValues(torch.tensor([3, 1]), per_row=2, longest=1)
+        layout = PackedLayout(asked, keep=cache)
+        backbone.run(asked.input_ids, asked.position_ids, layout, None)
+        chosen = torch.tensor([{0: 0, 1: 1, 3: 2}[slot] for slot in living])
+        slots = DecodeLayout(cache, torch.tensor(living), 0)
+        return backbone.run(ids[chosen], positions[chosen], slots, None)
+
+    with torch.no_grad():
+        all_three, two = decode([0, 1, 3]), decode([0, 3])
+    torch.testing.assert_close(two, all_three[[0, 2]], atol=1e-6, rtol=0)
+
+
+def test_the_weights_of_a_style_by_hand() -> None:
+    # scores (0, ln 3) scaled by ½: odds 1 to √3, shares 0.366025 and 0.633975
+    scores, every = torch.tensor([0.0, 1.0986123]), torch.tensor([True, True])
+    assert Style(0.5).weights(scores, every).tolist() == pytest.approx(
+        [0.366025, 0.633975], abs=1e-5
+    )
+    # capped at 1: tanh(1.0986123) = 0.8, odds 1 to e^0.8 = 2.225541
+    capped = Style(1.0, softcap=1.0).weights(scores, every)
+    assert capped.tolist() == pytest.approx([0.310026, 0.689974], abs=1e-5)
+    only = Style(1.0).weights(scores, torch.tensor([True, False]))
+    assert only.tolist() == [1.0, 0.0]
+
+
+def test_what_a_query_sees_by_distance() -> None:
+    positions = torch.arange(4)
+    causal = Style(1.0).sees(positions[:, None], positions)
+    assert causal.int().tolist() == [[1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0], [1, 1, 1, 1]]
+    window = Style(1.0, sliding_window=2).sees(positions[:, None], positions)
+    assert window.int().tolist() == [[1, 0, 0, 0], [1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 1, 1]]
+
+
+@pytest.mark.parametrize("extra", [{"layout": None}, {"s_aux": 1}, {"attention_mask": 1}])
+def test_a_model_that_asks_for_more_is_refused(extra: dict[str, int | None]) -> None:
+    module = nn.Linear(1, 1)
+    tensors = [torch.zeros(1, 1, 1, 1)] * 3
+    call = {"attention_mask": None, "layout": AskedLayers(), **extra}
+    with pytest.raises(UsageError, match="Linear has its own masks or attention sinks"):
+        packed_attention(module, *tensors, **call)  # type: ignore[arg-type]
+
+
+def test_a_copy_keeps_the_layout(new_model: NewModel) -> None:
+    """deepcopy (as `full` does) must not fall back to the attention it was built with."""
+    batch = pack([Row((5, 6), ((7,), (8, 9)))])
+    backbone = Backbone(new_model("llama"))
+    twin = Backbone(deepcopy(backbone.model))
+    with torch.no_grad():
+        assert torch.equal(twin.hidden(batch, None), backbone.hidden(batch, None))

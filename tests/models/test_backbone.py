@@ -1,0 +1,212 @@
+"""The one way through the network: adapters do not disturb, wrong numbers are refused."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+import transformers as hf
+
+from rather.data.batch import Row, pack
+from rather.errors import UsageError
+from rather.models.backbone import Backbone, load_backbone
+from rather.models.lora import LoraShape
+
+Loud = Callable[..., str]
+SMALL = {
+    "vocab_size": 99,
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "pad_token_id": 0,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+}
+REFUSED: dict[str, tuple[Callable[[], hf.PreTrainedConfig], str]] = {
+    "scaled logits": (
+        lambda: hf.GraniteConfig(**SMALL, logits_scaling=8.0),
+        "GraniteForCausalLM scales its logits",
+    ),
+    "alibi": (
+        lambda: hf.BloomConfig(vocab_size=99, hidden_size=32, n_layer=2, n_head=4),
+        "BloomForCausalLM cannot run packed attention",
+    ),
+    "convolutions": (
+        lambda: hf.Lfm2Config(**SMALL, layer_types=["conv", "full_attention"]),
+        r"Lfm2ForCausalLM has layers that are not plain attention \(conv\)",
+    ),
+    "sinks": (
+        lambda: hf.GptOssConfig(**SMALL, head_dim=8, num_local_experts=2),
+        "GptOssAttention has its own masks or attention sinks",
+    ),
+    "two products a layer": (
+        lambda: hf.DiffLlamaConfig(**SMALL),
+        "DiffLlamaForCausalLM has layers that are not plain attention",
+    ),
+    "an encoder": (
+        lambda: hf.BertConfig(
+            vocab_size=99,
+            hidden_size=32,
+            intermediate_size=64,
+            num_hidden_layers=1,
+            num_attention_heads=4,
+            is_decoder=True,
+        ),
+        "BertModel has no stack of layers",
+    ),
+}
+
+
+@pytest.mark.parametrize("why", REFUSED)
+def test_what_packing_would_get_wrong_is_refused(why: str) -> None:
+    config, message = REFUSED[why]
+    with pytest.raises(UsageError, match=message):
+        Backbone(hf.AutoModelForCausalLM.from_config(config()))
+
+
+def test_a_backbone_is_frozen_and_known(tiny_backbone: Backbone) -> None:
+    assert not any(p.requires_grad for p in tiny_backbone.model.parameters())
+    assert not tiny_backbone.model.training
+    assert (tiny_backbone.hidden_size, tiny_backbone.context) == (32, 256)
+    assert tiny_backbone.device.type == "cpu"
+    assert tiny_backbone.head_is_linear_and_frozen
+
+
+def test_loading_keeps_the_wanted_precision(tiny_model: Path) -> None:
+    half = load_backbone(tiny_model, torch.bfloat16, "cpu")
+    assert {p.dtype for p in half.model.parameters()} == {torch.bfloat16}
+
+
+def test_a_new_adapter_changes_nothing(tiny_backbone: Backbone, rows: list[Row]) -> None:
+    batch = pack(rows)
+    bare = tiny_backbone.hidden(batch, None)
+    tiny_backbone.add_adapter("new", LoraShape(4, 8.0, tiny_backbone.linear_layers.names), 1)
+    assert torch.equal(tiny_backbone.hidden(batch, "new"), bare)
+    assert torch.equal(tiny_backbone.hidden(batch, None), bare)
+
+
+def test_adapters_do_not_disturb_each_other(
+    tiny_backbone: Backbone, rows: list[Row], loud: Loud
+) -> None:
+    batch = pack(rows)
+    bare = tiny_backbone.hidden(batch, None)
+    loud(tiny_backbone, "one", 1)
+    first = tiny_backbone.hidden(batch, "one")
+    loud(tiny_backbone, "two", 2)
+    second = tiny_backbone.hidden(batch, "two")
+    assert (first - bare).abs().max() > 0.1
+    assert (second - first).abs().max() > 0.1
+    assert torch.equal(tiny_backbone.hidden(batch, "one"), first)
+    assert torch.equal(tiny_backbone.hidden(batch, None), bare)
+    tiny_backbone.remove_adapter("one")
+    assert torch.equal(tiny_backbone.hidden(batch, "two"), second)
+    assert torch.equal(tiny_backbone.hidden(batch, None), bare)
+    assert list(tiny_backbone.shapes) == ["two"]
+    loud(tiny_backbone, "one", 1)  # the name is free again
+    assert torch.equal(tiny_backbone.hidden(batch, "one"), first)
+
+
+def test_an_unknown_adapter_is_our_own_mistake(tiny_backbone: Backbone) -> None:
+    with pytest.raises(AssertionError, match="no adapter nobody"):
+        tiny_backbone.hidden(pack([Row((5,), ((6,),))]), "nobody")
+
+
+def test_gradients_reach_the_adapter_that_is_on_and_learns(
+    tiny_backbone: Backbone, rows: list[Row], loud: Loud
+) -> None:
+    loud(tiny_backbone, "on", 1)
+    loud(tiny_backbone, "off", 2)
+    assert not any(p.requires_grad for p in tiny_backbone.adapter_parameters("on").values())
+    for name in ("on", "off"):
+        for parameter in tiny_backbone.adapter_parameters(name).values():
+            parameter.requires_grad_(True)
+    tiny_backbone.hidden(pack(rows), "on").sum().backward()
+    learnt = tiny_backbone.adapter_parameters("on").values()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in learnt)
+    assert all(p.grad is None for p in tiny_backbone.adapter_parameters("off").values())
+    adapters = {id(p) for n in ("on", "off") for p in tiny_backbone.adapter_parameters(n).values()}
+    rest = [p for p in tiny_backbone.model.parameters() if id(p) not in adapters]
+    assert len(rest) == 21  # 2 × 9 of the layers, embedding, last norm, head
+    assert all(p.grad is None for p in rest)
+
+
+def test_adapter_parameters_have_peft_s_names(tiny_backbone: Backbone) -> None:
+    targets = ("model.layers.0.self_attn.q_proj", "model.layers.1.mlp.up_proj")
+    tiny_backbone.add_adapter("a", LoraShape(4, 8.0, targets), 1)
+    shapes = {k: tuple(p.shape) for k, p in tiny_backbone.adapter_parameters("a").items()}
+    assert shapes == {
+        "model.layers.0.self_attn.q_proj.lora_A.weight": (4, 32),
+        "model.layers.0.self_attn.q_proj.lora_B.weight": (32, 4),
+        "model.layers.1.mlp.up_proj.lora_A.weight": (4, 32),
+        "model.layers.1.mlp.up_proj.lora_B.weight": (64, 4),
+    }
+
+
+def test_weights_that_do_not_fit_are_refused(tiny_backbone: Backbone, loud: Loud) -> None:
+    weights = dict(tiny_backbone.adapter_parameters(loud(tiny_backbone)))
+    key = "model.layers.1.mlp.up_proj.lora_A.weight"
+    short = {name: value for name, value in weights.items() if name != key}
+    with pytest.raises(UsageError, match=rf"does not fit this model: {key} is on one side only"):
+        tiny_backbone.load_adapter("loud", short)
+    wide = {**weights, key: torch.zeros(8, 32)}
+    with pytest.raises(UsageError, match=rf"{key} is \[8, 32\] where \[4, 32\] is needed"):
+        tiny_backbone.load_adapter("loud", wide)
+
+
+def test_a_full_copy_is_independent(tiny_backbone: Backbone, rows: list[Row]) -> None:
+    batch = pack(rows)
+    before = tiny_backbone.hidden(batch, None)
+    twin = tiny_backbone.trainable_copy()
+    assert torch.equal(twin.hidden(batch, None), before)
+    assert all(p.requires_grad for p in twin.model.parameters())
+    assert not twin.head_is_linear_and_frozen
+    with torch.no_grad():
+        for parameter in twin.model.parameters():
+            parameter.add_(0.05)
+    assert torch.equal(tiny_backbone.hidden(batch, None), before)
+    assert not any(p.requires_grad for p in tiny_backbone.model.parameters())
+
+
+def test_capped_logits(
+    new_model: Callable[[str], hf.PreTrainedModel], tiny_backbone: Backbone
+) -> None:
+    gemma = Backbone(new_model("gemma2"))  # final cap 3
+    assert not gemma.head_is_linear_and_frozen
+    capped = gemma.logits(torch.full((1, 32), 50.0))
+    assert 2.9 < capped.abs().max() <= 3.0
+    assert tiny_backbone.logits(torch.full((1, 32), 50.0)).abs().max() > 3
+
+
+@pytest.mark.parametrize("family", ["llama", "gemma2", "gpt2"])
+def test_known_lower_states_give_the_same_as_all_layers(
+    family: str, new_model: Callable[[str], hf.PreTrainedModel], rows: list[Row]
+) -> None:
+    backbone = Backbone(new_model(family))
+    top = backbone.linear_layers.select("all-linear", 1)
+    backbone.add_adapter("top", LoraShape(4, 8.0, top), 1)
+    with torch.no_grad():
+        for parameter in backbone.adapter_parameters("top").values():
+            parameter.fill_(0.1)
+    assert (backbone.lowest_layer("top"), backbone.lowest_layer(None)) == (1, 2)
+    batch = pack(rows)
+    lower = backbone.lower(batch, 1)
+    known = type(batch)(**{**vars(batch), "lower": lower})
+    for adapter in ("top", None):
+        whole, above = backbone.hidden(batch, adapter), backbone.hidden(known, adapter)
+        assert torch.equal(above, whole)
+    assert (backbone.hidden(known, "top") - backbone.hidden(known, None)).abs().max() > 0.01
+
+
+def test_lower_states_of_another_backbone_or_below_an_adapter_are_not_used(
+    tiny_backbone: Backbone, tiny_model: Path, rows: list[Row], loud: Loud
+) -> None:
+    batch = pack(rows)
+    wrong = tiny_backbone.lower(batch, 1)
+    wrong.hidden.zero_()
+    known = type(batch)(**{**vars(batch), "lower": wrong})
+    loud(tiny_backbone)  # adapts layer 0 too
+    assert torch.equal(tiny_backbone.hidden(known, "loud"), tiny_backbone.hidden(batch, "loud"))
+    other = load_backbone(tiny_model, torch.float32, "cpu")
+    assert torch.equal(other.hidden(known, None), other.hidden(batch, None))
