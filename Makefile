@@ -11,7 +11,7 @@ NODE_IS_FIT := node -e 'const [a, b] = process.versions.node.split(".").map(Numb
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup demo test check docs bench clean
+.PHONY: setup demo test check docs clean
 
 setup: $(READY) $(PAGES)
 
@@ -45,9 +45,6 @@ check: setup
 
 docs: setup
 	python -m rather.config.reference docs/settings.md
-
-bench: setup
-	@for file in benchmarks/*.py; do echo "$$file"; python "$$file" || exit 1; done
 
 clean:
 	rm -rf $(VENV) src/rather/web/static frontend/node_modules dist build

@@ -26,6 +26,7 @@ SIGNATURES_OF_OTHERS = {"packed_attention"}
 WHOLE_HOUSE_TESTS = {
     "test_house.py",
     "test_whole_loop.py",
+    "test_bad_input.py",
     "test_main.py",  # __main__.py
     "test_browser.py",  # the whole labelling app, in Chromium
     "test_everyday_prompts.py",  # data/prompts/everyday.jsonl

@@ -50,7 +50,7 @@ class Size:
     num_shown: int
 
 
-FULL = Size(300, 4, 64, 8, 16, 8)
+FULL = Size(240, 4, 64, 8, 16, 8)
 QUICK = Size(48, 4, 40, 2, 8, 4)
 
 
@@ -65,6 +65,7 @@ def demo_config(size: Size, seed: int) -> Config:
             num_completions=size.num_completions,
             temperatures=(0.8,),
             max_new_tokens=size.max_new_tokens,
+            batch_size=64,
         ),
         label=Labelling(
             kind="ranking",

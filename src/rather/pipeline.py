@@ -16,10 +16,14 @@ from rather.data.exporting import ExportFormat
 from rather.data.exporting import export as export_files
 from rather.data.importing import ImportKind, OnError, SplitRule, read
 from rather.errors import DataError
-from rather.store import completions, judgments, labellers, prompts, runs, versions
+from rather.records import Judgment
+from rather.stages.next_step import next_command, sentence
+from rather.store import completions, judgments, labellers, meta, prompts, runs, versions
 from rather.workspace import Workspace
 
 Result = dict[str, Any]
+STORED_TOGETHER = 5000
+"""Judgments imported in one transaction."""
 
 
 def import_file(
@@ -47,7 +51,7 @@ def import_file(
             "new_prompts": prompts.add(ws.db, found.prompts),
             "new_completions": completions.add(ws.db, found.completions),
             "new_labellers": labellers.add(ws.db, found.labellers),
-            "new_judgments": judgments.record_many(ws.db, found.judgments),
+            "new_judgments": _record(ws, found.judgments, path.name),
         }
     done = "would import" if dry_run else "imported"
     rejected_note = f"; {len(found.rejected)} rows rejected" if found.rejected else ""
@@ -56,6 +60,17 @@ def import_file(
         f"{len(found.judgments)} judgments{rejected_note}."
     )
     return {"summary": summary, **result}
+
+
+def _record(ws: Workspace, found: Sequence[Judgment], name: str) -> int:
+    """Store judgments a part at a time; how many were new. Broken off, the same import goes on."""
+    new = 0
+    with ws.progress.track(f"import {name}", len(found), "judgments") as task:
+        for start in range(0, len(found), STORED_TOGETHER):
+            part = found[start : start + STORED_TOGETHER]
+            new += judgments.record_many(ws.db, part)
+            task.advance(len(part))
+    return new
 
 
 def export(
@@ -202,7 +217,7 @@ def run(ws: Workspace, dry_run: bool = False) -> Result:
         turn = _turn(ws, number)
         for stage in section.stages:
             if stage == "label" and ws.config.label.simulate is None:
-                waiting = _waiting(ws, section.min_judgments)
+                waiting = _waiting(ws, section.min_judgments * (number + 1))
                 if waiting:
                     return {"summary": waiting, "rounds": done, "waits_for": "judgments"}
                 continue
@@ -216,12 +231,17 @@ def _turn(ws: Workspace, number: int) -> Workspace:
     """A round's settings: from the second on, the newest policy answers and is tuned on."""
     if number == 0:
         return ws
-    newest = {
-        "sample": {"models": ["newest"]},
-        "ppo": {"start": "newest"},
-        "dpo": {"start": "newest"},
-    }
-    return ws.configured({**newest, "reward": {"start": "base"}})
+    # written down when the round begins, so that an interrupted round goes on from the same policy
+    key = f"round {number + 1} starts from"
+    start = meta.get(ws.db, key)
+    if start is None:
+        from rather.stages.runs import policy_name
+
+        start = policy_name(ws, "newest")
+        meta.put(ws.db, key, start)
+    return ws.configured(
+        {"sample": {"models": [start]}, "ppo": {"start": start}, "dpo": {"start": start}}
+    )
 
 
 def _waiting(ws: Workspace, needed: int) -> str:
@@ -252,39 +272,5 @@ def status(ws: Workspace) -> Result:
             for run in runs.all(ws.db)
         ],
     }
-    following = _next_command(facts)
-    return {"summary": f"{_sentence(facts)} Next: {following}", **facts, "next": following}
-
-
-def _sentence(facts: Result) -> str:
-    people = sum(one["people"] for one in facts["judgments"].values())
-    simulated = sum(one["simulated"] for one in facts["judgments"].values())
-    return (
-        f"{sum(facts['prompts'].values())} prompts, {sum(facts['completions'].values())} "
-        f"completions, {people} judgments by people and {simulated} simulated, "
-        f"{len(facts['versions'])} model versions."
-    )
-
-
-def _next_command(facts: Result) -> str:
-    """The first step of the loop that has not been done."""
-    stages = {name.rsplit("-", 1)[0] for name in facts["versions"]}
-    unfinished = [run["stage"] for run in facts["runs"] if run["status"] == "running"]
-    judged = any(sum(one.values()) for one in facts["judgments"].values())
-    if unfinished:
-        return f"rather {unfinished[-1]} (goes on where it stopped)"
-    if not any(facts["prompts"].values()):
-        return "rather import FILE"
-    if not facts["completions"] and not judged:
-        return "rather sample"
-    if not judged:
-        return "rather label"
-    if "reward" not in stages:
-        return "rather reward"
-    if not stages & {"ppo", "dpo"}:
-        return "rather ppo"
-    return "rather evaluate" if not _evaluated(facts) else "rather report"
-
-
-def _evaluated(facts: Result) -> bool:
-    return any(run["stage"] == "evaluate" and run["status"] == "done" for run in facts["runs"])
+    following = next_command(facts)
+    return {"summary": f"{sentence(facts)} Next: {following}", **facts, "next": following}

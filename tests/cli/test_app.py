@@ -17,7 +17,6 @@ from rather.workspace import Workspace
 
 SOURCE = Path(rather.__file__).parent.parent
 HEAVY = {"torch", "transformers", "peft", "fastapi", "pandas", "matplotlib"}
-LIGHT_SECONDS = 0.4
 
 
 @pytest.fixture
@@ -125,35 +124,23 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"{rather.__version__}\n"
 
 
-def loaded_by(arguments: list[str], cwd: Path) -> tuple[set[str], float]:
-    """Return the modules a command loads, and the least CPU seconds it took of three times."""
+def loaded_by(arguments: list[str], cwd: Path) -> set[str]:
+    """Return the modules a command loads."""
     script = (
         "import sys\nfrom rather.cli import main\ncode = main()\n"
         "print('|'.join(sys.modules), file=sys.stderr)\nsys.exit(code)"
     )
-    seconds = []
-    for _ in range(3):
-        began = os.times()
-        done = subprocess.run(
-            [sys.executable, "-c", script, *arguments],
-            cwd=cwd,
-            env={**os.environ, "PYTHONPATH": str(SOURCE)},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        ended = os.times()
-        seconds.append(
-            ended.children_user
-            + ended.children_system
-            - began.children_user
-            - began.children_system
-        )
-    return set(done.stderr.splitlines()[-1].split("|")), min(seconds)
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(SOURCE)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(done.stderr.splitlines()[-1].split("|"))
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["ppo", "--help"], ["status"]])
-def test_it_answers_at_once_without_torch(arguments: list[str], root: Path) -> None:
-    modules, seconds = loaded_by(arguments, root)
-    assert modules & HEAVY == set()
-    assert seconds < LIGHT_SECONDS
+def test_it_loads_nothing_heavy(arguments: list[str], root: Path) -> None:
+    assert loaded_by(arguments, root) & HEAVY == set()

@@ -20,7 +20,7 @@ def test_every_setting_is_read_somewhere() -> None:
     unread = [
         setting.path
         for setting in all_settings()
-        if not re.search(rf"\.{setting.path.rpartition('.')[2]}\b", text)
+        if not re.search(rf"(\.|\[\"){setting.path.rpartition('.')[2]}\b", text)
     ]
     assert unread == [], "settings that nothing reads: wire them, or remove them"
 

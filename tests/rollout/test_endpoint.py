@@ -1,5 +1,4 @@
-"""An OpenAI-compatible server on the loopback: what is asked of it, and what is made of its faults.
-"""
+"""An OpenAI-compatible server on the loopback: what is asked of it, what becomes of its faults."""
 
 import json
 from collections.abc import Iterator
@@ -118,6 +117,11 @@ def test_no_content_is_an_empty_text(server: Server) -> None:
     assert sample(server.address, [(WHY, (1,))], SETTINGS) == [[Answer("", "stop", 0)]]
 
 
+def test_a_nul_which_no_database_keeps_is_replaced(server: Server) -> None:
+    server.reply = {"choices": [{"message": {"content": "a\x00b"}, "finish_reason": "stop"}]}
+    assert sample(server.address, [(WHY, (1,))], SETTINGS)[0][0].text == "a\ufffdb"
+
+
 @pytest.mark.parametrize(("status", "name"), [(404, "Not Found"), (503, "Service Unavailable")])
 def test_an_error_code_is_a_fault(server: Server, status: int, name: str) -> None:
     server.status = status
@@ -125,7 +129,17 @@ def test_an_error_code_is_a_fault(server: Server, status: int, name: str) -> Non
         sample(server.address, [(WHY, (1,))], SETTINGS)
 
 
-@pytest.mark.parametrize("answer", [{}, {"choices": []}, [1], "text", {"choices": [{}]}])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"choices": []},
+        [1],
+        "text",
+        {"choices": [{}]},
+        {"choices": [{"message": {"content": 5}}]},
+    ],
+)
 def test_a_useless_answer_is_a_fault(server: Server, answer: Any) -> None:
     server.reply = answer
     with pytest.raises(EnvironmentFault, match="gave no usable answer"):

@@ -42,8 +42,7 @@ def test_comparisons_of_a_split(judged_ws: Workspace) -> None:
     assert {comparison.prompt.split for comparison in train} == {"train"}
     assert train[0].completions == ("Please, the 0.", "No way, 0!")
     assert [comparison.ranks for comparison in train[:2]] == [(1, 2), (2, 1)]
-    # the three of the other split, and eleven demonstrations that compare nothing
-    assert sorted(left_out.counts.values()) == [3, 8 + 3]
+    assert left_out.counts["a demonstration compares nothing"] == 8
     heldout, _ = load_comparisons(judged_ws, "heldout")
     assert len(heldout) == 3
 
@@ -90,7 +89,7 @@ def test_demonstrations_of_training_prompts(judged_ws: Workspace) -> None:
     assert rows[0] == Row(codec.prompt_ids(first), (codec.completion_ids(text),))
     assert rows[0].completions[0][-1] == 2  # the end of the turn is learnt, too
     assert named[0] == [first.id, text]
-    assert sum(left_out.counts.values()) == 11 + 3  # pairs, and what is held out
+    assert left_out.counts["a pair demonstrates nothing"] == 8
 
 
 def test_tasks_are_training_prompts_that_fit(ws: Workspace) -> None:

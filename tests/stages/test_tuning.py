@@ -107,8 +107,8 @@ def test_the_reward_model_is_measured_on_heldout_pairs(judged_ws: Workspace) -> 
     metrics = train(ws, "reward")["metrics"]
     assert (metrics["num_training_comparisons"], metrics["num_pairs"]) == (8.0, 3.0)
     assert metrics["accuracy"] == 1.0  # polite answers have `the` in them
-    # "Please, the 9." is 2 tokens longer than "No way, 9!" (` the` is one token): 11 to 10
-    assert metrics["longer_wins"] + metrics["shorter_wins"] == pytest.approx(1.0)
+    # "Please, the 9." has 11 tokens (` the` is one) and "No way, 9!" 10
+    assert (metrics["longer_wins"], metrics["shorter_wins"]) == (1.0, 0.0)
 
 
 @pytest.mark.parametrize("kind", ["lora", "top_layers", "full"])
@@ -127,9 +127,7 @@ def test_every_tuning_can_be_loaded_again(
 
 
 @pytest.mark.parametrize("kind", ["lora", "full"])
-def test_stages_grow_on_an_sft_version(
-    new_judged_ws: Callable[..., Workspace], kind: str
-) -> None:
+def test_stages_grow_on_an_sft_version(new_judged_ws: Callable[..., Workspace], kind: str) -> None:
     adapter = {"tuning": kind, "rank": 4, "alpha": 8.0}
     ws = new_judged_ws().configured({"sft": {"adapter": adapter, "learning_rate": 0.01}})
     train(ws, "sft")

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -142,7 +143,7 @@ def test_every_epoch_visits_every_row_once() -> None:
     section = Section(batch_size=4, num_epochs=3)
     updates = slices(10, section, seed=7)
     assert [len(update) for update in updates] == [4, 4, 2] * 3
-    epochs = [sum(updates[first : first + 3], []) for first in (0, 3, 6)]
+    epochs = [list(chain(*updates[first : first + 3])) for first in (0, 3, 6)]
     assert [sorted(epoch) for epoch in epochs] == [list(range(10))] * 3
     assert epochs[0] != epochs[1] != epochs[2] != epochs[0]
     assert slices(10, section, seed=7) == updates != slices(10, section, seed=8)
@@ -157,7 +158,8 @@ def test_seeds_and_epochs_are_told_apart() -> None:
 def test_microbatches_hold_every_row_within_the_budget() -> None:
     rows = [Row((1,) * size, ((2,),)) for size in (3, 9, 4, 30, 2)]
     groups = [
-        (indices, batch.num_tokens) for indices, batch in microbatches(rows, 12, torch.device("cpu"))
+        (indices, batch.num_tokens)
+        for indices, batch in microbatches(rows, 12, torch.device("cpu"))
     ]
     # of 4, 10, 5, 31 and 3 tokens: the longest first, one larger than the budget alone
     assert groups == [([3], 31), ([1], 10), ([2, 0, 4], 12)]

@@ -13,9 +13,7 @@ from rather.models.roles import Policy
 from rather.models.tuning import Tuned
 from rather.training.sft import negative_log_likelihood, train_sft
 
-ROWS = [
-    Row(tuple(range(10, 12 + n)), (tuple(range(100 + n, 103 + 2 * n)),)) for n in range(12)
-]
+ROWS = [Row(tuple(range(10, 12 + n)), (tuple(range(100 + n, 103 + 2 * n)),)) for n in range(12)]
 SECTION = SFT(learning_rate=1e-2, batch_size=4, num_epochs=2, checkpoint_every=2)
 
 
@@ -44,9 +42,7 @@ def test_the_first_loss_is_the_base_models(
 def test_the_likelihood_rises(
     new_tuned: Callable[..., Tuned], new_run: Callable[..., Any], tuning: str
 ) -> None:
-    section = SFT(
-        learning_rate=1e-2, batch_size=4, num_epochs=5, adapter={"tuning": tuning}
-    )  # type: ignore[arg-type]
+    section = SFT(learning_rate=1e-2, batch_size=4, num_epochs=5, adapter={"tuning": tuning})  # type: ignore[arg-type]
     recorded = new_run()
     tuned = trained(new_tuned, recorded, section)
     losses = recorded.of("loss")

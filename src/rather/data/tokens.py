@@ -64,7 +64,8 @@ class Codec:
     def text(self, ids: tuple[int, ...]) -> str:
         """The text of a completion's tokens, without the stop token."""
         body = ids[:-1] if self.stops(ids) else ids
-        return str(self.tokenizer.decode(list(body), skip_special_tokens=True))
+        text = str(self.tokenizer.decode(list(body), skip_special_tokens=True))
+        return text.replace("\x00", "\ufffd")  # a byte no database keeps
 
     def row(self, prompt: Prompt, completions: tuple[Text, ...]) -> Row:
         """One prompt with its completions; DataError when one of them does not fit the context."""

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
@@ -52,7 +52,7 @@ class Measures:
     """One score an answer from each, by name: reward, gold, judge."""
     temperature: float
     microbatch_tokens: int
-    progress: Progress
+    progress: Progress = field(default_factory=lambda: Progress(quiet=True))
 
 
 def measure(

@@ -16,6 +16,15 @@ from rather.records import FinishReason, Prompt
 
 CONCURRENCY = 8
 TIMEOUT_SECONDS = 300
+UNUSABLE = (
+    OSError,
+    http.client.HTTPException,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
+"""What reading a reply raises when the server is gone, or speaks something else."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +85,11 @@ def _ask(url: str, body: dict[str, Any]) -> Answer:
         with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:
             reply = json.load(response)
         choice = reply["choices"][0]
-        text = choice["message"]["content"] or ""
+        text = (choice["message"]["content"] or "").replace("\x00", "\ufffd")
         tokens = (reply.get("usage") or {}).get("completion_tokens")
     except urllib.error.HTTPError as error:
         raise EnvironmentFault(f"{url} answered {error.code} {error.reason}.") from None
-    except (OSError, http.client.HTTPException, LookupError, ValueError, TypeError) as error:
+    except UNUSABLE as error:
         raise EnvironmentFault(
             f"{url} gave no usable answer ({type(error).__name__}: {error})."
         ) from None

@@ -43,12 +43,12 @@ def policy_name(ws: Workspace, name: str) -> str:
 
 def reward_name(ws: Workspace, name: str) -> str:
     """A reward model's name, `newest` replaced by the newest version; UsageError without one."""
-    if name != "newest":
-        return name
-    found = versions.newest(ws.db, "reward")
-    if found is None:
+    known = [version.name for version in versions.all(ws.db, "reward")]
+    if not known:
         raise UsageError("This workspace has no reward model yet: train one with `rather reward`.")
-    return found.name
+    if name != "newest" and name not in known:
+        raise UsageError(f"There is no reward model {name}; this workspace has {', '.join(known)}.")
+    return known[-1] if name == "newest" else name
 
 
 @dataclass(frozen=True)

@@ -152,7 +152,11 @@ def answer(
 ) -> None:
     """Sample and store one batch; equal texts are drawn again, then given up and counted."""
     known = {
-        prompt.id: {one.text for one in completions.all(ws.db, prompt_ids=[prompt.id])}
+        prompt.id: {
+            one.text
+            for one in completions.all(ws.db, prompt_ids=[prompt.id])
+            if one.sampling.get("purpose") != "evaluate"  # nobody is asked about those
+        }
         for prompt, _ in batch
     }
     missing = {prompt.id: number for prompt, number in batch}

@@ -1,6 +1,7 @@
 """`sft`, `reward`, `ppo`, `dpo`: from the store to a trainer, and from its weights to a version."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +124,8 @@ def ppo(ws: Workspace, *, dry_run: bool, fresh: bool) -> Result:
     _need(tasks, "prompts", "rather import FILE --as prompts", left_out)
     parents = tuple(name for _, name in mix if is_reward_model(name))
     data = [[task.prompt.id for task in tasks], mix]
-    plan = _plan(ws, library, "ppo", section, start, data, parents)
+    plan = _plan(ws, library, "ppo", section, start, data)
+    plan = replace(plan, parents=(*plan.parents, *parents))
     if answer := _early(
         ws, plan, dry_run, fresh, f"{len(tasks)} prompts against {_spelled(mix)}", left_out
     ):
@@ -193,7 +195,6 @@ def _plan(
     section: Optimization,
     start: str,
     data: Any,
-    parents: tuple[str, ...] = (),
 ) -> Plan:
     version = library.versions.get(start)
     base = ws.config.model if start == "base" else version.base if version else start
@@ -205,7 +206,7 @@ def _plan(
         section=section,
         model=base,
         start=start,
-        parents=(*([start] if version else []), *parents),
+        parents=(start,) if version else (),
         data=data,
         seed=ws.config.seed if own_seed is None else own_seed,
     )

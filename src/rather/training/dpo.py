@@ -6,14 +6,17 @@ import torch
 from torch import Tensor
 
 from rather.config.stages import DPO
-from rather.data.batch import Batch, microbatches
+from rather.data.batch import Batch, Row, microbatches
 from rather.data.judged import Judged
 from rather.equations.dpo import LOSSES, log_ratio_margin
 from rather.equations.logprobs import masked_sum
 from rather.models.roles import Policy
 from rather.models.tuning import Tuned
-from rather.rollout.rollout import completions_of, sequence_logprobs
+from rather.rollout.rollout import sequence_logprobs, with_lower_states
 from rather.training.loop import Learner, Metrics, Run, slices, train
+
+Known = dict[str, list[float]]
+"""Row number -> the reference's log-probability of each completion; part of a checkpoint."""
 
 
 def train_dpo(
@@ -21,25 +24,25 @@ def train_dpo(
 ) -> None:
     """Train on every (better, worse) pair of judged rows; a row's completions run once for all.
 
-    The reference's log-probabilities are computed once, before the first update.
+    The reference's log-probabilities of a row are computed when it is first met, from the lower
+    layers' states that the policy's own pass then uses too.
     """
     policy = Policy(tuned.backbone, tuned.adapter)
-    all_rows = [one.row for one in judged]
-    with run.progress.track("reference log-probabilities", len(judged), "rows") as task:
-        ref_logprobs = sequence_logprobs(
-            reference, all_rows, section.microbatch_tokens, advance=task.advance
-        )
     updates = slices(len(judged), section, seed)
     learner = Learner(tuned.parameters, section, len(updates))
+    known: Known = {}
 
     def step(number: int) -> Metrics:
         chosen = updates[number]
+        budget = section.microbatch_tokens
+        rows = with_lower_states(policy, [judged[index].row for index in chosen], budget)
+        _look_up(reference, rows, [str(index) for index in chosen], known, budget)
         num_pairs = sum(len(judged[index].pairs) for index in chosen)
         total: Metrics = {}
-        rows = [all_rows[index] for index in chosen]
-        for indices, batch in microbatches(rows, section.microbatch_tokens, policy.backbone.device):
+        for indices, batch in microbatches(rows, budget, policy.backbone.device):
             here = [chosen[index] for index in indices]
-            ref = ref_logprobs[completions_of(all_rows, here)].to(policy.backbone.device)
+            ref = torch.tensor([value for index in here for value in known[str(index)]])
+            ref = ref.to(policy.backbone.device)
             pairs = pair_places([judged[index] for index in here])
             loss, metrics = pair_losses(section, policy, batch, ref, pairs)
             (loss.sum() / num_pairs).backward()
@@ -47,7 +50,19 @@ def train_dpo(
                 total[key] = total.get(key, 0.0) + value.detach().sum().item() / num_pairs
         return {**total, **learner.update()}
 
-    train(learner, run, len(updates), step)
+    train(learner, run, len(updates), step, known)
+
+
+def _look_up(
+    reference: Policy, rows: Sequence[Row], names: Sequence[str], known: Known, budget: int
+) -> None:
+    """Fill in log π_ref of the completions of rows not met before."""
+    new = [place for place, name in enumerate(names) if name not in known]
+    if new:
+        found = sequence_logprobs(reference, [rows[place] for place in new], budget).tolist()
+        for place in new:
+            many = len(rows[place].completions)
+            known[names[place]], found = found[:many], found[many:]
 
 
 def pair_losses(
