@@ -81,7 +81,7 @@ def demo_config(size: Size, seed: int) -> Config:
             num_completions=4,
             max_new_tokens=size.max_new_tokens,
             temperature=0.8,
-            learning_rate=5e-4,
+            learning_rate=1e-3,
             warmup_fraction=0.0,
             num_minibatches=4,
             value_clip_range=2.0,

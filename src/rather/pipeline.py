@@ -239,9 +239,11 @@ def _turn(ws: Workspace, number: int) -> Workspace:
 
         start = policy_name(ws, "newest")
         meta.put(ws.db, key, start)
-    return ws.configured(
-        {"sample": {"models": [start]}, "ppo": {"start": start}, "dpo": {"start": start}}
-    )
+    wanted: dict[str, Any] = {"sample": {"models": [start]}}
+    wanted |= {stage: {"start": start} for stage in ("ppo", "dpo")}
+    if ws.config.label.num_judgments is not None:
+        wanted["label"] = {"num_judgments": ws.config.label.num_judgments * (number + 1)}
+    return ws.configured(wanted)
 
 
 def _waiting(ws: Workspace, needed: int) -> str:

@@ -61,3 +61,14 @@ def test_serving_announces_the_address_and_answers(monkeypatch: pytest.MonkeyPat
     server.should_exit = True
     thread.join(10)
     assert not thread.is_alive()
+
+
+def test_serving_ends_once_there_is_enough() -> None:
+    looks: list[int] = []
+
+    def enough() -> bool:
+        looks.append(1)
+        return len(looks) == 2
+
+    serve(FastAPI(), announce=lambda url: None, until=enough)
+    assert len(looks) == 2

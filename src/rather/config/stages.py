@@ -48,7 +48,7 @@ class Labelling(Section):
     tie_margin: float = Field(0.0, ge=0)
     """Gold differences up to this are ties."""
     num_judgments: int | None = Field(None, ge=1)
-    """Stop a simulated labeller after this many judgments; null judges everything."""
+    """Judgments a simulated labeller gives in all (a round); null judges everything."""
 
 
 class Rules(Section):

@@ -66,7 +66,8 @@ def simulate(ws: Workspace, name: str, *, dry_run: bool) -> dict[str, Any]:
         for judgment in judgments.live(ws.db, labeller_id=simulator.labeller.id)
     }
     todo = [item for item in items if _item_key(section.kind, item) not in done]
-    todo = todo[: section.num_judgments]
+    if section.num_judgments is not None:
+        todo = todo[: max(0, section.num_judgments - len(done))]
     if not items:
         raise DataError("There is nothing to judge yet; run `rather sample` first.")
     if dry_run:

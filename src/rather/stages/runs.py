@@ -66,6 +66,8 @@ class Plan:
     data: Any
     """JSON-able digestible data it learns from."""
     seed: int
+    setting: tuple[str, ...] = ()
+    """What else changes the numbers: the codec's fingerprint, the precision."""
 
     @property
     def data_digest(self) -> str:
@@ -75,8 +77,9 @@ class Plan:
     @property
     def run_id(self) -> str:
         """`<stage>-<hash of all inputs>`."""
-        inputs = [self.section.model_dump(mode="json"), self.model, self.start]
-        return f"{self.stage}-{_digest([*inputs, self.parents, self.data_digest, self.seed])[:10]}"
+        inputs: list[Any] = [self.section.model_dump(mode="json"), self.model, self.start]
+        inputs += [self.parents, self.data_digest, self.seed, self.setting]
+        return f"{self.stage}-{_digest(inputs)[:10]}"
 
 
 def finished_version(ws: Workspace, plan: Plan) -> ModelVersion | None:

@@ -209,6 +209,7 @@ def _plan(
         parents=(start,) if version else (),
         data=data,
         seed=ws.config.seed if own_seed is None else own_seed,
+        setting=(library.codec(start).fingerprint, ws.config.dtype),
     )
 
 
