@@ -63,7 +63,7 @@ def test_bad_rows_are_counted_and_the_rest_is_kept(tmp_path: Path) -> None:
 
 def test_stop_stops_at_the_first_bad_row(tmp_path: Path) -> None:
     path = write(tmp_path, PAIR, PAIR | {"rejected": ""}, [1])
-    with pytest.raises(DataError, match=r"rows\.jsonl:2: rejected is empty; mend the row"):
+    with pytest.raises(DataError, match=r"rows\.jsonl:2: rejected is empty; 2 of 3 rows cannot"):
         read(path, on_error="stop")
 
 

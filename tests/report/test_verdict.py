@@ -25,8 +25,8 @@ def test_own_verdict_is_kept() -> None:
 def test_better() -> None:
     report = report_of(Rate(0.82, 0.71, 0.9, 64), gold="concision")
     assert verdict_of(report).replace("\u00a0", " ") == (
-        "On 64 held-out prompts, judged by the gold score “concision”, ppo-1 beats base 82 % of the "
-        "time (95 % interval 71–90 %)."
+        "On 64 held-out prompts, judged by the gold score “concision”, ppo-1 beats base 82 % of "
+        "the time (95 % interval 71–90 %)."
     )
     assert tone_of(report) == "better"
 

@@ -101,7 +101,7 @@ def read(
     """Everything a file holds, as `kind` or as what it looks like.
 
     Raises DataError where there is no such file, nothing in it, no way to tell its kind, or (with
-    `stop`) at the first row that cannot be used.
+    `stop`) a row that cannot be used: the first is named, all are counted.
     """
     rows = read_rows(path)
     unread, first = _first_row(rows)
@@ -114,9 +114,12 @@ def read(
         num_rows += 1
         problem = row if isinstance(row, Rejected) else _add(source, path, row)
         if problem is not None:
-            if on_error == "stop":
-                raise DataError(f"{problem}; mend the row, or leave it out with --on-error skip.")
             rejected.append(problem)
+    if rejected and on_error == "stop":
+        raise DataError(
+            f"{rejected[0]}; {len(rejected)} of {num_rows} rows cannot be used, so nothing was "
+            "imported: mend them, or leave them out with --on-error skip."
+        )
     data = source.collected()
     return Imported(
         data.prompts, data.completions, data.labellers, data.judgments,

@@ -11,7 +11,7 @@ from rather.evaluation.statistics import Interval, mean, win_rate
 from rather.models.roles import Policy
 from rather.progress import Progress
 from rather.records import Completion, Prompt
-from rather.rollout.rollout import sequence_logprobs
+from rather.rollout.rollout import sequence_logprobs, with_lower_states
 
 
 @dataclass(frozen=True)
@@ -62,16 +62,7 @@ def measure(
     measures: Measures,
 ) -> Answers:
     """Measure one model's answers, one a row."""
-    tokens, temperature = measures.microbatch_tokens, measures.temperature
-    with measures.progress.track(f"log-probabilities of {model}", 3 * len(rows), "answers") as task:
-
-        def of(policy: Policy, temperature: float) -> Tensor:
-            return sequence_logprobs(
-                policy, rows, tokens, temperature=temperature, advance=task.advance
-            )
-
-        own, ref = of(measures.writer, temperature), of(measures.reference, temperature)
-        plain = of(measures.base, 1.0)
+    own, ref, plain = _likelihoods(model, rows, measures)
     num_tokens = sum(len(row.completions[0]) for row in rows)
     return Answers(
         model=model,
@@ -80,6 +71,33 @@ def measure(
         kl=(own - ref).mean().item(),
         base_perplexity=math.exp(-plain.sum().item() / num_tokens),
     )
+
+
+def _likelihoods(
+    model: str, rows: Sequence[Row], measures: Measures
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Σ_t log π of each answer [B]: by its writer, the writer's reference, and the base at T = 1.
+
+    What is asked for twice (the base is its own writer and reference) is computed once.
+    """
+    wanted = [
+        (measures.writer, measures.temperature),
+        (measures.reference, measures.temperature),
+        (measures.base, 1.0),
+    ]
+    distinct = list(dict.fromkeys(wanted))
+    tokens = measures.microbatch_tokens
+    rows = with_lower_states(measures.writer, rows, tokens)
+    title = f"log-probabilities of {model}"
+    with measures.progress.track(title, len(distinct) * len(rows), "answers") as task:
+        found = {
+            (policy, temperature): sequence_logprobs(
+                policy, rows, tokens, temperature=temperature, advance=task.advance
+            )
+            for policy, temperature in distinct
+        }
+    own, ref, plain = (found[one] for one in wanted)
+    return own, ref, plain
 
 
 def win_rates(ours: Answers, theirs: Answers) -> dict[str, Interval]:

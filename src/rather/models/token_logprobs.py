@@ -18,7 +18,7 @@ from torch.utils.checkpoint import checkpoint
 from rather.equations.logprobs import gather_logprobs
 from rather.models.backbone import Backbone
 
-CHUNK = 512  # tokens whose logits live at once
+CHUNK = 256  # tokens whose logits live at once
 
 
 def token_logprobs(backbone: Backbone, states: Tensor, ids: Tensor, temperature: float) -> Tensor:

@@ -25,6 +25,8 @@ class LeftOut:
 
     counts: dict[str, int] = field(default_factory=dict)
     examples: dict[str, list[str]] = field(default_factory=dict)
+    held_back: int = 0
+    """Judgments about the other split's prompts: no loss, so they are not among the counts."""
 
     def add(self, reason: str, example: str) -> None:
         """One more, for a reason; the first few are kept by name."""
@@ -32,6 +34,14 @@ class LeftOut:
         named = self.examples.setdefault(reason, [])
         if len(named) < 5:
             named.append(example)
+
+    def add_all(self, dropped: learning.Dropped) -> None:
+        """What learning from judgments left out."""
+        for judgment_id, reason in dropped.reasons:
+            if reason.startswith(learning.HELD_BACK):
+                self.held_back += 1
+            else:
+                self.add(reason, judgment_id)
 
     def tell(self, say: Callable[[str], None]) -> None:
         """Say what was left out, a line a reason."""
@@ -45,9 +55,7 @@ def load_comparisons(ws: Workspace, split: Split) -> tuple[list[Comparison], Lef
         judgments.live(ws.db), prompts.all(ws.db), completions.all(ws.db), split
     )
     left_out = LeftOut()
-    for judgment_id, reason in dropped.reasons:
-        if not reason.startswith(learning.HELD_BACK):
-            left_out.add(reason, judgment_id)
+    left_out.add_all(dropped)
     return found, left_out
 
 
@@ -83,8 +91,7 @@ def demonstration_rows(
     found, dropped = learning.demonstrations(
         judgments.live(ws.db), prompts.all(ws.db), completions.all(ws.db), "train"
     )
-    for judgment_id, reason in dropped.reasons:
-        left_out.add(reason, judgment_id)
+    left_out.add_all(dropped)
     rows = []
     for one in found:
         assert one.prompt is not None, "stored demonstrations have prompts"

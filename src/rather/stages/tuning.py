@@ -235,12 +235,16 @@ def _early(
 
 
 def _need(found: Any, what: str, command: str, left_out: LeftOut) -> None:
-    if not found:
-        reasons = "; ".join(f"{count} left out: {why}" for why, count in left_out.counts.items())
-        why = f" ({reasons})" if reasons else ""
+    if found:
+        return
+    if left_out.held_back and not left_out.counts:
         raise DataError(
-            f"There are no {what} on training prompts to learn from{why}; try `{command}`."
+            f"All {left_out.held_back} {what} are about held-out prompts; import more prompts, or "
+            "import into a new workspace with a smaller heldout_fraction."
         )
+    reasons = "; ".join(f"{count} left out: {why}" for why, count in left_out.counts.items())
+    why = f" ({reasons})" if reasons else ""
+    raise DataError(f"There are no {what} on training prompts to learn from{why}; try `{command}`.")
 
 
 def _publish_policy(
