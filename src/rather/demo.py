@@ -30,10 +30,11 @@ from rather.errors import UsageError
 from rather.progress import Progress
 from rather.workspace import MARKER_FILE, Workspace
 
-GUIDELINES = """Choose the answer you would rather have received.
-
-A good answer answers the question in one or two complete sentences and then stops. Worse are
-answers that ramble, that are cut off, that are lists, or that do not answer at all."""
+GUIDELINES = (
+    "Choose the answer you would rather have received.\n\n"
+    "A good answer answers the question in one or two complete sentences and then stops. Worse are "
+    "answers that ramble, that are cut off, that are lists, or that do not answer at all."
+)
 
 HAND_JUDGMENTS = 20
 

@@ -116,7 +116,10 @@ def sample(ws: Workspace, dry_run: bool = False) -> Result:
     return {
         "summary": f"sampled {made.stored} new completions ({made.tokens} tokens); "
         f"{made.duplicates} were given up as duplicates or empty{too_long}.",
-        **vars(made),
+        "stored": made.stored,
+        "duplicates": made.duplicates,
+        "too_long": made.too_long,
+        "tokens": made.tokens,
     }
 
 

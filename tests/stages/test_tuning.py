@@ -157,21 +157,6 @@ def test_every_critic_serves_every_reward(
     assert made.parents == (() if reward == "concision" else ("reward-1",))
 
 
-def test_the_critic_begins_as_the_reward_model(judged_ws: Workspace) -> None:
-    train(judged_ws, "reward")
-    library = open_library(judged_ws)
-    policy = library.policy("base")
-    value, weights = tuning._critic(judged_ws, library, policy, ("reward-1",), seed=0)
-    first = library.reward_model("reward-1")
-    assert torch.equal(value.head.weight, first.head.weight)
-    assert value.head.bias == first.head.bias
-    assert value.head.weight is not first.head.weight
-    own = value.backbone.adapter_parameters("value")
-    for name, weight in value.backbone.adapter_parameters("reward-1").items():
-        assert torch.equal(own[name], weight), name
-        assert weights[f"value.{name}"] is own[name]
-
-
 @pytest.mark.parametrize(
     ("stage", "sentence"),
     [

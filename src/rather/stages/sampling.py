@@ -1,8 +1,9 @@
 """`sample`: who answers what, which of it is there already, and what is stored."""
 
 import hashlib
+import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from rather.config.stages import Sampling
@@ -103,6 +104,13 @@ class Counts:
     tokens: int = 0
     too_long: int = 0
     """Completions not drawn as their prompts do not fit the model's context."""
+    on_tokens: Callable[[int], None] = field(default=lambda tokens: None, repr=False)
+    """Hears how many tokens were made so far, as they are made."""
+
+    def count(self, tokens: int) -> None:
+        """So many tokens more."""
+        self.tokens += tokens
+        self.on_tokens(self.tokens)
 
 
 def plan(ws: Workspace, section: Sampling) -> list[tuple[str, float, Prompt, int]]:
@@ -129,16 +137,22 @@ def plan(ws: Workspace, section: Sampling) -> list[tuple[str, float, Prompt, int
 def sample_all(ws: Workspace, section: Sampling) -> Counts:
     """Sample what is missing, a batch of prompts at a time; every batch is stored at once."""
     todo = plan(ws, section)
-    made = Counts()
     hands = writers(ws, dict.fromkeys(name for name, *_ in todo))
+    made = Counts()
+    began = time.monotonic()
     with ws.progress.track("sample", sum(n for *_, n in todo), "completions") as task:
+
+        def show(tokens: int) -> None:
+            task.advance(0, f"{tokens / (time.monotonic() - began):.0f} tokens/s")
+
+        made.on_tokens = show
         for name, temperature in dict.fromkeys((name, t) for name, t, *_ in todo):
             wanted = [(p, n) for name_, t, p, n in todo if (name_, t) == (name, temperature)]
             settings = settings_of(section, temperature)
             for start in range(0, len(wanted), section.batch_size):
                 batch = wanted[start : start + section.batch_size]
                 answer(ws, hands[name], name, batch, settings, made)
-                task.advance(sum(number for _, number in batch), f"{made.tokens} tokens")
+                task.advance(sum(number for _, number in batch))
     return made
 
 
@@ -163,9 +177,6 @@ def answer(
     drawn_so_far = {prompt.id: len(known[prompt.id]) for prompt, _ in batch}
     kept: list[Completion] = []
 
-    def count(tokens: int) -> None:
-        made.tokens += tokens
-
     for _ in range(MAX_ATTEMPTS):
         wanted = []
         for prompt, _ in batch:
@@ -177,7 +188,7 @@ def answer(
                 wanted.append((prompt, seeds))
         if not wanted:
             break
-        for (prompt, seeds), row in zip(wanted, writer(wanted, settings, count), strict=True):
+        for (prompt, seeds), row in zip(wanted, writer(wanted, settings, made.count), strict=True):
             if not row:
                 ws.progress.say(f"left out {prompt.id}: it is longer than the context of {model}")
                 made.too_long += missing[prompt.id]

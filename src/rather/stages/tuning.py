@@ -11,11 +11,12 @@ from rather.errors import DataError
 from rather.evaluation.reward_model import held_out_accuracy
 from rather.models.heads import ScalarHead
 from rather.models.library import Library, save_head, save_weights
-from rather.models.roles import Policy, RewardModel, ValueModel
+from rather.models.roles import Policy
 from rather.models.tuning import Tuned, start_tuning
 from rather.records import ModelVersion
 from rather.rollout.rollout import Roles
 from rather.stages import examples
+from rather.stages.critic import make_critic
 from rather.stages.evaluating import accuracy_metrics
 from rather.stages.examples import LeftOut
 from rather.stages.fresh import fresh_backbone
@@ -134,7 +135,7 @@ def ppo(ws: Workspace, *, dry_run: bool, fresh: bool) -> Result:
         reference = library.policy(start)
         tuned = start_tuning(reference, "learning", section.adapter, plan.seed)
         policy = Policy(tuned.backbone, tuned.adapter)
-        value, value_weights = _critic(ws, library, policy, parents, plan.seed)
+        value, value_weights = make_critic(ws, library, policy, parents, plan.seed)
         scorer = make_scorer(ws, library, mix, codec, section.microbatch_tokens)
         cast = Cast(
             Roles(policy, reference, value, scorer),
@@ -149,38 +150,6 @@ def ppo(ws: Workspace, *, dry_run: bool, fresh: bool) -> Result:
 
 def _spelled(mix: list[tuple[float, str]]) -> str:
     return " + ".join(name if weight == 1 else f"{weight:g}*{name}" for weight, name in mix)
-
-
-def _critic(
-    ws: Workspace, library: Library, policy: Policy, rewards: tuple[str, ...], seed: int
-) -> tuple[ValueModel, dict[str, Any]]:
-    """The value model and its weights: an adapter begun from the reward model, or a head."""
-    section = ws.config.ppo
-    if section.value_model == "trunk":
-        head = ScalarHead.zero(policy.backbone.hidden_size).to(policy.backbone.device)
-        return ValueModel(policy.backbone, policy.adapter, head), {"value.head": head.weight}
-    first = library.reward_model(rewards[0]) if rewards else None
-    base = library.policy(policy_name(ws, section.start))
-    if first is not None and first.backbone is base.backbone and first.adapter is not None:
-        base, head = Policy(first.backbone, first.adapter), _copy_of(first)
-    else:
-        base = Policy(base.backbone)
-        head = ScalarHead.zero(base.backbone.hidden_size).to(base.backbone.device)
-    shape = base.backbone.shapes[base.adapter] if base.adapter else None
-    own = section.adapter.model_copy(
-        update={"tuning": "lora" if section.adapter.tuning == "full" else section.adapter.tuning}
-        | ({"rank": shape.rank, "alpha": shape.alpha} if shape else {})
-    )
-    tuned = start_tuning(base, "value", own, seed)
-    weights = {f"value.{key}": weight for key, weight in tuned.parameters.items()}
-    model = ValueModel(tuned.backbone, tuned.adapter, head)
-    return model, {**weights, "value.head": head.weight}
-
-
-def _copy_of(model: RewardModel) -> ScalarHead:
-    head = ScalarHead(model.backbone.hidden_size)
-    head.load_state_dict(model.head.state_dict())
-    return head.to(model.backbone.device)
 
 
 def _with_pairs(judged: list[Judged]) -> list[Judged]:

@@ -84,8 +84,12 @@ class Trainer:
         """Roll out, reward, take advantages, update, steer the KL coefficient."""
         rollout = self.roll_out(number)
         targets = self.targets(rollout)
-        parts = product(range(self.section.num_epochs), range(self.section.num_minibatches))
-        updates = [self.update(rollout, targets, epoch, part, number) for epoch, part in parts]
+        parts = list(product(range(self.section.num_epochs), range(self.section.num_minibatches)))
+        updates: list[Metrics] = []
+        with self.progress.track(f"step {number + 1}: learn", len(parts), "updates") as shown:
+            for epoch, part in parts:
+                updates.append(self.update(rollout, targets, epoch, part, number))
+                shown.advance()
         metrics = {**self.describe(rollout, targets), **_average(updates)}
         self.steer(metrics["objective/kl"], len(rollout.scores))
         return metrics
