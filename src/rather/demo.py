@@ -51,7 +51,7 @@ class Size:
     num_shown: int
 
 
-FULL = Size(240, 4, 64, 8, 16, 8)
+FULL = Size(240, 4, 64, 5, 24, 8)
 QUICK = Size(48, 4, 40, 2, 8, 4)
 
 
@@ -84,7 +84,7 @@ def demo_config(size: Size, seed: int) -> Config:
             temperature=0.8,
             learning_rate=1e-3,
             warmup_fraction=0.0,
-            num_minibatches=4,
+            num_minibatches=size.rollout_prompts // 4,
             value_clip_range=2.0,
             microbatch_tokens=1024,
             checkpoint_every=3,
