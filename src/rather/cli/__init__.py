@@ -5,8 +5,8 @@ import os
 
 # What a command imports never dies: collecting in between would slow every start.
 gc.set_threshold(50_000)
-# Read once, when torch loads: threads wait for the next piece of work by spinning, which on a shared
-# machine can cost twenty times the work itself; so short a spin costs a quiet machine nothing.
+# Read once, when torch loads: threads that wait for work spin, which on a shared machine can cost
+# twenty times the work itself; so short a spin costs a quiet machine nothing.
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 from rather.cli import app  # noqa: E402 (after the line above, or that would come too late)
