@@ -129,6 +129,10 @@ class Reward(Optimization):
 
     start: str = "base"
     """Backbone the reward model grows on: base or an SFT version."""
+    learning_rate: float = Field(5e-4, gt=0, le=1)
+    """Peak learning rate of AdamW."""
+    batch_size: int = Field(8, ge=1)
+    """Rows (a prompt with all that was said about its completions) an optimizer update."""
     pooling: Literal["last", "mean"] = "last"
     """Where the score is read: the last real token, or the mean over the completion's tokens."""
     ties: Literal["rao_kupper", "davidson", "drop"] = "davidson"
