@@ -104,7 +104,7 @@ class Counts:
     tokens: int = 0
     too_long: int = 0
     """Completions not drawn as their prompts do not fit the model's context."""
-    on_tokens: Callable[[int], None] = field(default=lambda tokens: None, repr=False)
+    on_tokens: Callable[[int], None] = field(default=lambda tokens: None, repr=False, compare=False)
     """Hears how many tokens were made so far, as they are made."""
 
     def count(self, tokens: int) -> None:
