@@ -52,7 +52,7 @@ class Size:
 
 
 FULL = Size(240, 4, 64, 5, 24, 8)
-QUICK = Size(48, 4, 40, 2, 8, 4)
+QUICK = Size(40, 4, 32, 2, 8, 4)
 
 
 def demo_config(size: Size, seed: int) -> Config:
