@@ -37,6 +37,25 @@ def test_bradley_terry_by_hand() -> None:
     assert probability(bradley_terry(ZERO, LN_4)) == pytest.approx(0.2)
 
 
+def test_a_margin_must_be_beaten() -> None:
+    # odds 4, of which a margin of ln 2 leaves 2, and one of ln 4 leaves 1
+    assert probability(bradley_terry(LN_4, ZERO, margin=math.log(2))) == pytest.approx(2 / 3)
+    margins = torch.tensor([0.0, math.log(2), math.log(4)])
+    loss = bradley_terry(LN_4.expand(3), ZERO.expand(3), margin=margins)
+    assert (-loss).exp().tolist() == pytest.approx([0.8, 2 / 3, 0.5])
+
+
+def test_label_smoothing_counts_the_other_answer_too() -> None:
+    # −0.9·ln 0.8 − 0.1·ln 0.2 = 0.9·0.223144 + 0.1·1.609438 = 0.361773
+    smoothed = bradley_terry(LN_4, ZERO, label_smoothing=0.1)
+    assert smoothed.item() == pytest.approx(0.361773, abs=1e-5)
+    # after a margin of ln 2: 0.9·0.405465 + 0.1·1.098612 = 0.474780
+    smoothed = bradley_terry(LN_4, ZERO, margin=math.log(2), label_smoothing=0.1)
+    assert smoothed.item() == pytest.approx(0.474780, abs=1e-5)
+    # no gap, no margin: ln 2 however smooth
+    assert bradley_terry(ZERO, ZERO, label_smoothing=0.3).item() == pytest.approx(math.log(2))
+
+
 def test_davidson_by_hand() -> None:
     # weights 4, 1 and √(4·1) = 2 for the tie, of 7
     assert probability(davidson_win(LN_4, ZERO)) == pytest.approx(4 / 7)
@@ -112,12 +131,54 @@ def test_a_ranking_of_two_is_a_pair(winner: float, loser: float) -> None:
     assert ranking == pytest.approx(bradley_terry(scores[1], scores[0]).item(), abs=1e-9)
 
 
+@settings(deadline=None, max_examples=40)
+@given(scores=st.lists(SCORES, min_size=2, max_size=5), shift=st.floats(-50, 50), data=st.data())
+def test_neither_a_constant_nor_the_order_matters(
+    scores: list[float], shift: float, data: st.DataObject
+) -> None:
+    tensor = torch.tensor(scores, dtype=torch.float64)
+    ranks = torch.tensor(data.draw(st.lists(st.integers(1, 3), min_size=len(scores))))
+    ranks = ranks[: len(scores)]
+    order = torch.tensor(data.draw(st.permutations(range(len(scores)))))
+    listed = plackett_luce(tensor, ranks)
+    torch.testing.assert_close(plackett_luce(tensor + shift, ranks), listed)
+    torch.testing.assert_close(plackett_luce(tensor[order], ranks[order]), listed)
+    others = tensor.flip(0)
+    for loss in (bradley_terry, davidson_win, davidson_tie, rao_kupper_win, rao_kupper_tie):
+        pairs = loss(tensor, others)
+        torch.testing.assert_close(loss(tensor + shift, others + shift), pairs)
+        torch.testing.assert_close(loss(tensor[order], others[order]), pairs[order])
+
+
+@pytest.mark.parametrize("size", [1e4, -1e4])
+def test_huge_scores_stay_finite(size: float) -> None:
+    for loss in (bradley_terry, davidson_win, davidson_tie, rao_kupper_win, rao_kupper_tie):
+        scores = torch.tensor([size], requires_grad=True)
+        found = loss(scores, ZERO)
+        found.sum().backward()
+        assert torch.isfinite(found).all()
+        assert scores.grad is not None and torch.isfinite(scores.grad).all()
+    ranked = torch.tensor([size, 0.0, -size], requires_grad=True)
+    found = plackett_luce(ranked, torch.tensor([1, 1, 2]))
+    found.backward()
+    assert torch.isfinite(found)
+    assert ranked.grad is not None and torch.isfinite(ranked.grad).all()
+
+
+def test_a_tie_above_the_last_place_draws_its_scores_together() -> None:
+    scores = torch.tensor([1.0, -1.0, 0.0], requires_grad=True)
+    plackett_luce(scores, torch.tensor([1, 1, 2])).backward()
+    assert scores.grad is not None
+    assert scores.grad[0].item() > 0 > scores.grad[1].item()
+
+
 def test_gradients_are_slopes() -> None:
     a = torch.tensor([0.3, -1.2], dtype=torch.float64, requires_grad=True)
     b = torch.tensor([0.1, 2.0], dtype=torch.float64, requires_grad=True)
     pairwise = (bradley_terry, davidson_win, davidson_tie, rao_kupper_win, rao_kupper_tie)
     for loss in pairwise:
         assert gradcheck(loss, (a, b))
+    assert gradcheck(lambda w, r: bradley_terry(w, r, margin=0.3, label_smoothing=0.1), (a, b))
     scores = torch.tensor([0.4, -0.2, 1.1, 0.0], dtype=torch.float64, requires_grad=True)
     assert gradcheck(lambda s: plackett_luce(s, torch.tensor([2, 1, 2, 4])), (scores,))
 

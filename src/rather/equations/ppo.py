@@ -1,50 +1,69 @@
-"""PPO's losses, `policy_loss` and `value_loss`: sums, to be divided by a global token count."""
+"""PPO's losses per token, and the weights that sum them to the loss of a minibatch.
 
+A minibatch's loss is (per-token loss × weights).sum(); its weights are made once, so microbatches
+add up to it exactly, however they are cut.
+"""
+
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+LOG_RATIO_LIMIT = 20.0
+"""e^±20 is as good as never or always; beyond it the exponential overflows and 0·∞ is no number."""
+
 
 class PolicyLoss(NamedTuple):
-    """The clipped surrogate and what it did; all scalars, summed over real tokens."""
+    """The clipped surrogate and what it did; all [B, T], 0 (False) where masked."""
 
     loss: Tensor
     clipped: Tensor
-    """Tokens whose clipped term was the larger one."""
+    """Whether a clip held the token, so that it gives no gradient."""
     approx_kl: Tensor
-    """Σ ½·(log π − log π_old)², Schulman's k2 (http://joschu.net/blog/kl-approx.html)."""
+    """½·(log π − log π_old)², Schulman's k2 (http://joschu.net/blog/kl-approx.html)."""
     ratio: Tensor
-    """Σ π / π_old."""
+    """π / π_old."""
 
 
 def policy_loss(
-    logprobs: Tensor, old_logprobs: Tensor, advantages: Tensor, mask: Tensor, *, clip_range: float
+    logprobs: Tensor,
+    old_logprobs: Tensor,
+    advantages: Tensor,
+    mask: Tensor,
+    *,
+    clip_range: float,
+    dual_clip: float | None = None,
 ) -> PolicyLoss:
-    """PPO's clipped surrogate, summed over completion tokens.
+    """PPO's clipped surrogate of each completion token.
 
-        ρ = π/π_old,   L = Σ max(−A·ρ, −A·clip(ρ, 1−ε, 1+ε))
+        ρ = π/π_old,   L = max(−A·ρ, −A·clip(ρ, 1−ε, 1+ε))
+        with dual clip, where A < 0:   L = min(L, −A·c),  c > 1
 
-    Schulman et al. 2017, Eq. 7, https://arxiv.org/abs/1707.06347. All [B, T].
+    Schulman et al. 2017, Eq. 7, https://arxiv.org/abs/1707.06347; dual clip: Ye et al. 2020, Eq. 5,
+    https://arxiv.org/abs/1912.09729. All [B, T].
     """
     assert logprobs.shape == old_logprobs.shape == advantages.shape == mask.shape
+    assert dual_clip is None or dual_clip > 1
     difference = torch.where(mask, logprobs - old_logprobs, 0.0)
-    ratio = difference.exp()
+    advantages = torch.where(mask, advantages, 0.0)
+    ratio = difference.clamp(-LOG_RATIO_LIMIT, LOG_RATIO_LIMIT).exp()
     plain = -advantages * ratio
-    clipped = -advantages * ratio.clamp(1 - clip_range, 1 + clip_range)
-    return PolicyLoss(
-        loss=torch.where(mask, torch.maximum(plain, clipped), 0.0).sum(),
-        clipped=((clipped > plain) & mask).sum(),
-        approx_kl=0.5 * (difference**2).sum(),
-        ratio=torch.where(mask, ratio, 0.0).sum(),
-    )
+    held = -advantages * ratio.clamp(1 - clip_range, 1 + clip_range)
+    loss, clipped = torch.maximum(plain, held), held > plain
+    if dual_clip is not None:
+        ceiling = -advantages * dual_clip
+        above = (advantages < 0) & (loss > ceiling)
+        loss, clipped = torch.where(above, ceiling, loss), clipped | above
+    return PolicyLoss(loss, clipped, 0.5 * difference**2, torch.where(mask, ratio, 0.0))
 
 
 class ValueLoss(NamedTuple):
-    """The clipped squared error; scalars, summed over real tokens."""
+    """The clipped squared error; both [B, T], 0 (False) where masked."""
 
     loss: Tensor
     clipped: Tensor
+    """Whether the clipped error was the larger one."""
 
 
 def value_loss(
@@ -52,13 +71,53 @@ def value_loss(
 ) -> ValueLoss:
     """Squared error to the returns, where the value may move by the clip range only.
 
-        L = ½ Σ max((V − R)², (clip(V, V_old ± ε) − R)²)
+        L = ½·max((V − R)², (clip(V, V_old − ε, V_old + ε) − R)²)
 
-    Schulman et al. 2016's baselines code, as in Ziegler et al. 2019. All [B, T].
+    In no paper: OpenAI's baselines code for Schulman et al. 2017, and that of Ziegler et al. 2019
+    (https://github.com/openai/lm-human-preferences). All [B, T].
     """
+    assert values.shape == old_values.shape == returns.shape == mask.shape
     held = old_values + (values - old_values).clamp(-value_clip_range, value_clip_range)
-    plain, clipped = (values - returns) ** 2, (held - returns) ** 2
-    return ValueLoss(
-        loss=0.5 * torch.where(mask, torch.maximum(plain, clipped), 0.0).sum(),
-        clipped=((clipped > plain) & mask).sum(),
-    )
+    plain = torch.where(mask, values - returns, 0.0) ** 2
+    clipped = torch.where(mask, held - returns, 0.0) ** 2
+    return ValueLoss(0.5 * torch.maximum(plain, clipped), clipped > plain)
+
+
+def token_mean(mask: Tensor, *, max_length: int) -> Tensor:
+    """Every real token weighs the same: 1 / Σ|y|, over all tokens of the minibatch.
+
+    DAPO: Yu et al. 2025, §3.3, https://arxiv.org/abs/2503.14476. [B, T] -> [B, T].
+    """
+    return mask / mask.sum().clamp(min=1)
+
+
+def sequence_mean(mask: Tensor, *, max_length: int) -> Tensor:
+    """Every completion weighs the same, and its tokens share that: 1 / (B·|y|).
+
+    GRPO: Shao et al. 2024, Eq. 3, https://arxiv.org/abs/2402.03300. [B, T] -> [B, T].
+    """
+    return mask / (len(mask) * mask.sum(dim=1, keepdim=True).clamp(min=1))
+
+
+def fixed_length_mean(mask: Tensor, *, max_length: int) -> Tensor:
+    """Every token weighs the same in every minibatch, however long the others: 1 / (B·max_length).
+
+    Dr. GRPO: Liu et al. 2025, §3.2, https://arxiv.org/abs/2503.20783. [B, T] -> [B, T].
+    """
+    return mask / (len(mask) * max_length)
+
+
+AGGREGATIONS: dict[str, Callable[..., Tensor]] = {
+    "token": token_mean,
+    "sequence": sequence_mean,
+    "fixed_length": fixed_length_mean,
+}
+
+
+def token_weights(mask: Tensor, aggregation: str, *, max_length: int) -> Tensor:
+    """What each token weighs in the loss of its minibatch, by the name of the aggregation.
+
+    mask [B, T] of the *whole* minibatch -> [B, T], 0 where masked. max_length is the longest
+    completion allowed, read by "fixed_length" only.
+    """
+    return AGGREGATIONS[aggregation](mask, max_length=max_length)

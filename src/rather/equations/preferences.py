@@ -10,14 +10,24 @@ RAO_KUPPER_THRESHOLD = math.log(2.0)
 """η of Rao–Kupper: equal scores then tie with probability 1/3, like Davidson's ν = 1."""
 
 
-def bradley_terry(chosen: Tensor, rejected: Tensor) -> Tensor:
-    """Loss of preferring `chosen`, for each pair: −log σ(r_w − r_l).
+def bradley_terry(
+    chosen: Tensor,
+    rejected: Tensor,
+    *,
+    margin: Tensor | float = 0.0,
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """Loss of preferring `chosen`, for each pair.
 
-    Bradley & Terry 1952; Ouyang et al. 2022, Eq. 1, https://arxiv.org/abs/2203.02155. A margin
-    (Touvron et al. 2023, Eq. 2, https://arxiv.org/abs/2307.09288) is subtracted from `chosen` by
-    the caller. chosen, rejected [M] -> [M].
+        z = r_w − r_l − m,   L = −(1−ε)·log σ(z) − ε·log σ(−z)
+
+    Bradley & Terry 1952; Ouyang et al. 2022, Eq. 1, https://arxiv.org/abs/2203.02155; the margin m:
+    Touvron et al. 2023, Eq. 2, https://arxiv.org/abs/2307.09288; label smoothing ε: Wang et al.
+    2024, https://arxiv.org/abs/2401.06080. chosen, rejected [M], margin [M] or a number -> [M].
     """
-    return -logsigmoid(chosen - rejected)
+    logits = chosen - rejected - margin
+    kept, flipped = -logsigmoid(logits), -logsigmoid(-logits)
+    return (1 - label_smoothing) * kept + label_smoothing * flipped
 
 
 def davidson_win(chosen: Tensor, rejected: Tensor, *, nu: float = 1.0) -> Tensor:
@@ -75,8 +85,10 @@ def plackett_luce(scores: Tensor, ranks: Tensor) -> Tensor:
         −Σ_k [ r_k − log Σ_{j : rank_j ≥ rank_k} e^{r_j} ],  without the term of the last place
 
     Plackett 1975; Luce 1959; ties by Breslow's rule: tied items share the denominator of their
-    place (Breslow 1974, https://doi.org/10.2307/2529620). scores [K], ranks [K] (1 = best) ->
-    scalar. A pair without a tie gives Bradley–Terry exactly; all tied gives no information: 0.
+    place (Breslow 1974, https://doi.org/10.2307/2529620). That is no distribution over rankings
+    with ties, as Davidson–Luce is, but needs no further parameter, and still draws scores that tie
+    above the last place together. scores [K], ranks [K] (1 = best) -> scalar. A pair without a tie
+    gives Bradley–Terry exactly; all tied gives no information: 0.
     """
     assert scores.shape == ranks.shape
     rest = ranks[None, :] >= ranks[:, None]
