@@ -92,6 +92,15 @@ def test_gae_with_values_and_a_discount() -> None:
     assert returns.tolist() == [[3.0, 2.0]]
 
 
+def test_left_padding_gets_no_advantage() -> None:
+    # V = (·, 1, 0), r = (·, 0, 3), γ = λ = 1: A₂ = 3, A₁ = 0 + 0 − 1 + 3
+    mask = torch.tensor([[False, True, True]])
+    rewards, values = torch.tensor([[7.0, 0.0, 3.0]]), torch.tensor([[7.0, 1.0, 0.0]])
+    advantages, returns = gae(rewards, values, mask, discount=1.0, gae_lambda=1.0)
+    assert advantages.tolist() == [[0.0, 2.0, 3.0]]
+    assert returns.tolist() == [[0.0, 3.0, 3.0]]
+
+
 def test_returns_to_go_by_hand() -> None:
     # γ = 0.5: 4, then 2 + 0.5·4, then 1 + 0.5·4
     rewards = torch.tensor([[1.0, 2.0, 4.0, NAN]])
