@@ -12,7 +12,7 @@ import pytest
 
 import rather
 from rather import demo as room
-from rather.config.stages import Adapter
+from rather.config.optimization import Adapter
 from rather.data.rows import read_rows
 from rather.demo import FULL, QUICK, Size, demo, demo_config
 from rather.errors import UsageError
@@ -22,7 +22,7 @@ from rather.store import completions, judgments, prompts
 from rather.workspace import Workspace
 
 SOURCE = Path(rather.__file__).parent.parent
-SMALLEST = Size(10, 3, 12, 1, 4, 2)
+SMALLEST = Size(10, 3, 12, 1, 4, 2, False)
 QUIET = Progress(quiet=True)
 
 

@@ -148,7 +148,7 @@ def test_the_loop_waits_for_people_and_goes_on(new_ws: NewWorkspace, ten: Path) 
 def test_the_second_round_begins_from_the_first_ones_policy(
     new_ws: NewWorkspace, ten: Path
 ) -> None:
-    ws = new_ws(label={"simulate": "rules"}, run={"rounds": 2})
+    ws = new_ws(label={"simulate": "rules"}, run={"rounds": 2, "force": True})
     pipeline.import_file(ws, ten)
     done = pipeline.run(ws)["rounds"]
     stages = ["sample", "label", "reward", "ppo", "evaluate", "report"]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from rather.cli.app import main
-from rather.training import loop as training
+from rather.training import checkpoints
 
 BABYLLAMA = Path(__file__).parents[2] / "shared" / "data" / "models" / "babyllama-tok105" / "hf"
 PROMPTS = [f"What would you rather have, the tea or {n} coffees?" for n in range(16)]
@@ -72,7 +72,7 @@ def loop(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Shell:
     shell("import --as demonstrations", write_rows(folder / "shown.jsonl", shown))
     shell("sft")
     shell("reward --reward.start sft-1")
-    shell("ppo --ppo.start sft-1")
+    shell("ppo --ppo.start sft-1 --force")
     shell("dpo --dpo.start sft-1")
     shell("evaluate")
     shell("report")
@@ -185,21 +185,21 @@ def test_exported_pairs_can_be_imported_elsewhere(
 
 
 def test_a_killed_stage_goes_on(loop: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    command = ["ppo", "--seed", "7", "--checkpoint-every", "1", "-w", str(loop.root)]
+    command = ["ppo", "--force", "--seed", "7", "--checkpoint-every", "1", "-w", str(loop.root)]
     # Stopped before the second checkpoint: the first step is safe, the run is not done.
-    save, saved = training.save_checkpoint, list[int]()
+    save, saved = checkpoints.save, list[int]()
 
-    def fail_at_the_second(learner: Any, run: Any, done: int, state: dict[str, Any]) -> None:
+    def fail_at_the_second(directory: Path, learner: Any, done: int, kept: Any) -> None:
         if done == 2:
             raise KeyboardInterrupt
-        save(learner, run, done, state)
+        save(directory, learner, done, kept)
         saved.append(done)
 
-    monkeypatch.setattr(training, "save_checkpoint", fail_at_the_second)
+    monkeypatch.setattr(checkpoints, "save", fail_at_the_second)
     assert main(command) == 130
-    assert saved == [1]
+    assert saved == [0, 1]
     assert loop("status")["next"] == "rather ppo (goes on where it stopped)"
-    monkeypatch.setattr(training, "save_checkpoint", save)
+    monkeypatch.setattr(checkpoints, "save", save)
     err = io.StringIO()
     with redirect_stderr(err), redirect_stdout(io.StringIO()):
         assert main(command) == 0
@@ -217,7 +217,7 @@ def test_the_loop_on_a_real_model(tmp_path: Path) -> None:
     shell("sample")
     assert shell("label")["is_simulated"] is True
     shell("reward")
-    assert shell("ppo")["version"] == "ppo-1"
+    assert shell("ppo --force")["version"] == "ppo-1"
     judged = shell("evaluate")["models"]["ppo-1"]
     # What the model writes is English, which a wrong tokenizer or position would spoil at once.
     assert judged["base_perplexity"] < 10

@@ -79,9 +79,9 @@ class Project:
         """Learn from comparisons what people prefer."""
         return pipeline.reward(self._with("reward", settings), fresh=fresh)
 
-    def ppo(self, fresh: bool = False, **settings: Any) -> Result:
-        """Tune the policy against the reward."""
-        return pipeline.ppo(self._with("ppo", settings), fresh=fresh)
+    def ppo(self, fresh: bool = False, force: bool = False, **settings: Any) -> Result:
+        """Tune the policy against the reward; `force` accepts a weak reward model."""
+        return pipeline.ppo(self._with("ppo", settings), fresh=fresh, force=force)
 
     def dpo(self, fresh: bool = False, **settings: Any) -> Result:
         """Tune the policy on the comparisons directly."""

@@ -13,7 +13,7 @@ import re
 import shutil
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -125,13 +125,18 @@ def newest_verified(
     return None
 
 
-def prune(parent: Path, prefix: str, keep: int) -> None:
-    """Delete all but the newest `keep` directories `prefix*`, by renaming before deleting."""
+def prune(parent: Path, prefix: str, keep: int, spare: Set[str] = frozenset()) -> None:
+    """Delete all but the newest `keep` directories `prefix*` and those whose names are spared.
+
+    A directory is renamed before it is deleted, so that none is ever there in part.
+    """
     if keep < 1:
         raise ValueError("prune must keep at least one directory")
     for leftover in parent.glob(f".pruned-{prefix}*"):
         shutil.rmtree(leftover)
     for directory in _published(parent, prefix)[:-keep]:
+        if directory.name in spare:
+            continue
         doomed = directory.with_name(f".pruned-{directory.name}")
         os.rename(directory, doomed)
         failpoint("prune.renamed")

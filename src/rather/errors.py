@@ -33,6 +33,8 @@ class StoppedByRule(RatherError):
     """A rule stopped the work on purpose; what was good before it is kept."""
 
     exit_code = 4
+    kept_step: int | None = None
+    """Of a training run: the step whose policy was kept; 0 is where it began."""
 
 
 class EnvironmentFault(RatherError):

@@ -1,13 +1,14 @@
 """Places where a test breaks the process, to prove that what survives is old or new.
 
-RATHER_FAILPOINT=name:kill, name:raise or name:enospc breaks at the place of that name; unset, as
-it always is outside tests, every failpoint does nothing. A new durable step adds its name here, and
-the kill test finds it by itself.
+RATHER_FAILPOINT=name:kill, name:raise or name:enospc breaks at the place of that name, when it is
+passed the first time; name:kill:3 lets it pass twice. Unset, as it always is outside tests, every
+failpoint does nothing. A new durable step adds its name here, and the kill test finds it by itself.
 """
 
 import errno
 import os
 import signal
+from collections import Counter
 
 FAILPOINTS = (
     "file.opened",
@@ -20,15 +21,34 @@ FAILPOINTS = (
     "prune.renamed",
     "prune.deleted",
 )
-"""Every place there is, in the order `durable` passes them."""
+"""Where something durable is written, in the order `durable` passes them."""
+
+TRAINING_FAILPOINTS = (
+    "checkpoint.weights",
+    "rollout.sampled",
+    "rollout.scored",
+    "update.gradient",
+    "update.done",
+    "metrics.recorded",
+    "evaluation.scored",
+    "version.published",
+    "version.registered",
+)
+"""Where a training stage can be broken off: sampling, scoring, inside an update, measuring, ..."""
+
+_passed: Counter[str] = Counter()
 
 
 def failpoint(name: str) -> None:
     """Break here when RATHER_FAILPOINT names this place; otherwise do nothing."""
-    if name not in FAILPOINTS:
+    if name not in FAILPOINTS + TRAINING_FAILPOINTS:
         raise ValueError(f"{name} is not in failpoints.FAILPOINTS")
-    wanted, _, action = os.environ.get("RATHER_FAILPOINT", "").partition(":")
+    wanted, _, rest = os.environ.get("RATHER_FAILPOINT", "").partition(":")
     if wanted != name:
+        return
+    action, _, times = rest.partition(":")
+    _passed[name] += 1
+    if _passed[name] < int(times or 1):
         return
     if action == "kill":
         os.kill(os.getpid(), signal.SIGKILL)

@@ -146,11 +146,11 @@ def reward(ws: Workspace, dry_run: bool = False, fresh: bool = False) -> Result:
     return tuning.reward(ws, dry_run=dry_run, fresh=fresh)
 
 
-def ppo(ws: Workspace, dry_run: bool = False, fresh: bool = False) -> Result:
+def ppo(ws: Workspace, dry_run: bool = False, fresh: bool = False, force: bool = False) -> Result:
     """Tune the policy against the reward, close to its reference."""
-    from rather.stages import tuning
+    from rather.stages import reinforcing
 
-    return tuning.ppo(ws, dry_run=dry_run, fresh=fresh)
+    return reinforcing.ppo(ws, dry_run=dry_run, fresh=fresh, force=force)
 
 
 def dpo(ws: Workspace, dry_run: bool = False, fresh: bool = False) -> Result:
@@ -203,7 +203,7 @@ STAGES: dict[str, Callable[[Workspace], Result]] = {
     "sample": sample,
     "label": label,
     "reward": reward,
-    "ppo": ppo,
+    "ppo": lambda ws: ppo(ws, force=ws.config.run.force),
     "dpo": dpo,
     "evaluate": evaluate,
     "report": report,

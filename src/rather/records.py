@@ -147,3 +147,12 @@ class Run:
     started_at: str
     finished_at: str | None = None
     message: str = ""
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """What a stop rule says about one step of a run."""
+
+    rule: str
+    severity: Literal["warn", "stop"]
+    sentence: str

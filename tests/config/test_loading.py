@@ -51,7 +51,7 @@ def test_a_partial_group_keeps_the_defaults_of_the_rest(file: Path) -> None:
         ("rules.contains", '["a, b"]', ("a, b",)),
         ("sft.adapter.target_modules", "all-linear", "all-linear"),
         ("sft.adapter.target_modules", "q_proj,v_proj", ("q_proj", "v_proj")),
-        ("ppo.target_kl", "null", None),
+        ("ppo.kl.target_kl", "null", None),
         ("label.simulate", "none", None),
         ("label.simulate", "no", "no"),
         ("reward.margin", "false", False),

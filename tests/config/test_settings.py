@@ -1,7 +1,9 @@
 """The flat list of settings, as flags, template and docs see it."""
 
+from rather.config.optimization import Adapter
+from rather.config.ppo import PPO
 from rather.config.settings import all_settings, is_list, is_text_only, sections, takes_null
-from rather.config.stages import PPO, Adapter, Config
+from rather.config.stages import Config
 
 SETTINGS = {setting.path: setting for setting in all_settings()}
 

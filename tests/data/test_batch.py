@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rather.data.batch import Batch, Row, by_length, pack, pad_rows, split_by_tokens
+from rather.data.batch import Batch, Row, by_length, pack, padded, split_by_tokens
 
 ROWS = [Row((10, 11), ((20,), (21, 22, 23))), Row((12,), ((24, 25),))]
 IDS = st.lists(st.integers(1, 99), min_size=1, max_size=5).map(tuple)
@@ -113,8 +113,8 @@ def test_no_row_is_lost_and_no_budget_is_passed(lengths: list[int], budget: int)
             assert len(group) == 1 or sum(lengths[index] for index in group) <= budget
 
 
-def test_ragged_numbers_are_padded_with_0() -> None:
-    assert pad_rows([[1.0], [2.0, 3.0]]).tolist() == [[1.0, 0.0], [2.0, 3.0]]
+def test_ragged_numbers_are_filled_up() -> None:
+    assert padded([[1], [2, 3]], fill=7).tolist() == [[1, 7], [2, 3]]
 
 
 def test_a_batch_moves_whole() -> None:

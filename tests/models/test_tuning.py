@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from rather.config.stages import Adapter
+from rather.config.optimization import Adapter
 from rather.data.batch import Row, pack
 from rather.errors import UsageError
 from rather.models.backbone import Backbone

@@ -6,7 +6,8 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from rather.config.stages import SFT, Adapter
+from rather.config.optimization import Adapter
+from rather.config.stages import SFT
 from rather.durable import verify
 from rather.errors import DataError, UsageError
 from rather.models.library import Library, weights_digest

@@ -7,7 +7,7 @@ import pytest
 from rather.records import Judgment, Labeller
 from rather.report.model import to_json
 from rather.report.page import save
-from rather.stages import tuning
+from rather.stages import reinforcing, tuning
 from rather.stages.evaluating import evaluate_all
 from rather.stages.labelling import simulate
 from rather.stages.reporting import collected, gather_report
@@ -15,12 +15,17 @@ from rather.store import judgments
 from rather.workspace import Workspace
 
 
+def forced_ppo(ws: Workspace, dry_run: bool, fresh: bool) -> None:
+    """Eleven judgments make no reward model that PPO would accept."""
+    reinforcing.ppo(ws, dry_run=dry_run, fresh=fresh, force=True)
+
+
 @pytest.fixture
 def full_ws(new_judged_ws: Callable[..., Workspace]) -> Workspace:
     """Judged by Ann and by a simulator, with a version of every stage, and evaluated."""
     ws = new_judged_ws().configured({"evaluate": {"judge": "plain_reader"}})
     simulate(ws, "concision", dry_run=False)
-    for stage in (tuning.sft, tuning.reward, tuning.dpo, tuning.ppo):
+    for stage in (tuning.sft, tuning.reward, tuning.dpo, forced_ppo):
         stage(ws, dry_run=False, fresh=False)
     evaluate_all(ws, ["sft-1", "dpo-1", "ppo-1"])
     return ws

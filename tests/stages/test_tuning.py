@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from rather.durable import verify
 from rather.errors import DataError, StoppedByRule, UsageError
 from rather.models.library import weights_digest
-from rather.stages import tuning
+from rather.stages import reinforcing, tuning
 from rather.stages.runs import open_library
 from rather.store import runs, versions
 from rather.workspace import Workspace
@@ -23,6 +23,8 @@ Result = dict[str, Any]
 def train(ws: Workspace, stage: str, dry_run: bool = False, fresh: bool = False) -> Result:
     if stage == "ppo" and ws.config.ppo.reward == "newest" and not versions.all(ws.db, "reward"):
         train(ws, "reward")
+    if stage == "ppo":
+        return reinforcing.ppo(ws, dry_run=dry_run, fresh=fresh, force=True)
     found: Result = getattr(tuning, stage)(ws, dry_run=dry_run, fresh=fresh)
     return found
 
@@ -150,7 +152,7 @@ def test_every_critic_serves_every_reward(
     judged_ws: Workspace, value_model: str, reward: str
 ) -> None:
     train(judged_ws, "reward")
-    ws = judged_ws.configured({"ppo": {"value_model": value_model, "reward": reward}})
+    ws = judged_ws.configured({"ppo": {"critic": {"value_model": value_model}, "reward": reward}})
     assert train(ws, "ppo")["metrics"]["val/ratio"] == pytest.approx(1.0, abs=1e-5)
     made = versions.get(ws.db, "ppo-1")
     assert made is not None
@@ -169,7 +171,7 @@ def test_nothing_to_learn_from_is_said(ws: Workspace, stage: str, sentence: str)
     with pytest.raises(DataError, match=sentence):
         train(ws, stage)
     with pytest.raises(UsageError, match="This workspace has no reward model yet"):
-        tuning.ppo(ws, dry_run=False, fresh=False)
+        reinforcing.ppo(ws, dry_run=False, fresh=False)
 
 
 def test_a_run_stopped_by_a_rule_is_written_down(
@@ -182,7 +184,10 @@ def test_a_run_stopped_by_a_rule_is_written_down(
         patch.setattr(tuning, "train_sft", stopping)
         train(judged_ws, "sft")
     (run,) = runs.all(judged_ws.db)
-    assert (run.status, run.message) == ("stopped", "enough")
+    assert run.status == "stopped"
+    assert run.message == (
+        "enough Nothing was published: base, where it began, is the last good one."
+    )
     assert train(judged_ws, "sft")["version"] == "sft-1"
 
 

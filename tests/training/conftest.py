@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 import torch
 
-from rather.config.stages import Adapter
+from rather.config.optimization import Adapter
 from rather.models.backbone import load_backbone
 from rather.models.roles import Policy
 from rather.models.tuning import Tuned, start_tuning
 from rather.progress import Progress
-from rather.training.loop import Metrics, Run
+from rather.records import Alarm
+from rather.training.learner import Metrics
+from rather.training.loop import Run
 
 
 @pytest.fixture
@@ -33,12 +35,16 @@ class RecordedRun:
     def __init__(self, folder: Path, dies_after: int | None) -> None:
         self.metrics: dict[int, Metrics] = {}
         self.dies_after = dies_after
-        self.run = Run(folder, self.record, Progress(quiet=True))
+        self.alarms: list[tuple[int, Alarm]] = []
+        self.run = Run(folder, self.record, Progress(quiet=True), self.sound)
 
     def record(self, step: int, metrics: Metrics) -> None:
         self.metrics[step] = metrics
         if len(self.metrics) == self.dies_after:
             raise KeyboardInterrupt
+
+    def sound(self, step: int, alarm: Alarm) -> None:
+        self.alarms.append((step, alarm))
 
     def of(self, name: str) -> list[float]:
         """One number of every step, in order."""

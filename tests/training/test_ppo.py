@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from rather.config.stages import PPO, Adapter
+from rather.config.optimization import Adapter
+from rather.config.ppo import KL, PPO, Critic, Shaping, StopRules
 from rather.data.batch import Row
 from rather.errors import StoppedByRule, UsageError
 from rather.models.backbone import Backbone
@@ -17,8 +18,10 @@ from rather.models.roles import Policy, ValueModel
 from rather.models.tuning import Tuned, start_tuning
 from rather.records import Message, Prompt
 from rather.rollout.rollout import Roles
-from rather.training.loop import Learner
-from rather.training.ppo import Cast, Task, Trainer, train_ppo
+from rather.training.cast import Cast, Task
+from rather.training.learner import Learner
+from rather.training.loop import Run
+from rather.training.ppo import Trainer, train_ppo
 
 STOPS = tuple(range(3, 40))
 LIKED = range(131, 262)
@@ -34,7 +37,9 @@ SECTION = PPO(
     max_new_tokens=6,
     num_steps=4,
     checkpoint_every=2,
-    missing_eos_penalty=0.0,
+    shaping=Shaping(missing_eos_penalty=0.0),
+    # so small a model has little to say: what it loses of that is no sign of anything
+    rules=StopRules(min_entropy_share=None, min_distinct_share=None, max_update_kl=None),
 )
 
 
@@ -64,7 +69,7 @@ def cast_of(
 
 
 def trained(new_tuned: Any, recorded: Any, section: PPO = SECTION) -> Cast:
-    cast = cast_of(new_tuned(), value_model=section.value_model)
+    cast = cast_of(new_tuned(), value_model=section.critic.value_model)
     train_ppo(section, cast, TASKS, recorded.run, seed=1)
     return cast
 
@@ -74,7 +79,8 @@ def test_the_first_step_is_neutral(
     new_tuned: Callable[..., Tuned], new_run: Callable[..., Any], value_model: str
 ) -> None:
     recorded = new_run()
-    section = SECTION.model_copy(update={"num_steps": 1, "value_model": value_model})
+    critic = Critic(value_model=value_model)
+    section = SECTION.model_copy(update={"num_steps": 1, "critic": critic})
     trained(new_tuned, recorded, section)
     first = recorded.metrics[0]
     assert first["objective/kl"] == 0.0
@@ -143,7 +149,8 @@ def test_a_killed_run_ends_bit_for_bit_like_a_whole_one(
     dies_after: int,
     value_model: str,
 ) -> None:
-    section = SECTION.model_copy(update={"value_model": value_model, "target_kl": 1.0})
+    critic, kl = Critic(value_model=value_model), KL(target_kl=1.0)
+    section = SECTION.model_copy(update={"critic": critic, "kl": kl})
     whole = new_run("whole")
     expected = weights_digest(dict(trained(new_tuned, whole, section).parameters))
     with pytest.raises(KeyboardInterrupt):
@@ -158,7 +165,7 @@ def test_the_adaptive_penalty_follows_its_target(
     new_tuned: Callable[..., Tuned], new_run: Callable[..., Any]
 ) -> None:
     recorded = new_run()
-    more = {"target_kl": 0.5, "num_steps": 2, "kl_coefficient": 0.1}
+    more = {"kl": KL(target_kl=0.5), "num_steps": 2, "kl_coefficient": 0.1}
     trained(new_tuned, recorded, SECTION.model_copy(update=more))
     first, second = recorded.of("kl_coefficient")
     assert first == 0.1
@@ -166,45 +173,56 @@ def test_the_adaptive_penalty_follows_its_target(
     assert second == pytest.approx(0.1 * 0.99968, rel=1e-9)
 
 
-def test_fewer_prompts_than_a_batch_are_fewer_episodes(new_tuned: Callable[..., Tuned]) -> None:
-    section = SECTION.model_copy(update={"target_kl": 0.5, "kl_coefficient": 0.1})
-    trainer = trainer_of(new_tuned(), section, TASKS[:2])
+def test_fewer_prompts_than_a_batch_are_fewer_episodes(
+    new_tuned: Callable[..., Tuned], new_run: Callable[..., Any]
+) -> None:
+    section = SECTION.model_copy(update={"kl": KL(target_kl=0.5), "kl_coefficient": 0.1})
+    trainer = trainer_of(new_tuned(), new_run().run, section, TASKS[:2])
     trainer.step(0)
     # two prompts of four completions: 0.1·(1 − 0.2·8/10000)
-    assert trainer.state["kl_coefficient"] == pytest.approx(0.1 * 0.99984, rel=1e-9)
+    assert trainer.kept.numbers["kl_coefficient"] == pytest.approx(0.1 * 0.99984, rel=1e-9)
 
 
-def trainer_of(tuned: Tuned, section: PPO, tasks: Sequence[Task] = TASKS, **cast: Any) -> Trainer:
-    made = cast_of(tuned, **cast)
-    return Trainer(section, made, Learner(made.parameters, section, 10), tasks, seed=1)
+def trainer_of(tuned: Tuned, run: Run, section: PPO, tasks: Sequence[Task] = TASKS) -> Trainer:
+    made = cast_of(tuned)
+    return Trainer(section, made, Learner(made.parameters, section, 10), tasks, run, seed=1)
 
 
-def test_a_completion_that_does_not_stop_pays(new_tuned: Callable[..., Tuned]) -> None:
-    section = SECTION.model_copy(update={"missing_eos_penalty": 0.75})
-    trainer = trainer_of(new_tuned(), section)
-    rollout = trainer.roll_out(0)
+def test_a_completion_that_does_not_stop_pays(
+    new_tuned: Callable[..., Tuned], new_run: Callable[..., Any]
+) -> None:
+    section = SECTION.model_copy(update={"shaping": Shaping(missing_eos_penalty=0.75)})
+    trainer = trainer_of(new_tuned(), new_run().run, section)
+    rollout = trainer.roll_out(trainer.tasks_of(0), 0)
     paid = (rollout.scores - trainer.targets(rollout).scores).tolist()
     ended = rollout.stopped.tolist()
     assert {True, False} == set(ended)
     assert paid == pytest.approx([0.0 if stopped else 0.75 for stopped in ended])
 
 
-def test_steps_take_prompts_in_turn_and_draw_anew(new_tuned: Callable[..., Tuned]) -> None:
-    trainer = trainer_of(new_tuned(), SECTION)
+def test_steps_take_prompts_in_turn_and_draw_anew(
+    new_tuned: Callable[..., Tuned], new_run: Callable[..., Any]
+) -> None:
+    trainer = trainer_of(new_tuned(), new_run().run, SECTION)
     names = [[task.prompt.id for task in trainer.tasks_of(number)] for number in range(3)]
     # 3 steps of 4 are two whole epochs of the 6 prompts
     assert len(set(names[0])) == 4
     visits = list(chain(*names))
     assert sorted(visits[:6]) == sorted(visits[6:]) == [f"p{n}" for n in range(6)]
-    drawn = [tuple(row.completions for row in trainer.roll_out(n).rows) for n in (0, 0, 1)]
+    drawn = [
+        tuple(row.completions for row in trainer.roll_out(trainer.tasks_of(n), n).rows)
+        for n in (0, 0, 1)
+    ]
     assert drawn[0] == drawn[1]
     assert not set(sum(drawn[0], ())) & set(sum(drawn[2], ()))
 
 
-def test_more_minibatches_than_prompts_are_refused(new_tuned: Callable[..., Tuned]) -> None:
+def test_more_minibatches_than_prompts_are_refused(
+    new_tuned: Callable[..., Tuned], new_run: Callable[..., Any]
+) -> None:
     section = SECTION.model_copy(update={"num_minibatches": 3})
     with pytest.raises(UsageError, match=r"ppo\.num_minibatches is 3, but a step has 2 prompts"):
-        trainer_of(new_tuned(), section, TASKS[:2])
+        trainer_of(new_tuned(), new_run().run, section, TASKS[:2])
 
 
 def test_a_reward_that_is_not_a_number_stops_the_run(
@@ -216,7 +234,8 @@ def test_a_reward_that_is_not_a_number_stops_the_run(
     tuned = new_tuned()
     before = weights_digest(dict(tuned.parameters))
     recorded = new_run()
-    with pytest.raises(StoppedByRule, match="not finite in 3 updates in a row"):
+    with pytest.raises(StoppedByRule, match="not finite in 3 of the last 3 updates, also at half"):
         train_ppo(SECTION, cast_of(tuned, broken), TASKS, recorded.run, seed=1)
     assert recorded.of("skipped") == [1.0, 1.0]
+    assert [(step, alarm.severity) for step, alarm in recorded.alarms] == [(2, "warn"), (2, "stop")]
     assert weights_digest(dict(tuned.parameters)) == before

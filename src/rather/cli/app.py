@@ -10,22 +10,27 @@ from cyclopts import CycloptsError
 
 from rather.cli.verbs import build_app
 from rather.errors import RatherError, UsageError
+from rather.interrupts import Interrupted
 
 INTERRUPTED = 130
 _FLAG = re.compile(r"--[A-Za-z][A-Za-z0-9_.-]*(?==|\Z)")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code (0, an error's own, or 130 when interrupted)."""
+    """Run one command and return its exit code.
+
+    0, an error's own, 130 after Ctrl-C, 143 after SIGTERM.
+    """
     tokens = [_dashed(token) for token in (sys.argv[1:] if arguments is None else arguments)]
     as_json = "--json" in tokens
     try:
         result = _parse(tokens)()
     except RatherError as error:
         return _report(type(error).__name__, str(error), error.exit_code, as_json)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         message = "stopped; the same command goes on from here"
-        return _report("Interrupted", message, INTERRUPTED, as_json)
+        code = interrupt.exit_code if isinstance(interrupt, Interrupted) else INTERRUPTED
+        return _report("Interrupted", message, code, as_json)
     if result is not None:
         _print(result, as_json)
     return 0

@@ -123,16 +123,20 @@ def reward(*, fresh: Switch = False, common: Common = COMMON, **settings: Any) -
         return _pipeline().reward(ws, dry_run=common.dry_run, fresh=fresh)
 
 
-def ppo(*, fresh: Switch = False, common: Common = COMMON, **settings: Any) -> Result:
+def ppo(
+    *, fresh: Switch = False, force: Switch = False, common: Common = COMMON, **settings: Any
+) -> Result:
     """Tune the policy against the reward under a KL penalty.
 
     Parameters
     ----------
     fresh
         Start anew instead of going on from the last checkpoint.
+    force
+        Tune also against a reward model that is hardly better than chance.
     """
     with common.open(settings) as ws:
-        return _pipeline().ppo(ws, dry_run=common.dry_run, fresh=fresh)
+        return _pipeline().ppo(ws, dry_run=common.dry_run, fresh=fresh, force=force)
 
 
 def dpo(*, fresh: Switch = False, common: Common = COMMON, **settings: Any) -> Result:

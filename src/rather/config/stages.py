@@ -4,9 +4,9 @@ from typing import Literal
 
 from pydantic import Field
 
+from rather.config.optimization import Optimization
+from rather.config.ppo import PPO
 from rather.config.section import Section
-
-Tuning = Literal["lora", "top_layers", "full"]
 
 
 class Sampling(Section):
@@ -66,49 +66,6 @@ class Rules(Section):
     """The form wanted: complete sentences, a list, valid JSON, or ending in a question."""
 
 
-class Adapter(Section):
-    """What of the backbone a stage trains."""
-
-    tuning: Tuning = "lora"
-    """lora: adapters on all layers; top_layers: adapters on the topmost layers only (cheaper, the
-    backward pass stops there); full: a copy of all weights."""
-    num_top_layers: int = Field(8, ge=1)
-    """How many layers `top_layers` adapts."""
-    rank: int = Field(16, ge=1, le=512)
-    """Rank of the LoRA matrices."""
-    alpha: float = Field(32.0, gt=0)
-    """LoRA scale: the update is multiplied by alpha / rank."""
-    target_modules: tuple[str, ...] | Literal["all-linear"] = "all-linear"
-    """Names of the linear layers to adapt."""
-
-
-class Optimization(Section):
-    """What every training stage has in common."""
-
-    learning_rate: float = Field(3e-4, gt=0, le=1)
-    """Peak learning rate of AdamW."""
-    warmup_fraction: float = Field(0.05, ge=0, lt=1)
-    """Share of the updates over which the rate rises from 0."""
-    schedule: Literal["linear", "cosine", "constant"] = "linear"
-    """How the rate falls to 0 after the warm-up (constant: it does not)."""
-    adam_epsilon: float = Field(1e-5, gt=0)
-    """Epsilon of AdamW; 1e-5 is what InstructGPT-style work uses."""
-    weight_decay: float = Field(0.0, ge=0)
-    """Decoupled weight decay."""
-    max_grad_norm: float = Field(1.0, gt=0)
-    """Gradients are scaled down to this norm."""
-    num_epochs: int = Field(1, ge=1)
-    """Passes over the data (PPO: over each rollout)."""
-    batch_size: int = Field(16, ge=1)
-    """Rows (a prompt with its completions) an optimizer update."""
-    microbatch_tokens: int = Field(2048, ge=16)
-    """Tokens computed at once; changes memory and speed, never the result."""
-    checkpoint_every: int = Field(10, ge=1)
-    """Updates between checkpoints (PPO: steps)."""
-    adapter: Adapter = Adapter()
-    """What of the backbone is trained."""
-
-
 class SFT(Optimization):
     """`sft`: demonstrations and corrections; `text` continues pre-training."""
 
@@ -145,57 +102,30 @@ class Reward(Optimization):
     """Seed of head and data order; null takes the workspace's."""
 
 
-class PPO(Optimization):
-    """`ppo`: tune the policy against the reward under a KL penalty."""
-
-    start: str = "base"
-    """Policy to start from, which is also the reference: base or an SFT version."""
-    reward: str = "newest"
-    """Reward: newest, a reward version, module:function, a gold's name, or a weighted mix
-    (`0.7*reward-1 + 0.3*my_rules:score`)."""
-    num_steps: int = Field(20, ge=1)
-    """Rollout-and-update rounds."""
-    num_completions: int = Field(4, ge=1)
-    """Completions a prompt in a rollout."""
-    max_new_tokens: int = Field(96, ge=1)
-    """Length limit of a rollout's completions."""
-    temperature: float = Field(1.0, gt=0)
-    """Sampling temperature; log-probabilities are taken at it everywhere."""
-    num_minibatches: int = Field(1, ge=1)
-    """Optimizer updates an epoch."""
-    kl_coefficient: float = Field(0.05, ge=0)
-    """λ: weight of the per-token KL penalty to the reference."""
-    target_kl: float | None = Field(None, gt=0)
-    """Sequence KL an adaptive controller steers to; null keeps the coefficient fixed."""
-    discount: float = Field(1.0, gt=0, le=1)
-    """γ of GAE."""
-    gae_lambda: float = Field(0.95, ge=0, le=1)
-    """λ of GAE."""
-    clip_range: float = Field(0.2, gt=0, lt=1)
-    """ε of the policy's ratio clip."""
-    value_clip_range: float = Field(0.2, gt=0)
-    """Range the value may move in one rollout."""
-    value_coefficient: float = Field(0.1, ge=0)
-    """Weight of the value loss."""
-    value_model: Literal["adapter", "trunk"] = "adapter"
-    """The critic: an adapter of its own started from the reward model, or a head on the policy."""
-    missing_eos_penalty: float = Field(1.0, ge=0)
-    """Subtracted from the score of a completion that did not stop by itself."""
-
-
 class DPO(Optimization):
     """`dpo`: learn from the same comparisons without a reward model."""
 
     start: str = "base"
     """Policy to start from, which is also the reference: base or an SFT version."""
-    loss: Literal["sigmoid", "ipo", "hinge"] = "sigmoid"
-    """DPO's logistic loss, IPO (on summed log-probabilities), or SLiC's hinge."""
+    loss: Literal[
+        "sigmoid", "robust", "ipo", "ipo_mean", "hinge", "simpo", "orpo", "dpo_positive"
+    ] = "sigmoid"
+    """DPO's logistic loss; its robust form; IPO on summed or on averaged log-probabilities; SLiC's
+    hinge; SimPO and ORPO (no reference); DPO-positive."""
     beta: float = Field(0.1, gt=0)
-    """Strength of the implicit KL penalty."""
+    """Strength of the implicit KL penalty (ORPO: weight of the odds ratio)."""
     label_smoothing: float = Field(0.0, ge=0, lt=0.5)
-    """Probability that a judgment is wrong (cDPO)."""
+    """Probability that a judgment is wrong (cDPO; robust DPO)."""
     nll_coefficient: float = Field(0.0, ge=0)
     """Weight of an added likelihood term on the chosen completions."""
+    length_weight: float = Field(1.0, ge=0, le=1)
+    """Weight of tokens beyond the shorter completion's length (LD-DPO); 1 leaves the loss as is."""
+    target_margin: float = Field(0.5, ge=0)
+    """SimPO's γ: how far β times the chosen's mean log-probability should lead."""
+    dpop_coefficient: float = Field(50.0, ge=0)
+    """DPO-positive: weight of the penalty when a chosen completion becomes less likely."""
+    max_chosen_drop: float | None = Field(100.0, gt=0)
+    """Stop when the chosen completions' log-probability has fallen this far (nats); null: never."""
 
 
 class Evaluation(Section):
@@ -230,6 +160,8 @@ class Rounds(Section):
     """Stages of a round, in order."""
     min_judgments: int = Field(20, ge=1)
     """Judgments a round waits for before it trains."""
+    force: bool = False
+    """Tune also against a reward model that is hardly better than chance."""
 
 
 class Config(Section):

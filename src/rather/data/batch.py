@@ -11,12 +11,14 @@ Shapes: S packed tokens, R rows, N completions a row at most, P and C the longes
 completion, B completions in all (row by row), T = C.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from rather.interrupts import safe_point
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,19 +108,19 @@ def pack(rows: Sequence[Row]) -> Batch:
         answers.append([_append(ids, positions, c, start=length) for c in row.completions])
     flat = [span for spans in answers for span in spans]
     firsts = [prompt[-1] for prompt, spans in zip(prompts, answers, strict=True) for _ in spans]
-    token_index = _padded(flat, fill=0)
+    token_index = padded(flat, fill=0)
     predictors = [(first, *span[:-1]) for first, span in zip(firsts, flat, strict=True)]
-    mask = _padded([[1] * len(span) for span in flat], fill=0).bool()
+    mask = padded([[1] * len(span) for span in flat], fill=0).bool()
     packed = torch.tensor(ids)
     return Batch(
         input_ids=packed,
         position_ids=torch.tensor(positions),
-        prompt_index=_padded(prompts, fill=len(ids)),
+        prompt_index=padded(prompts, fill=len(ids)),
         completion_index=_grid(answers, fill=len(ids)),
         completion_ids=packed[token_index] * mask,
         completion_mask=mask,
         token_index=token_index,
-        predictor_index=_padded(predictors, fill=0),
+        predictor_index=padded(predictors, fill=0),
         row_of=torch.tensor([r for r, spans in enumerate(answers) for _ in spans]),
         lower=_joined([row.lower for row in rows]),
     )
@@ -164,9 +166,11 @@ def microbatches(
 ) -> Iterator[tuple[list[int], Batch]]:
     """Rows in microbatches of alike lengths: (indices into rows, packed batch on the device).
 
+    A signal that was heard ends the loop between two microbatches (`rather.interrupts`).
     `advance` hears how many rows are done whenever the next microbatch is asked for.
     """
     for indices in by_length(rows, budget):
+        safe_point()
         yield indices, pack([rows[index] for index in indices]).to(device)
         advance(len(indices))
 
@@ -179,11 +183,11 @@ def _append(ids: list[int], positions: list[int], tokens: Sequence[int], *, star
     return span
 
 
-def _padded(spans: Sequence[Sequence[int]], *, fill: int) -> Tensor:
-    """[len(spans), longest] with `fill` where a span has ended."""
+def padded(spans: Sequence[Sequence[int]], *, fill: int) -> Tensor:
+    """Integers of ragged length: [len(spans), longest] with `fill` where a span has ended."""
     width = max((len(span) for span in spans), default=0)
-    padded = [[*span, *[fill] * (width - len(span))] for span in spans]
-    return torch.tensor(padded, dtype=torch.long).view(len(spans), width)
+    filled = [[*span, *[fill] * (width - len(span))] for span in spans]
+    return torch.tensor(filled, dtype=torch.long).view(len(spans), width)
 
 
 def _grid(answers: Sequence[Sequence[Sequence[int]]], *, fill: int) -> Tensor:
@@ -191,11 +195,4 @@ def _grid(answers: Sequence[Sequence[Sequence[int]]], *, fill: int) -> Tensor:
     most = max(len(spans) for spans in answers)
     flat = [span for spans in answers for span in (*spans, *[()] * (most - len(spans)))]
     width = max((len(span) for span in flat), default=0)
-    return _padded(flat, fill=fill).view(len(answers), most, width)
-
-
-def pad_rows(values: Iterable[Sequence[float]]) -> Tensor:
-    """[B, T] float tensor from ragged rows, 0 where a row has ended."""
-    listed = list(values)
-    width = max(len(row) for row in listed)
-    return torch.tensor([[*row, *[0.0] * (width - len(row))] for row in listed])
+    return padded(flat, fill=fill).view(len(answers), most, width)

@@ -67,6 +67,10 @@ class Codec:
         text = str(self.tokenizer.decode(list(body), skip_special_tokens=True))
         return text.replace("\x00", "\ufffd")  # a byte no database keeps
 
+    def token_texts(self, ids: tuple[int, ...]) -> list[str]:
+        """Each token's own text, stop tokens by their names."""
+        return [str(self.tokenizer.decode([one])) for one in ids]
+
     def row(self, prompt: Prompt, completions: tuple[Text, ...]) -> Row:
         """One prompt with its completions; DataError when one of them does not fit the context."""
         prompt_ids = self.prompt_ids(prompt)

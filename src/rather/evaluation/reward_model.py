@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from rather.data.judged import Judged
 from rather.evaluation.statistics import Interval, wilson
+from rather.failpoints import failpoint
 from rather.models.roles import RewardModel
 from rather.rollout.rollout import score_rows
 
@@ -23,6 +24,7 @@ def held_out_accuracy(
 ) -> Accuracy:
     """Accuracy on all (better, worse) pairs; equal scores or lengths count half."""
     scores = score_rows(model, [one.row for one in judged], microbatch_tokens)
+    failpoint("evaluation.scored")
     right = longer = shorter = 0.0
     num_pairs = 0
     for row_scores, one in zip(scores, judged, strict=True):

@@ -45,7 +45,7 @@ class Gold:
 def resolve(name: str, rules: Rules | None = None) -> Gold:
     """Return the gold score of a built-in name or `module:function`; else raise UsageError."""
     if ":" in name:
-        return _function_gold(name)
+        return _function_gold(name, load_function(name))
     match name:
         case "concision":
             return Gold(name, "Answers the question in one or two complete sentences.", concision)
@@ -84,9 +84,7 @@ def _unknown(name: str) -> str:
     return f"There is no gold score `{name}`: {hint}, or your own function as module:function{end}"
 
 
-def _function_gold(name: str) -> Gold:
-    function = _load(name)
-
+def _function_gold(name: str, function: Callable[..., object]) -> Gold:
     def score(prompt: Prompt, completion: str) -> float:
         try:
             value = function(prompt_text(prompt), completion)
@@ -107,7 +105,8 @@ def _function_gold(name: str) -> Gold:
     return Gold(name, f"The function {name}{said}", score)
 
 
-def _load(name: str) -> Callable[[str, str], object]:
+def load_function(name: str) -> Callable[..., object]:
+    """The user's function named module:function, from the current folder or installed."""
     module_name, _, function_name = name.partition(":")
     folder = str(Path.cwd())
     # A function beside the workspace must be found, as `python -m` would find it.

@@ -22,6 +22,7 @@ from rather.models.lora import (
     adapted_layers,
     decoder_layers,
     find_linear_layers,
+    without_adapters,
 )
 
 
@@ -142,8 +143,7 @@ class Backbone:
 
     def trainable_copy(self) -> "Backbone":
         """A second, float32, fully trainable copy (tuning: full), without adapters."""
-        assert not self.shapes, "a full copy is made before adapters are added"
-        twin = Backbone(copy.deepcopy(self.model).float())
+        twin = Backbone(without_adapters(copy.deepcopy(self.model)).float())
         twin.model.requires_grad_(True)
         return twin
 

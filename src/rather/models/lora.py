@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from rather.errors import UsageError
@@ -138,3 +139,13 @@ def adapted_layers(
             module = LoraLinear(module, switch)
             setattr(parent, child, module)
         yield module
+
+
+def without_adapters(model: PreTrainedModel) -> PreTrainedModel:
+    """The model itself, its linear layers no longer wrapped."""
+    wrapped = [name for name, module in model.named_modules() if isinstance(module, LoraLinear)]
+    for name in wrapped:
+        parent_name, _, child = name.rpartition(".")
+        parent = model.get_submodule(parent_name)
+        setattr(parent, child, getattr(parent, child).base)
+    return model

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from rather.config.stages import Adapter
+from rather.config.optimization import Adapter
 from rather.errors import UsageError
 from rather.models.backbone import Backbone
 from rather.models.lora import LoraShape

@@ -44,7 +44,7 @@ def is_address(name: str) -> bool:
 def sample(
     address: str, wanted: Sequence[tuple[Prompt, tuple[int, ...]]], settings: dict[str, Any]
 ) -> list[list[Answer]]:
-    """Answers of each (prompt, seeds); the key in $OPENAI_API_KEY is sent when there is one.
+    """Answers of each (prompt, seeds).
 
     Raises UsageError for an address without a model, EnvironmentFault when the server fails.
     """
@@ -76,22 +76,36 @@ def _body(model: str, prompt: Prompt, seed: int, settings: dict[str, Any]) -> di
     }
 
 
-def _ask(url: str, body: dict[str, Any]) -> Answer:
+def post_json(url: str, body: dict[str, Any]) -> Any:
+    """What a server answers to a JSON body; $OPENAI_API_KEY is sent when there is one.
+
+    Raises EnvironmentFault, in one sentence, when it refuses.
+    """
     headers = {"Content-Type": "application/json"}
     if key := os.environ.get("OPENAI_API_KEY"):
         headers["Authorization"] = f"Bearer {key}"
     request = urllib.request.Request(url, json.dumps(body).encode(), headers)
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:
-            reply = json.load(response)
-        choice = reply["choices"][0]
-        text = (choice["message"]["content"] or "").replace("\x00", "\ufffd")
-        tokens = (reply.get("usage") or {}).get("completion_tokens")
+            return json.load(response)
     except urllib.error.HTTPError as error:
         raise EnvironmentFault(f"{url} answered {error.code} {error.reason}.") from None
     except UNUSABLE as error:
-        raise EnvironmentFault(
-            f"{url} gave no usable answer ({type(error).__name__}: {error})."
-        ) from None
-    reason: FinishReason = "length" if choice.get("finish_reason") == "length" else "stop"
-    return Answer(text, reason, int(tokens) if tokens is not None else len(text.split()))
+        raise unusable(url, error) from None
+
+
+def unusable(url: str, error: Exception) -> EnvironmentFault:
+    """The sentence for a server that is gone, or speaks something else."""
+    return EnvironmentFault(f"{url} gave no usable answer ({type(error).__name__}: {error}).")
+
+
+def _ask(url: str, body: dict[str, Any]) -> Answer:
+    reply = post_json(url, body)
+    try:
+        choice = reply["choices"][0]
+        text = (choice["message"]["content"] or "").replace("\x00", "\ufffd")
+        tokens = (reply.get("usage") or {}).get("completion_tokens")
+        reason: FinishReason = "length" if choice.get("finish_reason") == "length" else "stop"
+        return Answer(text, reason, int(tokens) if tokens is not None else len(text.split()))
+    except UNUSABLE as error:
+        raise unusable(url, error) from None

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from rather.data.batch import Row, pack
 from rather.equations.sampling import filter_top_p, sample_inverse_cdf
+from rather.interrupts import safe_point
 from rather.models.attention import DecodeLayout, KeyValues, PackedLayout
 from rather.models.backbone import Backbone
 from rather.records import FinishReason
@@ -55,6 +56,7 @@ def sample(
     with torch.inference_mode():
         decoding = _Decoding(backbone, adapter, requests, settings)
         while decoding.living.numel():
+            safe_point()
             advance(decoding.step_once())
     return decoding.results()
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from rather.data.batch import Batch, Lower, Row, microbatches
 from rather.equations.logprobs import masked_sum
+from rather.failpoints import failpoint
 from rather.models.roles import Policy, RewardModel, ValueModel
 from rather.records import Prompt
 from rather.rollout import local
@@ -19,6 +20,13 @@ class Scorer(Protocol):
 
     def __call__(self, prompts: Sequence[Prompt], rows: Sequence[Row]) -> list[list[float]]:
         """One list of scores a row, one score a completion."""
+
+
+class TokenScorer(Protocol):
+    """Gives every token of each row's completions a number."""
+
+    def __call__(self, prompts: Sequence[Prompt], rows: Sequence[Row]) -> list[list[list[float]]]:
+        """One list a row, in it one list a completion, in it one number a token."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +45,10 @@ class Rollout:
     sampler_logprobs: Tensor
     """Of the same tokens, as the sampler saw them while decoding."""
     ref_logprobs: Tensor
-    values: Tensor
+    values: Tensor | None = None
+    """Of the critic; None without one."""
+    token_scores: Tensor | None = None
+    """What a function of the tokens adds to each token's reward; None without one."""
 
     @property
     def lengths(self) -> Tensor:
@@ -51,8 +62,9 @@ class Roles:
 
     policy: Policy
     reference: Policy
-    value: ValueModel
+    value: ValueModel | None
     scorer: Scorer
+    token_scorer: TokenScorer | None = None
 
 
 def collect(
@@ -66,6 +78,7 @@ def collect(
     """Sample the requests and look at the result with every role."""
     policy = roles.policy
     sampled = local.sample(policy.backbone, policy.adapter, requests, settings, advance)
+    failpoint("rollout.sampled")
     rows = [
         Row(request.prompt_ids, tuple(one.ids for one in answers))
         for request, answers in zip(requests, sampled, strict=True)
@@ -73,26 +86,30 @@ def collect(
     rows = with_lower_states(policy, rows, microbatch_tokens)
     flat = [one for answers in sampled for one in answers]
     scores = roles.scorer(prompts, rows)
-    width = max(len(one.ids) for one in flat)
-    shape = (len(flat), width)
-    mask = torch.arange(width) < torch.tensor([len(one.ids) for one in flat])[:, None]
-    sampler = torch.zeros(shape).masked_scatter(
-        mask, torch.tensor([p for one in flat for p in one.logprobs])
-    )
+    failpoint("rollout.scored")
 
     def look(of: Callable[[Batch], Tensor]) -> Tensor:
         return token_table(of, rows, microbatch_tokens, policy.backbone.device)
 
+    by_token = roles.token_scorer(prompts, rows) if roles.token_scorer else None
     return Rollout(
         rows=tuple(rows),
         stopped=torch.tensor([one.finish_reason == "stop" for one in flat]),
         scores=torch.tensor([score for row in scores for score in row]),
-        completion_mask=mask,
+        completion_mask=torch.arange(max(len(one.ids) for one in flat))
+        < torch.tensor([len(one.ids) for one in flat])[:, None],
         logprobs=look(lambda batch: policy.logprobs(batch, settings.temperature)),
-        sampler_logprobs=sampler,
+        sampler_logprobs=ragged([one.logprobs for one in flat]),
         ref_logprobs=look(lambda batch: roles.reference.logprobs(batch, settings.temperature)),
-        values=look(roles.value.values),
+        values=look(roles.value.values) if roles.value else None,
+        token_scores=ragged([one for row in by_token for one in row]) if by_token else None,
     )
+
+
+def ragged(values: Sequence[Sequence[float]]) -> Tensor:
+    """Numbers of ragged length as a tensor, 0 where a row has ended: [len(values), longest]."""
+    width = max(len(row) for row in values)
+    return torch.tensor([[*row, *[0.0] * (width - len(row))] for row in values])
 
 
 def with_lower_states(policy: Policy, rows: Sequence[Row], microbatch_tokens: int) -> list[Row]:

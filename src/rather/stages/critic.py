@@ -1,7 +1,8 @@
-"""The critic PPO starts with: a head on the policy, or an adapter begun from the reward model."""
+"""The critic PPO starts with: a head on the policy, an adapter of its own, or a whole copy."""
 
 from typing import Any
 
+from rather.errors import UsageError
 from rather.models.heads import ScalarHead
 from rather.models.library import Library
 from rather.models.roles import Policy, RewardModel, ValueModel
@@ -13,27 +14,56 @@ from rather.workspace import Workspace
 def make_critic(
     ws: Workspace, library: Library, policy: Policy, rewards: tuple[str, ...], seed: int
 ) -> tuple[ValueModel, dict[str, Any]]:
-    """The value model and its weights: an adapter begun from the reward model, or a head."""
-    section = ws.config.ppo
-    if section.value_model == "trunk":
+    """The value model and its weights, begun from the first reward model where one is wanted."""
+    critic = ws.config.ppo.critic
+    if critic.value_model == "trunk":
         head = ScalarHead.zero(policy.backbone.hidden_size).to(policy.backbone.device)
         return ValueModel(policy.backbone, policy.adapter, head), {"value.head": head.weight}
-    first = library.reward_model(rewards[0]) if rewards else None
-    base = library.policy(policy_name(ws, section.start))
-    if first is not None and first.backbone is base.backbone and first.adapter is not None:
+    first = library.reward_model(rewards[0]) if rewards and critic.start == "reward" else None
+    start = library.policy(policy_name(ws, ws.config.ppo.start))
+    if critic.value_model == "copy":
+        return _copied(first, start)
+    return _adapted(ws, first, start, seed)
+
+
+def _adapted(
+    ws: Workspace, first: RewardModel | None, start: Policy, seed: int
+) -> tuple[ValueModel, dict[str, Any]]:
+    """An adapter of its own on the policy's backbone."""
+    if first is not None and first.backbone is start.backbone and first.adapter is not None:
         base, head = Policy(first.backbone, first.adapter), _copy_of(first)
     else:
-        base = Policy(base.backbone)
+        base = Policy(start.backbone)
         head = ScalarHead.zero(base.backbone.hidden_size).to(base.backbone.device)
     shape = base.backbone.shapes[base.adapter] if base.adapter else None
-    own = section.adapter.model_copy(
-        update={"tuning": "lora" if section.adapter.tuning == "full" else section.adapter.tuning}
+    adapter = ws.config.ppo.adapter
+    own = adapter.model_copy(
+        update={"tuning": "lora" if adapter.tuning == "full" else adapter.tuning}
         | ({"rank": shape.rank, "alpha": shape.alpha} if shape else {})
     )
     tuned = start_tuning(base, "value", own, seed)
-    weights = {f"value.{key}": weight for key, weight in tuned.parameters.items()}
-    model = ValueModel(tuned.backbone, tuned.adapter, head)
-    return model, {**weights, "value.head": head.weight}
+    return _with_head(ValueModel(tuned.backbone, tuned.adapter, head), tuned.parameters)
+
+
+def _copied(first: RewardModel | None, start: Policy) -> tuple[ValueModel, dict[str, Any]]:
+    """A whole copy of a backbone, of the reward model's where it is a whole model itself."""
+    if first is not None and first.adapter is None:
+        backbone, head = first.backbone.trainable_copy(), _copy_of(first)
+    elif first is not None:
+        raise UsageError(
+            "ppo.critic.value_model: copy cannot begin from a reward model that is an adapter; set "
+            "ppo.critic.start: reference, or train the reward model with adapter.tuning: full."
+        )
+    else:
+        backbone = start.backbone.trainable_copy()
+        head = ScalarHead.zero(backbone.hidden_size).to(backbone.device)
+    weights = dict(backbone.model.named_parameters())
+    return _with_head(ValueModel(backbone, None, head), weights)
+
+
+def _with_head(model: ValueModel, weights: dict[str, Any]) -> tuple[ValueModel, dict[str, Any]]:
+    named = {f"value.{key}": weight for key, weight in weights.items()}
+    return model, {**named, "value.head": model.head.weight}
 
 
 def _copy_of(model: RewardModel) -> ScalarHead:

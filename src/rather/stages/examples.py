@@ -13,7 +13,7 @@ from rather.errors import DataError, UsageError
 from rather.feedback import learning
 from rather.records import Comparison, Prompt, Split
 from rather.store import completions, judgments, prompts
-from rather.training.ppo import Task
+from rather.training.cast import Task
 from rather.workspace import Workspace
 
 T = TypeVar("T")
@@ -134,10 +134,10 @@ def _documents(ws: Workspace, path: str) -> list[str]:
     return found
 
 
-def tasks(ws: Workspace, codec: Codec, left_out: LeftOut) -> list[Task]:
-    """Training prompts with their tokens."""
+def tasks(ws: Workspace, codec: Codec, left_out: LeftOut, split: Split = "train") -> list[Task]:
+    """One split's prompts with their tokens."""
     found = []
-    for prompt in prompts.all(ws.db, "train"):
+    for prompt in prompts.all(ws.db, split):
         row = encode(codec, prompt, (), left_out, prompt.id)
         found += [] if row is None else [Task(prompt, row.prompt_ids)]
     return found

@@ -15,12 +15,15 @@ from typing import Any
 from rather.config.section import Section
 from rather.durable import exclusive, staged_directory, verify
 from rather.errors import StoppedByRule, UsageError
+from rather.failpoints import failpoint
+from rather.interrupts import listening
 from rather.models.library import CARD_FILE, Library
 from rather.models.source import fingerprint, read_json
-from rather.records import ModelVersion, StageName
+from rather.records import Alarm, ModelVersion, StageName
 from rather.records import Run as RunRecord
 from rather.store import runs, versions
 from rather.training import loop
+from rather.training.learner import Metrics
 from rather.workspace import Workspace
 
 NEWEST = ("ppo", "dpo", "sft")
@@ -103,11 +106,15 @@ def running(ws: Workspace, plan: Plan, fresh: bool) -> Iterator[loop.Run]:
             ws.db, RunRecord(plan.run_id, plan.stage, config, plan.data_digest, "running", now)
         )
 
-        def record(step: int, metrics: loop.Metrics) -> None:
+        def record(step: int, metrics: Metrics) -> None:
             runs.record(ws.db, plan.run_id, step, metrics)
 
+        def sound(step: int, alarm: Alarm) -> None:
+            runs.sound(ws.db, plan.run_id, step, alarm)
+
         try:
-            yield loop.Run(directory, record, ws.progress)
+            with listening():
+                yield loop.Run(directory, record, ws.progress, sound)
         except StoppedByRule as rule:
             runs.finish(ws.db, plan.run_id, "stopped", str(rule))
             raise
@@ -151,6 +158,7 @@ def publish(
             write(staging)
             (staging / CARD_FILE).write_text(json.dumps(provenance, indent=1) + "\n", "utf-8")
             (staging / "README.md").write_text(_card(name, plan, metrics), "utf-8")
+    failpoint("version.published")
     version = ModelVersion(
         name=name,
         stage=plan.stage,
@@ -163,6 +171,7 @@ def publish(
         provenance=provenance,
     )
     versions.register(ws.db, version)
+    failpoint("version.registered")
     library.versions[name] = version
     return version
 

@@ -1,24 +1,41 @@
 """What PPO is rewarded by: a reward version, a gold or Python function, or a weighted mix."""
 
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import torch
+
+from rather.config.ppo import Shaping
 from rather.data.batch import Row
 from rather.data.judged import Text
 from rather.data.tokens import Codec
+from rather.equations.scores import ENSEMBLES
 from rather.errors import UsageError
 from rather.feedback import gold
+from rather.feedback.words import prompt_text
 from rather.models.library import Library
 from rather.records import Prompt
-from rather.rollout.rollout import Scorer, score_rows
+from rather.rollout.endpoint import is_address
+from rather.rollout.remote_scorer import remote_scores
+from rather.rollout.rollout import Scorer, TokenScorer, score_rows
 from rather.stages.runs import reward_name
 from rather.workspace import Workspace
 
-TERM = re.compile(r"(?:(?P<weight>[-+]?\d+(?:\.\d+)?)\s*\*\s*)?(?P<name>[\w.:-]+)")
+NUMBER = r"[-+]?\d+(?:\.\d+)?"
+TERM = re.compile(
+    rf"(?:(?P<weight>{NUMBER})\s*\*\s*)?(?P<name>https?://\S+|[\w.:-]+(?:,[\w.:-]+)*)"
+)
+FOLDED = 64
+"""Completions sent to a remote scorer together."""
 
 
 def parse_mix(text: str) -> list[tuple[float, str]]:
-    """`0.7*reward-1 + 0.3*rules` -> [(0.7, "reward-1"), (0.3, "rules")]; or UsageError."""
+    """`0.7*reward-1 + 0.3*rules` -> [(0.7, "reward-1"), (0.3, "rules")]; or UsageError.
+
+    Reward models joined by commas are an ensemble, and stay one term.
+    """
     parts = []
     for piece in re.split(r"\s\+\s|\+(?=\s*\d)", text.strip()):
         match = TERM.fullmatch(piece.strip())
@@ -32,19 +49,26 @@ def parse_mix(text: str) -> list[tuple[float, str]]:
 
 
 def is_reward_model(name: str) -> bool:
-    """Whether a term names a reward version rather than a function."""
-    return name == "newest" or name.startswith("reward-")
+    """Whether a term names a reward version, or several, rather than a function or a server."""
+    return all(one == "newest" or one.startswith("reward-") for one in name.split(","))
+
+
+def reward_models(mix: Sequence[tuple[float, str]]) -> tuple[str, ...]:
+    """Every reward version a mix asks."""
+    return tuple(one for _, name in mix if is_reward_model(name) for one in name.split(","))
 
 
 def resolved_mix(ws: Workspace, text: str) -> list[tuple[float, str]]:
     """The terms of a reward, with `newest` replaced by its version; UsageError for unknown ones."""
-    terms = parse_mix(text)
-    for _, name in terms:
-        if not is_reward_model(name):
-            gold.resolve(name, ws.config.rules)  # before any weights load
-    return [
-        (weight, reward_name(ws, name) if is_reward_model(name) else name) for weight, name in terms
-    ]
+    return [(weight, _resolved(ws, name)) for weight, name in parse_mix(text)]
+
+
+def _resolved(ws: Workspace, name: str) -> str:
+    if is_reward_model(name):
+        return ",".join(reward_name(ws, one) for one in name.split(","))
+    if not is_address(name):
+        gold.resolve(name, ws.config.rules)  # before any weights load
+    return name
 
 
 def make_scorer(
@@ -56,13 +80,7 @@ def make_scorer(
 ) -> Scorer:
     """One scorer for a mix; `codec` is the tokenizer of the rows it will see."""
     parts = [
-        (
-            weight,
-            _by_model(library, name, codec, microbatch_tokens)
-            if is_reward_model(name)
-            else _by_function(ws, name, codec),
-        )
-        for weight, name in mix
+        (weight, _one_scorer(ws, library, name, codec, microbatch_tokens)) for weight, name in mix
     ]
 
     def scorer(prompts: Sequence[Prompt], rows: Sequence[Row]) -> list[list[float]]:
@@ -71,6 +89,31 @@ def make_scorer(
             [sum(w * scores[r][n] for w, scores in found) for n in range(len(row.completions))]
             for r, row in enumerate(rows)
         ]
+
+    return scorer
+
+
+def _one_scorer(
+    ws: Workspace, library: Library, name: str, codec: Codec, microbatch_tokens: int
+) -> Scorer:
+    if is_address(name):
+        return _by_server(name, codec)
+    if not is_reward_model(name):
+        return _by_function(ws, name, codec)
+    members = [_by_model(library, one, codec, microbatch_tokens) for one in name.split(",")]
+    return members[0] if len(members) == 1 else _by_ensemble(ws.config.ppo.shaping, members)
+
+
+def _by_ensemble(shaping: Shaping, members: Sequence[Scorer]) -> Scorer:
+    """Several reward models, their scores put together as `ppo.shaping.ensemble` says."""
+    combine = ENSEMBLES[shaping.ensemble]
+
+    def scorer(prompts: Sequence[Prompt], rows: Sequence[Row]) -> list[list[float]]:
+        said = [[s for row in member(prompts, rows) for s in row] for member in members]
+        together = iter(
+            combine(torch.tensor(said), std_coefficient=shaping.std_coefficient).tolist()
+        )
+        return [[next(together) for _ in row.completions] for row in rows]
 
     return scorer
 
@@ -107,3 +150,52 @@ def _by_function(ws: Workspace, name: str, codec: Codec) -> Scorer:
         ]
 
     return scorer
+
+
+def _by_server(url: str, codec: Codec) -> Scorer:
+    """A reward behind HTTP, asked for a few dozen completions at a time."""
+
+    def scorer(prompts: Sequence[Prompt], rows: Sequence[Row]) -> list[list[float]]:
+        flat = [
+            (prompt, codec.text(completion))
+            for prompt, row in zip(prompts, rows, strict=True)
+            for completion in row.completions
+        ]
+        scores: list[float] = []
+        for start in range(0, len(flat), FOLDED):
+            scores += remote_scores(url, flat[start : start + FOLDED])
+        given = iter(scores)
+        return [[next(given) for _ in row.completions] for row in rows]
+
+    return scorer
+
+
+def make_token_scorer(name: str | None, codec: Codec) -> TokenScorer | None:
+    """The user's function of a prompt's text and a completion's tokens, as text, one by one."""
+    if name is None:
+        return None
+    function = gold.load_function(name)
+
+    def scorer(prompts: Sequence[Prompt], rows: Sequence[Row]) -> list[list[list[float]]]:
+        return [
+            [_token_scores(function, name, prompt, codec, ids) for ids in row.completions]
+            for prompt, row in zip(prompts, rows, strict=True)
+        ]
+
+    return scorer
+
+
+def _token_scores(
+    function: Callable[..., Any], name: str, prompt: Prompt, codec: Codec, ids: tuple[int, ...]
+) -> list[float]:
+    given = function(prompt_text(prompt), codec.token_texts(ids))
+    try:
+        numbers = [float(number) for number in given]
+    except (TypeError, ValueError):
+        numbers = []
+    if len(numbers) != len(ids) or not all(map(math.isfinite, numbers)):
+        raise UsageError(
+            f"ppo.shaping.token_function: {name} must return one finite number for each of the "
+            f"{len(ids)} tokens it was given (prompt {prompt.id})."
+        )
+    return numbers

@@ -8,10 +8,10 @@ from typing import Literal
 from sqlalchemy import Connection, select
 
 from rather.errors import DataError
-from rather.records import Run
+from rather.records import Alarm, Run
 from rather.store.database import Database
 from rather.store.rows import fields
-from rather.store.schema import METRICS, RUNS
+from rather.store.schema import ALARMS, METRICS, RUNS
 
 
 def start(db: Database, run: Run) -> None:
@@ -86,3 +86,23 @@ def metrics(db: Database, run_id: str) -> list[tuple[int, str, float]]:
     with db.read() as connection:
         rows = connection.execute(query).all()
     return [(step, name, math.nan if value is None else value) for step, name, value in rows]
+
+
+def sound(db: Database, run_id: str, step: int, alarm: Alarm) -> None:
+    """Store what a stop rule said about a step; said again (after a resume), it stands once."""
+    values = {"run_id": run_id, "step": step, **asdict(alarm)}
+    is_same = (ALARMS.c.run_id == run_id) & (ALARMS.c.step == step) & (ALARMS.c.rule == alarm.rule)
+
+    def act(connection: Connection) -> None:
+        connection.execute(ALARMS.delete().where(is_same))
+        connection.execute(ALARMS.insert(), values)
+
+    db.write(act)
+
+
+def alarms(db: Database, run_id: str) -> list[tuple[int, Alarm]]:
+    """Everything the stop rules said of a run, as (step, alarm), in order."""
+    query = select(ALARMS).where(ALARMS.c.run_id == run_id).order_by(ALARMS.c.step, ALARMS.c.rule)
+    with db.read() as connection:
+        rows = connection.execute(query).mappings().all()
+    return [(row["step"], Alarm(row["rule"], row["severity"], row["sentence"])) for row in rows]

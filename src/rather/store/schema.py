@@ -23,7 +23,7 @@ from sqlalchemy.types import TypeDecorator
 
 from rather.errors import DataError
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration, which is the schema version this code reads and writes."""
 
 
@@ -180,6 +180,16 @@ METRICS = Table(
     Column("name", Words, primary_key=True),
     # NULL is not-a-number, which SQLite cannot keep.
     Column("value", Float, nullable=True),
+)
+
+ALARMS = Table(
+    "alarms",
+    METADATA,
+    Column("run_id", Words, ForeignKey("runs.id"), primary_key=True),
+    Column("step", BigInteger, primary_key=True, autoincrement=False),
+    Column("rule", Words, primary_key=True),
+    _words("severity"),
+    _words("sentence"),
 )
 
 META = Table(

@@ -1,6 +1,7 @@
 """Direct preference optimization: the policy learns from comparisons without a reward model."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -8,15 +9,20 @@ from torch import Tensor
 from rather.config.stages import DPO
 from rather.data.batch import Batch, Row, microbatches
 from rather.data.judged import Judged
-from rather.equations.dpo import LOSSES, log_ratio_margin
-from rather.equations.logprobs import masked_sum
+from rather.equations import dpo as losses
+from rather.equations.dpo import PairLogprobs
+from rather.errors import UsageError
+from rather.failpoints import failpoint
 from rather.models.roles import Policy
 from rather.models.tuning import Tuned
-from rather.rollout.rollout import sequence_logprobs, with_lower_states
-from rather.training.loop import Learner, Metrics, Run, slices, train
+from rather.records import Alarm
+from rather.rollout.rollout import completions_of, token_table, with_lower_states
+from rather.training.checkpoints import Kept
+from rather.training.learner import Learner, Metrics
+from rather.training.loop import Run, slices, train
 
-Known = dict[str, list[float]]
-"""Row number -> the reference's log-probability of each completion; part of a checkpoint."""
+WARNS_AT = 0.5
+"""Share of `max_chosen_drop` at which a warning is given."""
 
 
 def train_dpo(
@@ -25,71 +31,163 @@ def train_dpo(
     """Train on every (better, worse) pair of judged rows; a row's completions run once for all.
 
     The reference's log-probabilities of a row are computed when it is first met, from the lower
-    layers' states that the policy's own pass then uses too.
+    layers' states that the policy's own pass then uses too; they are part of a checkpoint.
     """
     policy = Policy(tuned.backbone, tuned.adapter)
+    settings = loss_settings(section)
     updates = slices(len(judged), section, seed)
     learner = Learner(tuned.parameters, section, len(updates))
-    known: Known = {}
+    kept = Kept({"reference": {}})
 
     def step(number: int) -> Metrics:
         chosen = updates[number]
         budget = section.microbatch_tokens
-        rows = with_lower_states(policy, [judged[index].row for index in chosen], budget)
-        _look_up(reference, rows, [str(index) for index in chosen], known, budget)
-        num_pairs = sum(len(judged[index].pairs) for index in chosen)
+        here = [judged[index] for index in chosen]
+        rows = with_lower_states(policy, [one.row for one in here], budget)
+        look_up(section, reference, rows, here, [str(index) for index in chosen], kept)
+        num_pairs = sum(len(one.pairs) for one in here)
         total: Metrics = {}
         for indices, batch in microbatches(rows, budget, policy.backbone.device):
-            here = [chosen[index] for index in indices]
-            ref = torch.tensor([value for index in here for value in known[str(index)]])
-            ref = ref.to(policy.backbone.device)
-            pairs = pair_places([judged[index] for index in here])
-            loss, metrics = pair_losses(section, policy, batch, ref, pairs)
+            known = [kept.numbers["reference"][str(chosen[index])] for index in indices]
+            pairs = pair_places([here[index] for index in indices])
+            loss, metrics = pair_losses(section, settings, policy, batch, _Reference(pairs, known))
             (loss.sum() / num_pairs).backward()
+            failpoint("update.gradient")
             for key, value in {"loss": loss, **metrics}.items():
                 total[key] = total.get(key, 0.0) + value.detach().sum().item() / num_pairs
-        return {**total, **learner.update()}
+        gauges = watch_chosen(section, run, number, total)
+        if gauges.get("stop/chosen", 0.0) < WARNS_AT and number % section.checkpoint_every == 0:
+            kept.numbers["good"] = number
+        return {**total, **gauges, **learner.update()}
 
-    train(learner, run, len(updates), step, known)
+    train(learner, run, len(updates), step, kept)
 
 
-def _look_up(
-    reference: Policy, rows: Sequence[Row], names: Sequence[str], known: Known, budget: int
+def loss_settings(section: DPO) -> dict[str, float]:
+    """The scalars the section's loss takes; UsageError for one that is set and not taken."""
+    given = {
+        "beta": section.beta,
+        "label_smoothing": section.label_smoothing,
+        "target_margin": section.target_margin,
+        "dpop_coefficient": section.dpop_coefficient,
+    }
+    takes = losses.settings_of(section.loss)
+    for name, value in given.items():
+        if name not in takes and value != DPO.model_fields[name].default:
+            raise UsageError(
+                f"dpo.{name} is set, but dpo.loss: {section.loss} has no use for it; leave it out, "
+                "or choose another loss."
+            )
+    return {name: value for name, value in given.items() if name in takes}
+
+
+class _Reference:
+    """What the reference said of a microbatch's pairs."""
+
+    def __init__(self, pairs: Tensor, known: Sequence[Sequence[Sequence[float]]]) -> None:
+        self.pairs = pairs
+        """[2, M] places of the better and the worse completion in the batch."""
+        table = torch.tensor([two for row in known for two in row])
+        self.chosen, self.rejected = table[:, 0], table[:, 1]
+
+
+def look_up(
+    section: DPO,
+    reference: Policy,
+    rows: Sequence[Row],
+    judged: Sequence[Judged],
+    names: Sequence[str],
+    kept: Kept,
 ) -> None:
-    """Fill in log π_ref of the completions of rows not met before."""
+    """Keep Σ log π_ref of (chosen, rejected) of every pair of rows not met before, by row name."""
+    known: dict[str, Any] = kept.numbers["reference"]
     new = [place for place, name in enumerate(names) if name not in known]
-    if new:
-        found = sequence_logprobs(reference, [rows[place] for place in new], budget).tolist()
-        for place in new:
-            many = len(rows[place].completions)
-            known[names[place]], found = found[:many], found[many:]
+    if not new:
+        return
+    if section.loss in losses.REFERENCE_FREE:
+        known.update({names[place]: [[0.0, 0.0]] * len(judged[place].pairs) for place in new})
+        return
+    fresh = [rows[place] for place in new]
+    table = token_table(
+        reference.logprobs, fresh, section.microbatch_tokens, reference.backbone.device
+    )
+    lengths = torch.tensor([len(completion) for row in fresh for completion in row.completions])
+    mask = torch.arange(table.shape[1]) < lengths[:, None]
+    for number, place in enumerate(new):
+        places = completions_of(fresh, [number])
+        pairs = pair_places([judged[place]])
+        sums = pair_sums(table[places], mask[places], pairs, section.length_weight)
+        known[names[place]] = torch.stack(sums, dim=1).tolist()
+
+
+def pair_sums(
+    logprobs: Tensor, mask: Tensor, pairs: Tensor, length_weight: float
+) -> tuple[Tensor, Tensor]:
+    """Σ log π of the pairs' chosen and rejected: [B, T], [B, T], [2, M] -> [M], [M]."""
+    lengths = mask.sum(dim=1)
+    public = torch.minimum(lengths[pairs[0]], lengths[pairs[1]])
+    chosen, rejected = (
+        losses.length_desensitized_sum(logprobs[side], mask[side], public, alpha=length_weight)
+        for side in pairs
+    )
+    return chosen, rejected
 
 
 def pair_losses(
     section: DPO,
+    settings: dict[str, float],
     policy: Policy,
     batch: Batch,
-    ref_logprobs: Tensor,
-    pairs: Tensor,
+    reference: _Reference,
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Loss of each pair [M], and TRL's metrics of it; ref_logprobs [B], pairs [2, M] places."""
-    logprobs = masked_sum(policy.logprobs(batch), batch.completion_mask)
-    chosen, rejected = logprobs[pairs[0]], logprobs[pairs[1]]
-    ref_chosen, ref_rejected = ref_logprobs[pairs[0]], ref_logprobs[pairs[1]]
-    margin = log_ratio_margin(chosen, rejected, ref_chosen, ref_rejected)
-    loss = LOSSES[section.loss](margin, beta=section.beta, label_smoothing=section.label_smoothing)
+    """Loss of each pair [M], and TRL's metrics of it."""
+    mask, pairs = batch.completion_mask, reference.pairs
+    device = mask.device
+    chosen, rejected = pair_sums(policy.logprobs(batch), mask, pairs, section.length_weight)
+    lengths = mask.sum(dim=1)
+    said = PairLogprobs(
+        chosen,
+        rejected,
+        reference.chosen.to(device),
+        reference.rejected.to(device),
+        lengths[pairs[0]],
+        lengths[pairs[1]],
+    )
+    loss = losses.LOSSES[section.loss](said, **settings)
     if section.nll_coefficient:
-        lengths = batch.completion_mask.sum(dim=1)[pairs[0]]
-        loss = loss - section.nll_coefficient * chosen / lengths
+        likelihood = losses.negative_log_likelihood(said.chosen, said.chosen_length)
+        loss = loss + section.nll_coefficient * likelihood
+    margin = losses.log_ratio_margin(said)
     metrics = {
-        "rewards/chosen": section.beta * (chosen - ref_chosen),
-        "rewards/rejected": section.beta * (rejected - ref_rejected),
+        "rewards/chosen": section.beta * (chosen - said.ref_chosen),
+        "rewards/rejected": section.beta * (rejected - said.ref_rejected),
         "rewards/margins": section.beta * margin,
         "rewards/accuracies": (margin > 0).float(),
         "logps/chosen": chosen,
         "logps/rejected": rejected,
     }
     return loss, metrics
+
+
+def watch_chosen(section: DPO, run: Run, number: int, metrics: Metrics) -> Metrics:
+    """Likelihood displacement: margins rise while even the chosen completions become unlikely.
+
+    Razin et al. 2024, https://arxiv.org/abs/2410.08847.
+    """
+    limit = section.max_chosen_drop
+    if limit is None or section.loss in losses.REFERENCE_FREE:
+        return {}
+    gauge = max(-metrics["rewards/chosen"] / section.beta, 0.0) / limit
+    said = (
+        f"chosen completions are {gauge * limit:.0f} nats less likely than under the reference "
+        f"(limit {limit:g}), while margins rise; set dpo.nll_coefficient, raise dpo.beta, lower "
+        "the learning rate, or try loss: dpo_positive."
+    )
+    if gauge >= 1:
+        run.alarm(number, Alarm("chosen", "stop", f"Stopped: {said}"))
+    elif gauge >= WARNS_AT and metrics["rewards/margins"] > 0:
+        run.alarm(number, Alarm("chosen", "warn", said))
+    return {"stop/chosen": gauge}
 
 
 def pair_places(judged: Sequence[Judged]) -> Tensor:

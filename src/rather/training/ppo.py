@@ -1,76 +1,59 @@
 """Proximal policy optimization against a reward, under a KL penalty to the reference.
 
-`Trainer.step` is the algorithm: roll out, reward, advantages, update, steer.
+`Trainer.step` is the algorithm: roll out, judge, take advantages, update, steer. What becomes of
+scores is in `targets.py`, the stop rules are in `rules.py`, the losses in `equations/ppo.py`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any
 
-from torch import Tensor, nn
+import torch
+from torch import Tensor
 
-from rather.config.stages import PPO
+from rather.config.ppo import PPO
 from rather.data.batch import Batch, microbatches
-from rather.equations import advantages as adv
 from rather.equations import kl
-from rather.equations.logprobs import masked_mean, masked_sum
-from rather.equations.ppo import policy_loss, value_loss
+from rather.equations.ppo import policy_loss, token_weights, value_loss
 from rather.errors import UsageError
-from rather.progress import Progress
-from rather.records import Prompt
+from rather.failpoints import failpoint
+from rather.records import Alarm
+from rather.rollout import saved
 from rather.rollout.local import Request, Settings
-from rather.rollout.rollout import Roles, Rollout, collect, completions_of
-from rather.training.loop import Learner, Metrics, Run, epoch_order, train
+from rather.rollout.rollout import Rollout, collect, completions_of, with_lower_states
+from rather.training import measures, rules
+from rather.training.cast import Cast, Task
+from rather.training.checkpoints import Kept
+from rather.training.learner import Learner, Metrics
+from rather.training.loop import Run, epoch_order, train
+from rather.training.targets import Targets, remember_scores, take_targets
 
-
-@dataclass(frozen=True)
-class Task:
-    """A prompt with its tokens."""
-
-    prompt: Prompt
-    ids: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Targets:
-    """What the update learns from, [B, T]: fixed while a rollout is trained on."""
-
-    advantages: Tensor
-    returns: Tensor
-    token_rewards: Tensor
-    scores: Tensor
-    """[B] after the penalty for not stopping."""
-
-
-@dataclass(frozen=True)
-class Cast:
-    """Everything a PPO run works with: the roles, and the weights that learn."""
-
-    roles: Roles
-    parameters: dict[str, nn.Parameter]
-    """Of the policy and its critic."""
-    stop_ids: tuple[int, ...]
-    progress: Progress = field(default_factory=lambda: Progress(quiet=True))
-    """Where a step shows how far it is."""
+RATIO_DROPS = 3
+"""Updates left out for their ratio after which the run stops."""
 
 
 def train_ppo(section: PPO, cast: Cast, tasks: Sequence[Task], run: Run, seed: int) -> None:
     """Tune the policy of `cast` on the tasks' prompts."""
     num_updates = section.num_steps * section.num_epochs * section.num_minibatches
     learner = Learner(cast.parameters, section, num_updates)
-    trainer = Trainer(section, cast, learner, tasks, seed)
-    train(learner, run, section.num_steps, trainer.step, trainer.state, unit="steps")
+    trainer = Trainer(section, cast, learner, tasks, run, seed)
+    train(learner, run, section.num_steps, trainer.step, trainer.kept, unit="steps")
 
 
 class Trainer:
     """One PPO run: `step` does a rollout and its updates."""
 
     def __init__(
-        self, section: PPO, cast: Cast, learner: Learner, tasks: Sequence[Task], seed: int
+        self,
+        section: PPO,
+        cast: Cast,
+        learner: Learner,
+        tasks: Sequence[Task],
+        run: Run,
+        seed: int,
     ) -> None:
-        self.section, self.roles, self.learner = section, cast.roles, learner
-        self.tasks, self.progress, self.seed = tasks, cast.progress, seed
+        self.section, self.cast, self.roles, self.learner = section, cast, cast.roles, learner
+        self.tasks, self.run, self.seed = tasks, run, seed
         self.num_prompts = min(section.batch_size, len(tasks))
         if section.num_minibatches > self.num_prompts:
             raise UsageError(
@@ -78,32 +61,45 @@ class Trainer:
                 f"{self.num_prompts} prompts; lower it, or import more prompts."
             )
         self.settings = Settings(section.temperature, section.max_new_tokens, cast.stop_ids)
-        self.state: dict[str, Any] = {"kl_coefficient": section.kl_coefficient}
+        self.kept = Kept({"kl_coefficient": section.kl_coefficient, "updates": []})
 
     def step(self, number: int) -> Metrics:
-        """Roll out, reward, take advantages, update, steer the KL coefficient."""
-        rollout = self.roll_out(number)
+        """Roll out and judge it, take advantages, update, steer the KL coefficient."""
+        rollout = self.rollout_of(number)
         targets = self.targets(rollout)
-        parts = list(product(range(self.section.num_epochs), range(self.section.num_minibatches)))
-        updates: list[Metrics] = []
-        with self.progress.track(f"step {number + 1}: learn", len(parts), "updates") as shown:
-            for epoch, part in parts:
-                updates.append(self.update(rollout, targets, epoch, part, number))
-                shown.advance()
-        metrics = {**self.describe(rollout, targets), **_average(updates)}
+        updates = self.learn(rollout, targets, number)
+        metrics = {**measures.of_targets(targets, rollout), **self.kept.numbers["judged"]}
+        metrics |= {**_average(updates), "kl_coefficient": self.kept.numbers["kl_coefficient"]}
+        self.kept.numbers["updates"] = []
+        self.kept.tensors.clear()
         self.steer(metrics["objective/kl"], len(rollout.scores))
         return metrics
 
-    def roll_out(self, number: int) -> Rollout:
-        """Sample completions of this step's prompts and look at them with every role."""
+    def rollout_of(self, number: int) -> Rollout:
+        """This step's rollout: a new one, or that of a checkpoint taken inside the step."""
         tasks = self.tasks_of(number)
-        size, many = len(tasks), self.section.num_completions
-        first = (self.seed * 1_000_003 + number) * size * many
+        if self.kept.tensors:
+            held = saved.from_tensors(self.kept.tensors, [task.ids for task in tasks])
+            budget = self.section.microbatch_tokens
+            rows = with_lower_states(self.roles.policy, held.rows, budget)
+            return replace(held, rows=tuple(rows))
+        rollout = self.roll_out(tasks, number)
+        measured = {**measures.of_rollout(rollout), **self.heldout(number)}
+        # from here to the end nothing can be broken off: what a checkpoint keeps stays in step
+        remember_scores(self.section, rollout, self.kept.numbers)
+        self.judge(number, measured)
+        self.kept.tensors.update(saved.to_tensors(rollout))
+        return rollout
+
+    def roll_out(self, tasks: Sequence[Task], number: int) -> Rollout:
+        """Sample completions of these prompts and look at them with every role."""
+        many = self.section.num_completions
+        first = (self.seed * 1_000_003 + number) * len(tasks) * many
         requests = [
             Request(task.ids, tuple(range(first + i * many, first + (i + 1) * many)))
             for i, task in enumerate(tasks)
         ]
-        with self.progress.track(f"step {number + 1}: rollout", None, "tokens") as shown:
+        with self.cast.progress.track(f"step {number + 1}: rollout", None, "tokens") as shown:
             return collect(
                 self.roles,
                 [task.prompt for task in tasks],
@@ -120,126 +116,175 @@ class Trainer:
         orders = {p // total: epoch_order(total, self.seed, p // total) for p in places}
         return [self.tasks[orders[place // total][place % total]] for place in places]
 
+    def heldout(self, number: int) -> Metrics:
+        """Score and held-out reward of the policy's answers to held-out prompts, now and then."""
+        if self.cast.heldout is None or number % self.section.rules.check_every:
+            return {}
+        return measures.of_heldout(
+            self.cast.heldout.tasks,
+            self.roles,
+            self.cast.heldout.scorer,
+            self.settings,
+            self.section.microbatch_tokens,
+        )
+
+    def judge(self, number: int, measured: Metrics) -> None:
+        """Let the stop rules speak about the policy as it came into this step."""
+        memory = self.kept.numbers.setdefault("rules", {})
+        gauges, alarms = rules.judge(self.section, measured, memory)
+        self.kept.numbers["judged"] = {**measured, **gauges}
+        if any(alarm.severity == "stop" for alarm in alarms):
+            self.run.record(number, self.kept.numbers["judged"])  # the step will not get so far
+        for alarm in alarms:
+            self.run.alarm(number, alarm)
+        has_checkpoint = number % self.section.checkpoint_every == 0
+        if not alarms and has_checkpoint:
+            self.kept.numbers["good"] = number
+        if has_checkpoint and measured.get("heldout/score", float("-inf")) > memory.get(
+            "best_heldout", float("-inf")
+        ):
+            memory["best_heldout"] = measured["heldout/score"]
+            self.kept.numbers["best"] = number
+
     def targets(self, rollout: Rollout) -> Targets:
-        """Token rewards r = r_θ − λ·KL, then GAE; advantages are whitened, returns are not."""
-        section, mask = self.section, rollout.completion_mask
-        scores = rollout.scores - section.missing_eos_penalty * ~rollout.stopped
-        rewards = adv.kl_penalized_rewards(
-            scores,
-            rollout.logprobs,
-            rollout.ref_logprobs,
-            mask,
-            kl_coefficient=self.state["kl_coefficient"],
-        )
-        advantages, returns = adv.gae(
-            rewards,
-            rollout.values,
-            mask,
-            discount=section.discount,
-            gae_lambda=section.gae_lambda,
-        )
-        whitened = adv.whiten(advantages, mask, center_mean=True)
-        return Targets(whitened, returns, rewards, scores)
+        """Token rewards r = r_θ − λ·KL, then advantages and returns."""
+        numbers = self.kept.numbers
+        coefficient = numbers["kl_coefficient"]
+        return take_targets(self.section, rollout, kl_coefficient=coefficient, memory=numbers)
+
+    def learn(self, rollout: Rollout, targets: Targets, number: int) -> list[Metrics]:
+        """The step's updates, from the first that is not done yet; their metrics."""
+        parts = list(product(range(self.section.num_epochs), range(self.section.num_minibatches)))
+        done: list[Metrics] = self.kept.numbers["updates"]
+        with self.cast.progress.track(f"step {number + 1}: learn", len(parts), "updates") as shown:
+            shown.advance(len(done))
+            for epoch, part in parts[len(done) :]:
+                if done and self.moved_too_far(done[-1]):
+                    break
+                done.append(self.update(rollout, targets, epoch, part, number))
+                failpoint("update.done")
+                shown.advance()
+        return done
+
+    def moved_too_far(self, last: Metrics) -> bool:
+        """Whether the last update took the policy so far that the step should end here."""
+        limit = self.section.rules.max_update_kl
+        return limit is not None and last["policy/approxkl_avg"] > limit
 
     def update(
         self, rollout: Rollout, targets: Targets, epoch: int, part: int, number: int
     ) -> Metrics:
-        """One optimizer update on one minibatch of rows, token counts taken over all of it."""
+        """One optimizer update on one minibatch of rows; weights are taken over all of it."""
         order = epoch_order(len(rollout.rows), self.seed + 7919 * (number + 1), epoch)
         chosen = order[part :: self.section.num_minibatches]
         rows = [rollout.rows[index] for index in chosen]
-        places = completions_of(rollout.rows, chosen)
-        num_tokens = int(rollout.completion_mask[places].sum())
+        mask = rollout.completion_mask[completions_of(rollout.rows, chosen)]
+        weights = torch.zeros(rollout.completion_mask.shape)
+        weights[completions_of(rollout.rows, chosen)] = token_weights(
+            mask, self.section.aggregation, max_length=self.section.max_new_tokens
+        )
+        num_tokens = int(mask.sum())
         total: Metrics = {}
         device = self.roles.policy.backbone.device
         for indices, batch in microbatches(rows, self.section.microbatch_tokens, device):
             places = completions_of(rollout.rows, [chosen[index] for index in indices])
-            loss, metrics = self.loss(batch, rollout, targets, places, num_tokens)
+            loss, metrics = self.loss(batch, _Part(rollout, targets, weights, places))
             loss.backward()
+            failpoint("update.gradient")
             for key, value in metrics.items():
-                total[key] = total.get(key, 0.0) + value.detach().item() / num_tokens
-        return {**total, **self.learner.update()}
+                share = 1.0 if key.startswith("loss/") else 1 / num_tokens
+                total[key] = total.get(key, 0.0) + value.detach().item() * share
+        return {**total, **self.step_or_leave_out(total["val/ratio"], number)}
 
-    def loss(
-        self,
-        batch: Batch,
-        rollout: Rollout,
-        targets: Targets,
-        places: list[int],
-        num_tokens: int,
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """L = L_policy + c_v·L_value over a microbatch, divided by the minibatch's tokens."""
+    def step_or_leave_out(self, ratio: float, number: int) -> Metrics:
+        """The optimizer's update, unless the policy has left its rollout far behind."""
+        limit = self.section.rules.max_ratio
+        if limit is None or ratio <= limit:
+            return {**self.learner.update(), "left_out": 0.0}
+        self.learner.leave_out()
+        drops = self.kept.numbers["ratio_drops"] = self.kept.numbers.get("ratio_drops", 0) + 1
+        said = f"the mean ratio of an update is {ratio:.3g} (limit {limit:g}); it was left out"
+        if drops >= RATIO_DROPS:
+            self.run.alarm(number, Alarm("ratio", "stop", f"Stopped: {said}, the {drops}rd time."))
+        self.run.alarm(number, Alarm("ratio", "warn", f"{said}."))
+        return {"lr": 0.0, "grad_norm": 0.0, "skipped": 0.0, "left_out": 1.0}
+
+    def loss(self, batch: Batch, part: "_Part") -> tuple[Tensor, dict[str, Tensor]]:
+        """L = L_policy + c_v·L_value (+ λ·L_KL) over a microbatch, each token by its weight."""
         section, mask = self.section, batch.completion_mask
-
-        def of(values: Tensor) -> Tensor:
-            return values[places, : mask.shape[1]].to(mask.device)
-
+        weights = part.of(part.weights, mask)
         logprobs, values = self.look(batch)
         policy = policy_loss(
             logprobs,
-            of(rollout.logprobs),
-            of(targets.advantages),
+            part.of(part.rollout.logprobs, mask),
+            part.of(part.targets.advantages, mask),
             mask,
             clip_range=section.clip_range,
+            dual_clip=section.dual_clip,
         )
-        value = value_loss(
-            values,
-            of(rollout.values),
-            of(targets.returns),
-            mask,
-            value_clip_range=section.value_clip_range,
-        )
+        loss = (policy.loss * weights).sum()
         metrics = {
-            "loss/policy_avg": policy.loss,
-            "loss/value_avg": value.loss,
-            "policy/clipfrac_avg": policy.clipped,
-            "policy/approxkl_avg": policy.approx_kl,
-            "val/clipfrac_avg": value.clipped,
-            "val/ratio": policy.ratio,
+            "loss/policy_avg": loss,
+            "policy/clipfrac_avg": policy.clipped.sum(),
+            "policy/approxkl_avg": policy.approx_kl.sum(),
+            "val/ratio": policy.ratio.sum(),
         }
-        return (policy.loss + section.value_coefficient * value.loss) / num_tokens, metrics
+        if values is not None and part.targets.returns is not None:
+            value = value_loss(
+                values,
+                part.of(part.rollout.values, mask),
+                part.of(part.targets.returns, mask),
+                mask,
+                value_clip_range=section.critic.value_clip_range,
+            )
+            value_part = (value.loss * weights).sum()
+            loss = loss + section.critic.value_coefficient * value_part
+            metrics |= {"loss/value_avg": value_part, "val/clipfrac_avg": value.clipped.sum()}
+        if section.kl.penalty == "loss":
+            estimate = kl.ESTIMATORS[section.kl.estimator]
+            penalty = estimate(logprobs, part.of(part.rollout.ref_logprobs, mask))
+            kl_part = (torch.where(mask, penalty, 0.0) * weights).sum()
+            loss = loss + self.kept.numbers["kl_coefficient"] * kl_part
+            metrics["loss/kl_avg"] = kl_part
+        return loss, metrics
 
-    def look(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def look(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
         """Log-probabilities and values [B, T]; one pass serves both when they share the trunk."""
         policy, critic = self.roles.policy, self.roles.value
         hidden = policy.hidden(batch)
         logprobs = policy.logprobs_of(hidden, batch, self.section.temperature)
+        if critic is None:
+            return logprobs, None
         shared = (critic.backbone, critic.adapter) == (policy.backbone, policy.adapter)
         return logprobs, critic.values_of(hidden, batch) if shared else critic.values(batch)
 
     def steer(self, sequence_kl: float, num_episodes: int) -> None:
         """Move the KL coefficient towards the target, when there is one."""
-        if self.section.target_kl is not None:
-            self.state["kl_coefficient"] = kl.adaptive_coefficient(
-                self.state["kl_coefficient"],
-                sequence_kl,
-                target_kl=self.section.target_kl,
-                num_episodes=num_episodes,
-            )
+        target = self.section.kl.target_kl
+        controller = kl.CONTROLLERS["fixed" if target is None else "adaptive"]
+        self.kept.numbers["kl_coefficient"] = controller(
+            self.kept.numbers["kl_coefficient"],
+            sequence_kl,
+            target_kl=target,
+            num_episodes=num_episodes,
+            horizon=self.section.kl.horizon,
+        )
 
-    def describe(self, rollout: Rollout, targets: Targets) -> Metrics:
-        """The step's numbers, by TRL's names."""
-        mask = rollout.completion_mask
-        log_ratio = rollout.logprobs - rollout.ref_logprobs
-        residual = masked_mean((targets.returns - rollout.values) ** 2, mask)
-        centred = targets.returns - masked_mean(targets.returns, mask)
-        found = {
-            "objective/scores": targets.scores.mean(),
-            "objective/kl": masked_sum(log_ratio, mask).mean(),
-            "objective/kl_k3": masked_sum(
-                kl.k3(rollout.logprobs, rollout.ref_logprobs), mask
-            ).mean(),
-            "objective/entropy": masked_sum(-rollout.logprobs, mask).mean(),
-            "objective/rlhf_reward": targets.token_rewards.sum(dim=1).mean(),
-            "objective/mismatch_kl": masked_mean(
-                kl.k3(rollout.sampler_logprobs, rollout.logprobs), mask
-            ),
-            "val/explained_variance": 1 - residual / masked_mean(centred**2, mask),
-            "length": rollout.lengths.float().mean(),
-            "eos_rate": rollout.stopped.float().mean(),
-        }
-        metrics = {key: value.item() for key, value in found.items()}
-        return {**metrics, "kl_coefficient": self.state["kl_coefficient"]}
+
+@dataclass(frozen=True)
+class _Part:
+    """The places of a rollout that a microbatch holds."""
+
+    rollout: Rollout
+    targets: Targets
+    weights: Tensor
+    """[B, T] of the whole rollout, 0 outside the minibatch."""
+    places: list[int]
+
+    def of(self, table: Tensor | None, mask: Tensor) -> Tensor:
+        """A table's [B, T] at these places, as wide as the microbatch: [b, t]."""
+        assert table is not None
+        return table[self.places, : mask.shape[1]].to(mask.device)
 
 
 def _average(updates: Sequence[Metrics]) -> Metrics:

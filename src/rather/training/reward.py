@@ -10,10 +10,12 @@ from rather.config.stages import Reward
 from rather.data.batch import Batch, Row, microbatches
 from rather.data.judged import Judged, Opinion
 from rather.equations import preferences
+from rather.failpoints import failpoint
 from rather.models.heads import ScalarHead
 from rather.models.roles import RewardModel
 from rather.models.tuning import Tuned
-from rather.training.loop import Learner, Metrics, Run, slices, train
+from rather.training.learner import Learner, Metrics
+from rather.training.loop import Run, slices, train
 
 
 def train_reward(
@@ -41,6 +43,7 @@ def train_reward(
             here = [chosen[index] for index in indices]
             loss = sum_of_losses(section, pair_losses, parts, here) / num_opinions
             loss.backward()
+            failpoint("update.gradient")
             total += loss.item()
             won, counted = pair_accuracy(parts, here)
             right, pairs = right + won, pairs + counted

@@ -7,9 +7,11 @@ import torch
 from rather.config.stages import SFT
 from rather.data.batch import Batch, Row, microbatches
 from rather.equations.logprobs import masked_sum
+from rather.failpoints import failpoint
 from rather.models.roles import Policy
 from rather.models.tuning import Tuned
-from rather.training.loop import Learner, Metrics, Run, slices, train
+from rather.training.learner import Learner, Metrics
+from rather.training.loop import Run, slices, train
 
 
 def train_sft(section: SFT, tuned: Tuned, rows: Sequence[Row], run: Run, seed: int) -> None:
@@ -27,6 +29,7 @@ def train_sft(section: SFT, tuned: Tuned, rows: Sequence[Row], run: Run, seed: i
         for _, batch in microbatches(batch_rows, section.microbatch_tokens, policy.backbone.device):
             part = negative_log_likelihood(policy, batch) / num_tokens
             part.backward()
+            failpoint("update.gradient")
             loss += part.item()
         return {"loss": loss, "num_tokens": num_tokens, **learner.update()}
 

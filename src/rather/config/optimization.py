@@ -1,0 +1,52 @@
+"""What every training stage has in common: the optimizer, and what of the backbone learns."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from rather.config.section import Section
+
+Tuning = Literal["lora", "top_layers", "full"]
+
+
+class Adapter(Section):
+    """What of the backbone a stage trains."""
+
+    tuning: Tuning = "lora"
+    """lora: adapters on all layers; top_layers: adapters on the topmost layers only (cheaper, the
+    backward pass stops there); full: a copy of all weights."""
+    num_top_layers: int = Field(8, ge=1)
+    """How many layers `top_layers` adapts."""
+    rank: int = Field(16, ge=1, le=512)
+    """Rank of the LoRA matrices."""
+    alpha: float = Field(32.0, gt=0)
+    """LoRA scale: the update is multiplied by alpha / rank."""
+    target_modules: tuple[str, ...] | Literal["all-linear"] = "all-linear"
+    """Names of the linear layers to adapt."""
+
+
+class Optimization(Section):
+    """What every training stage has in common."""
+
+    learning_rate: float = Field(3e-4, gt=0, le=1)
+    """Peak learning rate of AdamW."""
+    warmup_fraction: float = Field(0.05, ge=0, lt=1)
+    """Share of the updates over which the rate rises from 0."""
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    """How the rate falls to 0 after the warm-up (constant: it does not)."""
+    adam_epsilon: float = Field(1e-5, gt=0)
+    """Epsilon of AdamW; 1e-5 is what InstructGPT-style work uses."""
+    weight_decay: float = Field(0.0, ge=0)
+    """Decoupled weight decay."""
+    max_grad_norm: float = Field(1.0, gt=0)
+    """Gradients are scaled down to this norm."""
+    num_epochs: int = Field(1, ge=1)
+    """Passes over the data (PPO: over each rollout)."""
+    batch_size: int = Field(16, ge=1)
+    """Rows (a prompt with its completions) an optimizer update."""
+    microbatch_tokens: int = Field(2048, ge=16)
+    """Tokens computed at once; changes memory and speed, never the result."""
+    checkpoint_every: int = Field(10, ge=1)
+    """Updates between checkpoints (PPO: steps)."""
+    adapter: Adapter = Adapter()
+    """What of the backbone is trained."""

@@ -1,0 +1,112 @@
+"""`ppo`: from the store to the trainer, its reward and its watchdog, and to a version."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from rather.errors import StoppedByRule
+from rather.models.library import Library
+from rather.models.roles import Policy
+from rather.models.tuning import Tuned, start_tuning
+from rather.rollout.rollout import Roles
+from rather.stages import examples
+from rather.stages.critic import make_critic
+from rather.stages.examples import LeftOut
+from rather.stages.runs import Plan, open_library, policy_name, running
+from rather.stages.scorers import make_scorer, make_token_scorer, resolved_mix, reward_models
+from rather.stages.stage import Result, early_answer, need, plan_of, result_of, train_and_publish
+from rather.store import versions
+from rather.training.cast import Cast, Heldout
+from rather.training.ppo import train_ppo
+from rather.workspace import Workspace
+
+Mix = list[tuple[float, str]]
+
+
+def ppo(ws: Workspace, *, dry_run: bool, fresh: bool, force: bool = False) -> Result:
+    """Tune the policy against the reward, close to its reference.
+
+    A run that a rule stops publishes its last good policy and raises StoppedByRule.
+    """
+    section, library = ws.config.ppo, open_library(ws)
+    start = policy_name(ws, section.start)
+    codec = library.codec(start)
+    mix = resolved_mix(ws, section.reward)
+    watched = section.rules.heldout_reward
+    heldout_mix = resolved_mix(ws, watched) if watched else []
+    left_out = LeftOut()
+    tasks = examples.tasks(ws, codec, left_out)
+    need(tasks, "prompts", "rather import FILE --as prompts", left_out)
+    data = [[task.prompt.id for task in tasks], mix, heldout_mix]
+    plan = plan_of(ws, library, "ppo", section, start, data)
+    plan = replace(plan, parents=(*plan.parents, *reward_models(mix)))
+    if answer := early_answer(
+        ws, plan, dry_run, fresh, f"{len(tasks)} prompts against {_spelled(mix)}", left_out
+    ):
+        return answer
+    require_fit_reward(ws, mix, force=force)
+    with running(ws, plan, fresh) as run:
+        tuned, cast = make_cast(ws, library, plan, mix, heldout_mix)
+        version = train_and_publish(
+            ws, library, plan, tuned, {"num_prompts": len(tasks)},
+            lambda: train_ppo(section, cast, tasks, run, plan.seed),
+        )  # fmt: skip
+    return result_of(version, left_out)
+
+
+def make_cast(
+    ws: Workspace, library: Library, plan: Plan, mix: Mix, heldout_mix: Mix
+) -> tuple[Tuned, Cast]:
+    """The roles of a run: policy and reference, critic where one is wanted, rewards."""
+    section, codec = ws.config.ppo, library.codec(plan.start)
+    reference = library.policy(plan.start)
+    tuned = start_tuning(reference, "learning", section.adapter, plan.seed)
+    policy = Policy(tuned.backbone, tuned.adapter)
+    weights = dict(tuned.parameters)
+    value = None
+    if section.advantage == "gae":
+        value, own = make_critic(ws, library, policy, reward_models(mix), plan.seed)
+        weights |= own
+    budget = section.microbatch_tokens
+    scorer = make_scorer(ws, library, mix, codec, budget)
+    heldout = None
+    if heldout_mix:
+        asked = examples.tasks(ws, codec, LeftOut(), "heldout")
+        need(asked, "held-out prompts", "rather import FILE --as prompts", LeftOut())
+        heldout = Heldout(
+            asked[: section.rules.num_heldout_prompts],
+            make_scorer(ws, library, heldout_mix, codec, budget),
+        )
+    token_scorer = make_token_scorer(section.shaping.token_function, codec)
+    roles = Roles(policy, reference, value, scorer, token_scorer)
+    return tuned, Cast(roles, weights, codec.stop_ids, heldout, ws.progress)
+
+
+def require_fit_reward(ws: Workspace, mix: Sequence[tuple[float, str]], *, force: bool) -> None:
+    """Refuse (StoppedByRule) a reward model that is hardly better than chance, unless forced."""
+    known = {version.name: version for version in versions.all(ws.db, "reward")}
+    least = ws.config.ppo.rules.min_accuracy
+    for name in reward_models(mix):
+        metrics = known[name].metrics
+        if "accuracy" not in metrics:
+            ws.progress.say(
+                f"warning: {name} was never measured on held-out judgments; nobody knows whether "
+                "it is better than chance."
+            )
+            continue
+        accuracy, low = metrics["accuracy"], metrics["accuracy_low"]
+        if accuracy >= least and low > 0.5:
+            continue
+        said = (
+            f"{name} orders {accuracy:.0%} of {metrics['num_pairs']:.0f} held-out pairs as people "
+            f"did (95 % interval from {low:.0%}), too little to tune against"
+        )
+        if not force:
+            raise StoppedByRule(
+                f"Stopped: {said}; collect more judgments, train a better reward model, or give "
+                "--force."
+            )
+        ws.progress.say(f"warning: {said}; going on as --force was given.")
+
+
+def _spelled(mix: Mix) -> str:
+    return " + ".join(name if weight == 1 else f"{weight:g}*{name}" for weight, name in mix)

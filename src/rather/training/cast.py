@@ -1,0 +1,39 @@
+"""Who takes part in a PPO run, and on which prompts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from torch import nn
+
+from rather.progress import Progress
+from rather.records import Prompt
+from rather.rollout.rollout import Roles, Scorer
+
+
+@dataclass(frozen=True)
+class Task:
+    """A prompt with its tokens."""
+
+    prompt: Prompt
+    ids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Heldout:
+    """What the watchdog measures: a reward and prompts that training does not see."""
+
+    tasks: Sequence[Task]
+    scorer: Scorer
+
+
+@dataclass(frozen=True)
+class Cast:
+    """Everything a PPO run works with: the roles, and the weights that learn."""
+
+    roles: Roles
+    parameters: dict[str, nn.Parameter]
+    """Of the policy and its critic."""
+    stop_ids: tuple[int, ...]
+    heldout: Heldout | None = None
+    progress: Progress = field(default_factory=lambda: Progress(quiet=True))
+    """Where a step shows how far it is."""

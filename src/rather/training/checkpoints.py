@@ -1,0 +1,96 @@
+"""Checkpoints: everything a trainer needs to go on bit for bit, published whole or not at all.
+
+A checkpoint is the learner (weights, moments, counts) and what the trainer itself keeps: numbers
+(JSON) and tensors (a rollout whose updates are half done). Nothing random is in it: every draw
+follows from the seed and the step's number.
+"""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from rather.durable import newest_verified, prune, staged_directory, verify
+from rather.failpoints import failpoint
+from rather.progress import Progress
+from rather.training.learner import Learner
+
+PREFIX = "checkpoint-"
+CHECKPOINTS_KEPT = 2
+
+
+@dataclass
+class Kept:
+    """What a trainer has back after a stop, beside its learner."""
+
+    numbers: dict[str, Any] = field(default_factory=dict)
+    """JSON-able: KL coefficient, running moments, counters of the stop rules, ..."""
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+    """Of a step under way, whose finished updates are then in `numbers["updates"]`; empty between
+    steps."""
+
+
+def path_of(directory: Path, steps_done: int) -> Path:
+    """The folder of a checkpoint between two steps."""
+    return directory / f"{PREFIX}{steps_done}"
+
+
+def save(directory: Path, learner: Learner, steps_done: int, kept: Kept) -> None:
+    """Publish a checkpoint, unless it is there already; one inside a step counts its updates."""
+    target = path_of(directory, steps_done)
+    if kept.tensors:
+        target = target.with_name(f"{target.name}.{len(kept.numbers['updates'])}")
+    if target.exists() and not verify(target):
+        return
+    with staged_directory(target) as staging:
+        save_file(learner.tensors(), staging / "learner.safetensors")
+        failpoint("checkpoint.weights")
+        if kept.tensors:
+            save_file(kept.tensors, staging / "kept.safetensors")
+        state = {
+            "steps_done": steps_done,
+            "learner": learner.numbers(),
+            "kept": kept.numbers,
+        }
+        (staging / "state.json").write_text(json.dumps(state), "utf-8")
+
+
+def tidy(directory: Path, spared: tuple[int, ...]) -> None:
+    """Delete all but the newest checkpoints and those after the spared numbers of steps."""
+    prune(
+        directory,
+        PREFIX,
+        keep=CHECKPOINTS_KEPT,
+        spare={path_of(directory, steps).name for steps in spared},
+    )
+
+
+def restore(folder: Path, learner: Learner, kept: Kept) -> int:
+    """Go back to a checkpoint; returns the steps done before it."""
+    state = json.loads((folder / "state.json").read_text("utf-8"))
+    learner.restore(load_tensors(folder), state["learner"])
+    kept.numbers.clear()
+    kept.numbers.update(state["kept"])
+    kept.tensors.clear()
+    if (folder / "kept.safetensors").exists():
+        kept.tensors.update(load_file(folder / "kept.safetensors"))
+    return int(state["steps_done"])
+
+
+def load_tensors(folder: Path) -> dict[str, Tensor]:
+    """The learner's tensors in a checkpoint."""
+    return load_file(folder / "learner.safetensors")
+
+
+def resume(directory: Path, learner: Learner, kept: Kept, progress: Progress) -> int | None:
+    """Go back to the newest sound checkpoint; returns the steps done, None where there is none."""
+    found = newest_verified(directory, PREFIX, progress.say)
+    if found is None:
+        return None
+    steps_done = restore(found, learner, kept)
+    if steps_done or kept.tensors:
+        progress.say(f"{directory.name}: going on after step {steps_done}.")
+    return steps_done

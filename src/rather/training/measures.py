@@ -1,0 +1,96 @@
+"""A rollout's numbers, by TRL's names where it has them; averages are over real tokens only."""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+
+from rather.data.batch import Row
+from rather.equations import kl
+from rather.equations.logprobs import masked_mean, masked_sum
+from rather.rollout import local
+from rather.rollout.rollout import Roles, Rollout, Scorer, with_lower_states
+from rather.training.cast import Task
+from rather.training.learner import Metrics
+from rather.training.targets import Targets
+
+HELDOUT_SEED = 1 << 40
+"""Far from the seeds of rollouts, and the same at every measurement."""
+
+
+def of_rollout(rollout: Rollout) -> Metrics:
+    """What the stop rules look at: KL, entropy, length, how often it stops and repeats itself."""
+    mask = rollout.completion_mask
+    sequence_kl = masked_sum(kl.k1(rollout.logprobs, rollout.ref_logprobs), mask)
+    found = {
+        "objective/scores_raw": rollout.scores.mean(),
+        "objective/kl": sequence_kl.mean(),
+        "objective/kl_error": sequence_kl.std(correction=0) / math.sqrt(len(sequence_kl)),
+        "objective/kl_k3": masked_sum(kl.k3(rollout.logprobs, rollout.ref_logprobs), mask).mean(),
+        "objective/entropy": masked_sum(-rollout.logprobs, mask).mean(),
+        "objective/mismatch_kl": masked_mean(
+            kl.k3(rollout.sampler_logprobs, rollout.logprobs), mask
+        ),
+        "length": rollout.lengths.float().mean(),
+        "eos_rate": rollout.stopped.float().mean(),
+    }
+    return {
+        **{key: value.item() for key, value in found.items()},
+        "distinct_2": distinct_2(rollout),
+    }
+
+
+def distinct_2(rollout: Rollout) -> float:
+    """Different pairs of neighbouring tokens over all such pairs, in the whole rollout.
+
+    Li et al. 2016, §4 (distinct-2), https://arxiv.org/abs/1510.03055.
+    """
+    pairs = [
+        pair
+        for row in rollout.rows
+        for completion in row.completions
+        for pair in pairwise(completion)
+    ]
+    return len(set(pairs)) / len(pairs) if pairs else 0.0
+
+
+def of_targets(targets: Targets, rollout: Rollout) -> Metrics:
+    """Scores and rewards after shaping, and how well the critic had foreseen the returns."""
+    mask = rollout.completion_mask
+    found = {
+        "objective/scores": targets.scores.mean().item(),
+        "objective/rlhf_reward": targets.token_rewards.sum(dim=1).mean().item(),
+        "objective/non_score_reward": (
+            (targets.token_rewards.sum(dim=1) - targets.scores).mean().item()
+        ),
+    }
+    if targets.returns is not None and rollout.values is not None:
+        residual = masked_mean((targets.returns - rollout.values) ** 2, mask)
+        centred = targets.returns - masked_mean(targets.returns, mask)
+        found["val/explained_variance"] = (1 - residual / masked_mean(centred**2, mask)).item()
+    return found
+
+
+@torch.no_grad()
+def of_heldout(
+    tasks: Sequence[Task],
+    roles: Roles,
+    scorer: Scorer,
+    settings: local.Settings,
+    microbatch_tokens: int,
+) -> Metrics:
+    """One answer to each held-out prompt, by the training reward and by the held-out one."""
+    requests = [
+        local.Request(task.ids, (HELDOUT_SEED + place,)) for place, task in enumerate(tasks)
+    ]
+    policy = roles.policy
+    sampled = local.sample(policy.backbone, policy.adapter, requests, settings)
+    rows = [Row(task.ids, (one.ids,)) for task, (one,) in zip(tasks, sampled, strict=True)]
+    rows = with_lower_states(policy, rows, microbatch_tokens)
+    prompts = [task.prompt for task in tasks]
+
+    def mean(by: Scorer) -> float:
+        return sum(score for row in by(prompts, rows) for score in row) / len(rows)
+
+    return {"heldout/proxy": mean(roles.scorer), "heldout/score": mean(scorer)}

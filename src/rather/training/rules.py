@@ -1,0 +1,218 @@
+"""Stop rules: what each says about a step's numbers, from a warning to the end of the run.
+
+A rule is a function of the settings, the step's metrics and the run's memory. It answers with how
+near it is to firing (0 = far, 1 = stop; recorded as the gauge `stop/<rule>`) and, from its warning
+level on, with a sentence. `judge` asks them all. The thresholds are `ppo.rules` in the settings.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from rather.config.ppo import PPO
+from rather.records import Alarm
+from rather.training.learner import Metrics
+
+Memory = dict[str, Any]
+"""JSON-able: the first rollout's metrics (`start`), counters, the best held-out measurement."""
+
+
+class Verdict(NamedTuple):
+    """What a rule found."""
+
+    gauge: float
+    """0 = nothing, 1 = stop."""
+    warns_at: float
+    sentence: str
+
+
+Rule = Callable[[PPO, Metrics, Memory], Verdict | None]
+
+
+def judge(section: PPO, metrics: Metrics, memory: Memory) -> tuple[Metrics, list[Alarm]]:
+    """Ask every rule about one step: gauges by metric name, and alarms (those that stop last)."""
+    memory["is_start"] = "start" not in memory
+    memory.setdefault("start", dict(metrics))
+    gauges: Metrics = {}
+    alarms: list[Alarm] = []
+    for name, rule in RULES.items():
+        verdict = rule(section, metrics, memory)
+        if verdict is None:
+            continue
+        gauges[f"stop/{name}"] = verdict.gauge
+        if verdict.gauge >= 1:
+            alarms.append(Alarm(name, "stop", f"Stopped: {verdict.sentence}"))
+        elif verdict.gauge >= verdict.warns_at:
+            alarms.append(Alarm(name, "warn", verdict.sentence))
+    return gauges, sorted(alarms, key=lambda alarm: alarm.severity == "stop")
+
+
+def _same_start(section: PPO, metrics: Metrics, memory: Memory) -> Verdict | None:
+    """Before the first update the policy is its reference, to the last digit or nearly."""
+    if not memory["is_start"]:
+        return None
+    apart = metrics["objective/kl_k3"] / max(metrics["length"], 1.0)
+    return Verdict(
+        min(apart / 1e-4, 1.0),
+        2.0,
+        f"before any training the policy differs from its reference by {apart:.2g} nats a token; "
+        "an adapter, the precision or dropout is not the same on both sides.",
+    )
+
+
+def _mismatch(section: PPO, metrics: Metrics, memory: Memory) -> Verdict | None:
+    """The sampler's log-probabilities against the trainer's of the same tokens."""
+    if section.rules.max_mismatch_kl is None:
+        return None
+    found = metrics["objective/mismatch_kl"]
+    return Verdict(
+        found / section.rules.max_mismatch_kl,
+        0.2,
+        f"the sampler and the trainer disagree by {found:.3g} nats a token about the same tokens; "
+        "look for another temperature or top-p in sampling, stale or merged weights, or another "
+        "precision.",
+    )
+
+
+def _kl(section: PPO, metrics: Metrics, memory: Memory) -> Verdict | None:
+    """An absolute bound on the sequence KL."""
+    if section.rules.max_kl is None:
+        return None
+    found = metrics["objective/kl"]
+    return Verdict(
+        max(found, 0.0) / section.rules.max_kl,
+        0.5,
+        f"the policy is {found:.1f} nats a completion away from its reference (limit "
+        f"{section.rules.max_kl:g}); raise ppo.kl_coefficient or lower the learning rate.",
+    )
+
+
+def _target_kl(section: PPO, metrics: Metrics, memory: Memory) -> Verdict | None:
+    """KL beyond three times its target, several steps in a row."""
+    target = section.kl.target_kl
+    if target is None:
+        return None
+    found = metrics["objective/kl"]
+    times = _in_a_row(memory, "target_kl", found > 3 * target)
+    return Verdict(
+        times / section.rules.patience if times else min(found / target, 1.0) / 4,
+        0.25,
+        f"KL to the reference is {found:.1f} nats a completion and its target {target:g}; raise "
+        "ppo.kl_coefficient or lower the learning rate.",
+    )
+
+
+def _negative_kl(section: PPO, metrics: Metrics, memory: Memory) -> Verdict | None:
+    """A KL estimate that stays below zero is no estimate of a KL."""
+    if section.rules.min_kl is None:
+        return None
+    found = metrics["objective/kl"]
+    # a mean over few completions may dip below zero: only beyond three standard errors it counts
+    noise = 3 * metrics.get("objective/kl_error", 0.0)
+    times = _in_a_row(memory, "negative_kl", found < section.rules.min_kl and found < -noise)
+    return Verdict(
+        times / section.rules.patience,
+        1 / section.rules.patience,
+        f"the KL estimate is {found:.2f}, and a KL cannot be negative: sampling and scoring "
+        "disagree (temperature, top-p, padding or stop tokens).",
+    )
+
+
+def _length(section: PPO, metrics: Metrics, memory: Memory) -> Verdict | None:
+    """Completions that grow and grow."""
+    if section.rules.max_length_growth is None:
+        return None
+    now, start = metrics["length"], max(memory["start"]["length"], 1.0)
+    return Verdict(
+        now / start / section.rules.max_length_growth,
+        0.75,
+        f"completions are {now:.0f} tokens long and were {start:.0f}: the reward may be paying for "
+        "length; set ppo.shaping.length_coefficient, or look at the reward.",
+    )
+
+
+def _eos(section: PPO, metrics: Metrics, memory: Memory) -> Verdict | None:
+    """Completions that no longer end by themselves."""
+    start = memory["start"]["eos_rate"]
+    if section.rules.min_eos_share is None or start == 0:
+        return None
+    share = metrics["eos_rate"] / start
+    return Verdict(
+        _shortfall(share, section.rules.min_eos_share),
+        _shortfall(0.5, section.rules.min_eos_share),
+        f"{metrics['eos_rate']:.0%} of the completions stop by themselves, and {start:.0%} did: "
+        "the policy runs into the length limit; raise ppo.shaping.missing_eos_penalty.",
+    )
+
+
+def _entropy(section: PPO, metrics: Metrics, memory: Memory) -> Verdict | None:
+    """A policy that has stopped choosing."""
+    start = _entropy_a_token(memory["start"])
+    if section.rules.min_entropy_share is None or start <= 0:
+        return None
+    share = _entropy_a_token(metrics) / start
+    return Verdict(
+        _shortfall(share, section.rules.min_entropy_share),
+        _shortfall(2 * section.rules.min_entropy_share, section.rules.min_entropy_share),
+        f"the policy's entropy a token has fallen to {share:.0%} of what it was: it says one thing "
+        "only; raise ppo.kl_coefficient or lower the learning rate.",
+    )
+
+
+def _distinct(section: PPO, metrics: Metrics, memory: Memory) -> Verdict | None:
+    """Completions that repeat themselves, or each other."""
+    start = memory["start"]["distinct_2"]
+    if section.rules.min_distinct_share is None or start == 0:
+        return None
+    share = metrics["distinct_2"] / start
+    return Verdict(
+        _shortfall(share, section.rules.min_distinct_share),
+        _shortfall(0.5, section.rules.min_distinct_share),
+        f"distinct pairs of tokens have fallen to {share:.0%} of what they were: completions "
+        "repeat themselves or each other; the reward is being hacked, or the KL penalty too weak.",
+    )
+
+
+def _heldout(section: PPO, metrics: Metrics, memory: Memory) -> Verdict | None:
+    """The score rises while a reward that training does not see falls."""
+    if "heldout/score" not in metrics:
+        return None
+    proxy, truth = metrics["heldout/proxy"], metrics["heldout/score"]
+    before = memory.get("heldout", {"proxy": proxy, "score": truth})
+    memory["heldout"] = {"proxy": proxy, "score": truth}
+    times = _in_a_row(memory, "apart", proxy > before["proxy"] and truth < before["score"])
+    return Verdict(
+        times / section.rules.patience,
+        1 / section.rules.patience,
+        f"the score rises ({before['proxy']:.3g} to {proxy:.3g}) while the held-out reward falls "
+        f"({before['score']:.3g} to {truth:.3g}): the reward is being over-optimised.",
+    )
+
+
+RULES: dict[str, Rule] = {
+    "same_start": _same_start,
+    "mismatch_kl": _mismatch,
+    "kl": _kl,
+    "target_kl": _target_kl,
+    "negative_kl": _negative_kl,
+    "length": _length,
+    "eos": _eos,
+    "entropy": _entropy,
+    "distinct": _distinct,
+    "heldout": _heldout,
+}
+"""Every rule that looks at a rollout, by the name of its gauge."""
+
+
+def _entropy_a_token(metrics: Metrics) -> float:
+    return metrics["objective/entropy"] / max(metrics["length"], 1.0)
+
+
+def _shortfall(share: float, limit: float) -> float:
+    """How near a falling share is to its limit: 0 at 1 or above, 1 at the limit or below."""
+    return min(max((1 - share) / (1 - limit), 0.0), 1.0)
+
+
+def _in_a_row(memory: Memory, name: str, is_so: bool) -> int:
+    """Count how often something was so without a break."""
+    memory[name] = memory.get(name, 0) + 1 if is_so else 0
+    return int(memory[name])
