@@ -53,7 +53,7 @@ class Size:
     """False: so few judgments may leave the reward model weak, and PPO runs against it anyway."""
 
 
-FULL = Size(240, 4, 64, 5, 24, 8, True)
+FULL = Size(240, 4, 64, 5, 20, 8, True)
 QUICK = Size(40, 4, 32, 2, 8, 4, False)
 
 

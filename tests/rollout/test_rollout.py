@@ -98,16 +98,17 @@ def test_microbatches_change_nothing(tiny_backbone: Backbone, top_only: bool) ->
 
 def test_sequence_logprobs_are_sums_over_the_completion(tiny_backbone: Backbone) -> None:
     policy = Policy(tiny_backbone)
-    found = sequence_logprobs(policy, ROWS, microbatch_tokens=16, temperature=0.5)
+    found = sequence_logprobs(policy, ROWS, microbatch_tokens=16, temperatures=(2.0, 0.5))
     # a completion's probability is the product of its tokens', each asked for on its own
     for row, places in zip(ROWS, ((0, 1), (2,), (3, 4)), strict=True):
         for place, completion in zip(places, row.completions, strict=True):
-            total = 0.0
+            total = torch.zeros(2)
             for t, token in enumerate(completion):
                 single = Row((*row.prompt_ids, *completion[:t]), ((token,),))
                 with torch.no_grad():
-                    total += policy.logprobs(pack([single]), 0.5).item()
-            assert found[place].item() == pytest.approx(total, abs=1e-4)
+                    total[0] += policy.logprobs(pack([single]), 2.0).item()
+                    total[1] += policy.logprobs(pack([single]), 0.5).item()
+            assert found[:, place].tolist() == pytest.approx(total.tolist(), abs=1e-4)
 
 
 def test_scores_come_back_in_their_rows(tiny_backbone: Backbone) -> None:

@@ -68,8 +68,8 @@ def test_the_chosen_gain_on_the_rejected(
     assert recorded.of("rewards/accuracies")[-1] == 1.0
     assert recorded.of("loss")[-1] < 0.6
     rows = [one.row for one in JUDGED]
-    gained = sequence_logprobs(Policy(tuned.backbone, tuned.adapter), rows, 4096)
-    gained -= sequence_logprobs(Policy(tuned.backbone), rows, 4096)
+    gained = sequence_logprobs(Policy(tuned.backbone, tuned.adapter), rows, 4096)[0]
+    gained -= sequence_logprobs(Policy(tuned.backbone), rows, 4096)[0]
     better, worse = pair_places(JUDGED)
     assert (gained[better] > gained[worse]).all()
 

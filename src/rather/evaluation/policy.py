@@ -78,25 +78,28 @@ def _likelihoods(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Σ_t log π of each answer [B]: by its writer, the writer's reference, and the base at T = 1.
 
-    What is asked for twice (the base is its own writer and reference) is computed once.
+    A policy that is asked twice (the base is its own writer and reference) runs once.
     """
-    wanted = [
+    wanted: dict[Policy, list[float]] = {}
+    asked = [
         (measures.writer, measures.temperature),
         (measures.reference, measures.temperature),
         (measures.base, 1.0),
     ]
-    distinct = list(dict.fromkeys(wanted))
+    for policy, temperature in asked:
+        temperatures = wanted.setdefault(policy, [])
+        temperatures += [] if temperature in temperatures else [temperature]
     tokens = measures.microbatch_tokens
     rows = with_lower_states(measures.writer, rows, tokens)
     title = f"log-probabilities of {model}"
-    with measures.progress.track(title, len(distinct) * len(rows), "answers") as task:
+    with measures.progress.track(title, len(wanted) * len(rows), "answers") as task:
         found = {
-            (policy, temperature): sequence_logprobs(
-                policy, rows, tokens, temperature=temperature, advance=task.advance
+            policy: sequence_logprobs(
+                policy, rows, tokens, temperatures=temperatures, advance=task.advance
             )
-            for policy, temperature in distinct
+            for policy, temperatures in wanted.items()
         }
-    own, ref, plain = (found[one] for one in wanted)
+    own, ref, plain = (found[policy][wanted[policy].index(t)] for policy, t in asked)
     return own, ref, plain
 
 

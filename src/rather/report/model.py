@@ -142,6 +142,21 @@ class Dropped:
 
 
 @dataclass(frozen=True)
+class Alarm:
+    """What one stop rule said about a run, its last sentence standing for all."""
+
+    run: str
+    """The version that came of the run, or the run's own name."""
+    rule: str
+    is_stop: bool
+    num_steps: int
+    """At how many steps it spoke."""
+    last_step: int
+    """Counted from 1."""
+    sentence: str
+
+
+@dataclass(frozen=True)
 class LineageEntry:
     """A model version and what it grew from."""
 
@@ -175,6 +190,7 @@ class Report:
     reward_models: tuple[RewardResult, ...] = ()
     curves: tuple[CurveSet, ...] = ()
     samples: tuple[Sample, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
     dropped: tuple[Dropped, ...] = ()
     config: Mapping[str, Any] = field(default_factory=dict)
     lineage: tuple[LineageEntry, ...] = ()

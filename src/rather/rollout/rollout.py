@@ -149,14 +149,20 @@ def sequence_logprobs(
     rows: Sequence[Row],
     microbatch_tokens: int,
     *,
-    temperature: float = 1.0,
+    temperatures: Sequence[float] = (1.0,),
     advance: Callable[[int], None] = lambda rows_done: None,
 ) -> Tensor:
-    """Σ_t log π of every completion of every row: [B], on the CPU."""
-    found = torch.zeros(sum(len(row.completions) for row in rows))
+    """Σ_t log π of every completion of every row, at each temperature: [K, B], on the CPU.
+
+    The trunk runs once for all temperatures.
+    """
+    num_completions = sum(len(row.completions) for row in rows)
+    found = torch.zeros(len(temperatures), num_completions)
     for indices, batch in microbatches(rows, microbatch_tokens, policy.backbone.device, advance):
-        logprobs = masked_sum(policy.logprobs(batch, temperature), batch.completion_mask)
-        found[completions_of(rows, indices)] = logprobs.cpu()
+        places, hidden = completions_of(rows, indices), policy.hidden(batch)
+        for number, temperature in enumerate(temperatures):
+            logprobs = policy.logprobs_of(hidden, batch, temperature)
+            found[number, places] = masked_sum(logprobs, batch.completion_mask).cpu()
     return found
 
 

@@ -10,6 +10,7 @@ from rather.feedback import gold
 from rather.records import Judgment, Labeller, Prompt
 from rather.report.curves import learning_curves
 from rather.report.model import (
+    Alarm,
     Answer,
     Collected,
     CurveSet,
@@ -66,6 +67,7 @@ def gather_report(ws: Workspace) -> Report:
         reward_models=tuple(_reward_models(ws)),
         curves=tuple(_curves(ws)),
         samples=tuple(_samples(ws, result)),
+        alarms=tuple(_alarms(ws)),
         dropped=tuple(_dropped(ws)),
         config=ws.config.model_dump(mode="json"),
         lineage=tuple(_lineage(ws)),
@@ -106,6 +108,12 @@ def _cautions(ws: Workspace, live: Sequence[Judgment], result: dict[str, Any]) -
         said.append("All judgments were simulated; nothing here says what people prefer.")
     elif simulated:
         said.append(f"{simulated} of {len(live)} judgments were simulated.")
+    said += [
+        f"{version.name} was stopped by a rule and is the policy of step "
+        f"{version.provenance['kept_step']}: {version.provenance['stopped']}"
+        for version in versions.all(ws.db)
+        if version.provenance.get("stopped")
+    ]
     if result.get("num_prompts", 100) < 40:
         said.append("Few held-out prompts: the intervals are wide.")
     return tuple(said)
@@ -193,6 +201,26 @@ def _text(prompt: Prompt) -> str:
     if len(prompt.messages) == 1:
         return prompt.messages[0].content
     return "\n\n".join(f"{message.role}: {message.content}" for message in prompt.messages)
+
+
+def _alarms(ws: Workspace) -> list[Alarm]:
+    """What the stop rules said, a row for each rule of a run; stops first."""
+    names = {version.run_id: version.name for version in versions.all(ws.db)}
+    found: dict[tuple[str, str], Alarm] = {}
+    times: Counter[tuple[str, str]] = Counter()
+    for run in runs.all(ws.db):
+        for step, alarm in runs.alarms(ws.db, run.id):
+            key = (run.id, alarm.rule)
+            times[key] += 1
+            found[key] = Alarm(
+                run=names.get(run.id, run.id),
+                rule=alarm.rule,
+                is_stop=alarm.severity == "stop",
+                num_steps=times[key],
+                last_step=step + 1,
+                sentence=alarm.sentence,
+            )
+    return sorted(found.values(), key=lambda one: not one.is_stop)
 
 
 def _dropped(ws: Workspace) -> list[Dropped]:

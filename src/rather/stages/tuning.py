@@ -20,7 +20,7 @@ from rather.training.reward import train_reward
 from rather.training.sft import train_sft
 from rather.workspace import Workspace
 
-REFERENCE_ROWS = 64
+REFERENCE_ROWS = 32
 """Rows whose mean score is moved to 0 after a reward model is trained."""
 
 

@@ -86,11 +86,11 @@ def _gae(section: PPO, rollout: Rollout, rewards: Tensor) -> tuple[Tensor, Tenso
 
 
 def _rloo(section: PPO, rollout: Rollout, rewards: Tensor) -> tuple[Tensor, Tensor | None]:
-    return _spread(adv.rloo(_by_prompt(section, rewards)), rollout), None
+    return _spread(adv.rloo(_by_prompt(rollout, rewards)), rollout), None
 
 
 def _grpo(section: PPO, rollout: Rollout, rewards: Tensor) -> tuple[Tensor, Tensor | None]:
-    groups = _by_prompt(section, rewards)
+    groups = _by_prompt(rollout, rewards)
     return _spread(adv.grpo(groups, scale_by_std=section.scale_by_std), rollout), None
 
 
@@ -110,9 +110,9 @@ ADVANTAGES: dict[str, Callable[[PPO, Rollout, Tensor], tuple[Tensor, Tensor | No
 """How advantages (and, with a critic, returns) come from token rewards [B, T]."""
 
 
-def _by_prompt(section: PPO, rewards: Tensor) -> Tensor:
+def _by_prompt(rollout: Rollout, rewards: Tensor) -> Tensor:
     """A completion's total reward, a row a prompt: [P, n]."""
-    return rewards.sum(dim=1).view(-1, section.num_completions)
+    return rewards.sum(dim=1).view(len(rollout.rows), -1)
 
 
 def _spread(advantages: Tensor, rollout: Rollout) -> Tensor:

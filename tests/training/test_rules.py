@@ -1,0 +1,142 @@
+"""Every stop rule by numbers: silent, warning, stopping; what it counts, and what turns it off."""
+
+from typing import Any
+
+import pytest
+
+from rather.config.ppo import KL, PPO, StopRules
+from rather.training.learner import Metrics
+from rather.training.rules import RULES, Memory, judge
+
+QUIET: Metrics = {
+    "objective/kl": 1.0,
+    "objective/kl_error": 0.1,
+    "objective/kl_k3": 0.0,
+    "objective/entropy": 40.0,
+    "objective/mismatch_kl": 0.001,
+    "length": 20.0,
+    "eos_rate": 0.8,
+    "distinct_2": 0.6,
+}
+
+
+def ask(memory: Memory, section: PPO | None = None, **changed: float) -> list[tuple[str, str]]:
+    """(rule, severity) of every alarm about the quiet numbers with some changed."""
+    names = {"kl": "objective/kl", "entropy": "objective/entropy", "score": "heldout/score"}
+    names |= {"proxy": "heldout/proxy", "mismatch": "objective/mismatch_kl"}
+    names |= {"k3": "objective/kl_k3", "kl_error": "objective/kl_error"}
+    metrics = QUIET | {names.get(name, name): value for name, value in changed.items()}
+    _, alarms = judge(section or PPO(), metrics, memory)
+    return [(alarm.rule, alarm.severity) for alarm in alarms]
+
+
+def begun() -> Memory:
+    """The memory after a quiet first rollout."""
+    memory: Memory = {}
+    assert ask(memory) == []
+    return memory
+
+
+@pytest.mark.parametrize(
+    ("rule", "changed", "severity"),
+    [
+        ("kl", {"kl": 29.0}, None),  # 60 stops, half of it warns
+        ("kl", {"kl": 31.0}, "warn"),
+        ("kl", {"kl": 60.0}, "stop"),
+        ("mismatch_kl", {"mismatch": 0.009}, None),  # 0.05 stops, a fifth warns
+        ("mismatch_kl", {"mismatch": 0.011}, "warn"),
+        ("mismatch_kl", {"mismatch": 0.05}, "stop"),
+        ("length", {"length": 29.0}, None),  # from 20: 30 warns, 40 stops
+        ("length", {"length": 31.0}, "warn"),
+        ("length", {"length": 40.0}, "stop"),
+        ("eos", {"eos_rate": 0.41}, None),  # from 0.8: 0.4 warns, 0.16 stops
+        ("eos", {"eos_rate": 0.39}, "warn"),
+        ("eos", {"eos_rate": 0.16}, "stop"),
+        ("entropy", {"entropy": 8.1}, None),  # from 2 a token: 0.4 warns, 0.2 stops
+        ("entropy", {"entropy": 7.9}, "warn"),
+        ("entropy", {"entropy": 3.9}, "stop"),
+        ("distinct", {"distinct_2": 0.31}, None),  # from 0.6: 0.3 warns, 0.15 stops
+        ("distinct", {"distinct_2": 0.29}, "warn"),
+        ("distinct", {"distinct_2": 0.15}, "stop"),
+    ],
+)
+def test_where_a_rule_warns_and_stops(
+    rule: str, changed: dict[str, float], severity: str | None
+) -> None:
+    assert ask(begun(), **changed) == ([] if severity is None else [(rule, severity)])
+
+
+@pytest.mark.parametrize(
+    ("changed", "setting"),
+    [
+        ({"kl": 600.0}, "max_kl"),
+        ({"mismatch": 5.0}, "max_mismatch_kl"),
+        ({"length": 90.0, "entropy": 180.0}, "max_length_growth"),
+        ({"eos_rate": 0.0}, "min_eos_share"),
+        ({"entropy": 0.0}, "min_entropy_share"),
+        ({"distinct_2": 0.0}, "min_distinct_share"),
+    ],
+)
+def test_null_turns_a_rule_off(changed: dict[str, float], setting: str) -> None:
+    rules: Any = {setting: None}
+    off = PPO(rules=StopRules(**rules))
+    memory: Memory = {}
+    assert ask(memory, off) == []
+    assert ask(memory, off, **changed) == []
+    assert ask(begun(), **changed) != []
+
+
+def test_gauges_say_how_near_a_rule_is() -> None:
+    gauges, _ = judge(PPO(), QUIET | {"objective/kl": 15.0, "eos_rate": 0.56}, begun())
+    assert gauges["stop/kl"] == pytest.approx(0.25)  # 15 of 60
+    assert gauges["stop/eos"] == pytest.approx(0.375)  # 0.7 of the start: 0.3 of the way of 0.8
+    assert gauges["stop/length"] == pytest.approx(0.5)  # as long as at the start, twice is the end
+    assert {name.removeprefix("stop/") for name in gauges} <= set(RULES)
+
+
+def test_a_negative_kl_must_last_and_be_beyond_noise() -> None:
+    memory = begun()
+    assert ask(memory, kl=-1.0) == [("negative_kl", "warn")]
+    assert ask(memory, kl=-1.0) == [("negative_kl", "warn")]
+    assert ask(memory, kl=-1.0, kl_error=0.4) == []  # within 3 standard errors: the count ends
+    assert ask(memory, kl=-1.0) == [("negative_kl", "warn")]
+    assert ask(memory, kl=-1.0) == [("negative_kl", "warn")]
+    assert ask(memory, kl=-1.0) == [("negative_kl", "stop")]
+    assert ask(begun(), kl=-0.4) == []
+
+
+def test_three_times_the_target_must_last() -> None:
+    section = PPO(kl=KL(target_kl=2.0))
+    memory: Memory = {}
+    assert ask(memory, section) == []
+    assert ask(memory, section, kl=2.1) == [("target_kl", "warn")]
+    for expected in ("warn", "warn", "stop"):
+        assert ask(memory, section, kl=6.1) == [("target_kl", expected)]
+
+
+def test_the_policy_must_begin_as_its_reference() -> None:
+    # 20 tokens: 0.002 nats a completion are 1e-4 a token
+    assert ask({}, k3=0.0021) == [("same_start", "stop")]
+    assert ask({}, k3=0.0019) == []
+    assert ask(begun(), k3=5.0) == []
+
+
+def test_a_score_that_rises_while_the_held_out_one_falls() -> None:
+    memory = begun()
+    assert ask(memory, proxy=1.0, score=1.0) == []
+    assert ask(memory) == []  # not measured at this step
+    assert ask(memory, proxy=2.0, score=0.9) == [("heldout", "warn")]
+    assert ask(memory, proxy=3.0, score=1.1) == []
+    for expected, score in (("warn", 1.0), ("warn", 0.9), ("stop", 0.8)):
+        proxy = 5.0 - score
+        assert ask(memory, proxy=proxy, score=score) == [("heldout", expected)]
+
+
+def test_what_stops_is_said_last() -> None:
+    assert ask(begun(), kl=31.0, length=41.0, entropy=82.0) == [("kl", "warn"), ("length", "stop")]
+
+
+def test_a_start_without_anything_to_lose_is_not_judged() -> None:
+    memory: Memory = {}
+    nothing = {"eos_rate": 0.0, "entropy": 0.0, "distinct_2": 0.0}
+    assert ask(memory, **nothing) == ask(memory, **nothing) == []
