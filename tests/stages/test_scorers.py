@@ -16,7 +16,13 @@ from rather.feedback.judge import plain_reader
 from rather.rollout.rollout import score_rows
 from rather.stages import tuning
 from rather.stages.runs import open_library
-from rather.stages.scorers import is_reward_model, make_scorer, parse_mix, resolved_mix
+from rather.stages.scorers import (
+    is_reward_model,
+    make_scorer,
+    parse_mix,
+    resolved_mix,
+    reward_models,
+)
 from rather.store import prompts
 from rather.workspace import Workspace
 
@@ -35,6 +41,8 @@ TEXTS = ("The answer is four.", "no")
         ("0.7 * reward-1+0.3*rules", [(0.7, "reward-1"), (0.3, "rules")]),
         ("reward-1 + -0.01*my_rules:length", [(1.0, "reward-1"), (-0.01, "my_rules:length")]),
         ("a + b + 3*c", [(1.0, "a"), (1.0, "b"), (3.0, "c")]),
+        ("0.5*reward-1,reward-2 + rules", [(0.5, "reward-1,reward-2"), (1.0, "rules")]),
+        ("2*http://h:8/score?a=b", [(2.0, "http://h:8/score?a=b")]),
     ],
 )
 def test_mixes_are_read(text: str, terms: list[tuple[float, str]]) -> None:
@@ -50,8 +58,9 @@ def test_what_is_no_mix_is_refused(text: str) -> None:
 
 
 def test_which_names_are_reward_models() -> None:
-    names = ("newest", "reward-1", "rules", "my_reward:score")
-    assert [is_reward_model(name) for name in names] == [True, True, False, False]
+    names = ("newest", "reward-1", "reward-1,newest", "rules", "my_reward:score", "http://h/s")
+    assert [is_reward_model(name) for name in names] == [True] * 3 + [False] * 3
+    assert reward_models([(1.0, "reward-2,reward-1"), (2.0, "rules")]) == ("reward-2", "reward-1")
 
 
 def test_newest_is_the_newest_reward_model(
@@ -152,3 +161,25 @@ def test_a_completion_without_text_still_has_a_score(
     row = Row(other_codec.prompt_ids(asked[0]), ((start, start), (0,)))
     ((only_special, stopped_at_once),) = scorer(asked, [row])
     assert only_special == pytest.approx(stopped_at_once)
+
+
+@pytest.mark.parametrize("ensemble", ["mean", "minimum", "mean_minus_std"])
+def test_an_ensemble_is_one_score(new_judged_ws: Callable[..., Workspace], ensemble: str) -> None:
+    ws = new_judged_ws()
+    for seed in (0, 1, 2):
+        tuning.reward(ws.configured({"reward": {"seed": seed}}), dry_run=False, fresh=False)
+    shaping = {"ensemble": ensemble, "std_coefficient": 2.0}
+    ws = ws.configured({"ppo": {"shaping": shaping}})
+    library = open_library(ws)
+    asked, rows = encoded(ws, library.codec("base"))
+    names = ("reward-1", "reward-2", "reward-3")
+    scorer = make_scorer(ws, library, [(1.0, ",".join(names))], library.codec("base"), 4096)
+    alone = [score_rows(library.reward_model(name), rows, 4096) for name in names]
+    for r, row in enumerate(scorer(asked, rows)):
+        for n, found in enumerate(row):
+            said = [one[r][n] for one in alone]
+            mean = sum(said) / 3
+            spread = (sum((one - mean) ** 2 for one in said) / 3) ** 0.5
+            expected = {"mean": mean, "minimum": min(said), "mean_minus_std": mean - 2 * spread}
+            assert found == pytest.approx(expected[ensemble], abs=1e-5)
+            assert spread > 0

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from rather.errors import DataError
-from rather.records import Run
+from rather.records import Alarm, Run
 from rather.store import runs
 from rather.store.database import Database
 
@@ -49,3 +49,14 @@ def test_numbers_that_are_none_survive(db: Database) -> None:
 def test_numbers_of_an_unknown_run_are_refused(db: Database) -> None:
     with pytest.raises(DataError):
         runs.record(db, "r9", 1, {"loss": 1.0})
+
+
+def test_alarms_stand_once_in_order(db: Database) -> None:
+    runs.start(db, RUN)
+    stop, warn = Alarm("kl", "stop", "Stopped: far."), Alarm("length", "warn", "Long.")
+    runs.sound(db, "r1", 4, Alarm("kl", "warn", "Far."))
+    runs.sound(db, "r1", 4, stop)  # after a resume the same step speaks again
+    runs.sound(db, "r1", 4, warn)
+    runs.sound(db, "r1", 2, warn)
+    assert runs.alarms(db, "r1") == [(2, warn), (4, stop), (4, warn)]
+    assert runs.alarms(db, "r2") == []
