@@ -13,7 +13,7 @@ NODE_IS_FIT := node -e 'const [a, b] = process.versions.node.split(".").map(Numb
 export GOMP_SPINCOUNT ?= 10000
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup demo test check docs clean
+.PHONY: setup oracles demo test check docs clean
 
 setup: $(READY) $(PAGES)
 
@@ -31,10 +31,18 @@ $(PAGES): $(wildcard frontend/*.json frontend/*.ts frontend/*.html frontend/.npm
 	cd frontend && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build
 	touch $@
 
+# The releases of TRL that tests/parity compares with, each in a folder of its own beside .venv.
+oracles: .oracles/trl-1.16/.ready .oracles/trl-1.12/.ready
+
+.oracles/%/.ready: tests/parity/requirements-%.txt | $(READY)
+	rm -rf $(@D)
+	$(PIP) --no-deps --target $(@D) --requirement $<
+	touch $@
+
 demo: setup
 	rather demo
 
-test: setup
+test: setup oracles
 	cd frontend && npm run --silent check && npm run --silent test
 	python -m pytest
 
@@ -50,5 +58,5 @@ docs: setup
 	python -m rather.config.reference docs/settings.md
 
 clean:
-	rm -rf $(VENV) src/rather/web/static frontend/node_modules dist build
+	rm -rf $(VENV) .oracles src/rather/web/static frontend/node_modules dist build
 	find . -name __pycache__ -prune -exec rm -rf {} +
