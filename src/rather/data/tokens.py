@@ -1,18 +1,23 @@
 """Text to token ids and back: chat templates, stop tokens, and nothing merged across the border.
 
 Prompt and completion are tokenized apart and joined as ids, so no token can straddle the border
-and masks follow positions, never token ids. The same function serves sampling, reward, DPO and PPO.
+and masks follow positions, never token ids. Control tokens come from the template alone (see
+`rather.data.markers`). The same function serves sampling, reward, DPO and PPO.
 """
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+from jinja2 import TemplateError
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from rather.data.batch import Row
 from rather.data.judged import Text
+from rather.data.markers import Inseparable, Markers, placeholder
 from rather.errors import DataError, UsageError
 from rather.records import Message, Prompt
 
@@ -101,19 +106,61 @@ class Codec:
         ]
         return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
 
+    @cached_property
+    def markers(self) -> Markers:
+        """The control tokens, which people may spell out but never use."""
+        return Markers(self.tokenizer)
+
+    def conversation(self, prompt: Prompt) -> tuple[Message, ...]:
+        """The messages the model is given: the prompt's, after the system prompt if there is one.
+
+        Where the prompt has a system message of its own, that one stands.
+        """
+        if self.system_prompt and prompt.messages[0].role != "system":
+            return (Message("system", self.system_prompt), *prompt.messages)
+        return prompt.messages
+
+    def rendered(self, messages: Sequence[Message]) -> str:
+        """The template's text of a conversation, up to where the answer begins."""
+        turns = [vars(message) for message in messages]
+        try:
+            found = self.tokenizer.apply_chat_template(
+                turns, add_generation_prompt=True, tokenize=False
+            )
+        except TemplateError as error:
+            roles = ", ".join(message.role for message in messages)
+            raise DataError(
+                f"The model's chat template refuses a conversation of {roles} ({error}); leave out "
+                "what it does not know, often the system message, or use another template."
+            ) from None
+        return str(found)
+
+    def prompt_text(self, prompt: Prompt) -> str:
+        """The text whose tokens `prompt_ids` gives, without the start token of a plain text."""
+        if self.is_chat:
+            return self.rendered(self.conversation(prompt))
+        return "\n".join(message.content for message in prompt.messages)
+
     def _chat_ids(self, prompt: Prompt) -> tuple[int, ...]:
-        messages = list(prompt.messages)
-        if self.system_prompt and messages[0].role != "system":
-            messages.insert(0, Message("system", self.system_prompt))
-        rendered = self.tokenizer.apply_chat_template(
-            [vars(message) for message in messages], add_generation_prompt=True, tokenize=False
-        )
-        return tuple(self.tokenizer.encode(rendered, add_special_tokens=False))
+        messages = self.conversation(prompt)
+        contents = [message.content for message in messages]
+        rendered = self.rendered(messages)
+        if not self.markers.within(contents):
+            return tuple(self.tokenizer.encode(rendered, add_special_tokens=False))
+        shell = [Message(one.role, placeholder(i)) for i, one in enumerate(messages)]
+        try:
+            return self.markers.encode(self.rendered(shell), contents, rendered)
+        except Inseparable as reason:
+            spelt = self.markers.within(contents)[0]
+            raise DataError(
+                f"Prompt {prompt.id} spells the control token {spelt}, which cannot be kept apart "
+                f"from the template's own ({reason}); remove it from the prompt."
+            ) from None
 
     def _text_ids(self, prompt: Prompt) -> tuple[int, ...]:
         """Without a template the plain text is continued, after the start token if there is one."""
         ids = self.tokenizer.encode(
-            "\n".join(message.content for message in prompt.messages), add_special_tokens=False
+            self.prompt_text(prompt), add_special_tokens=False, split_special_tokens=True
         )
         start = self.tokenizer.bos_token_id
         return (*([] if start is None else [start]), *ids)
