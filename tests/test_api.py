@@ -38,12 +38,14 @@ def test_methods_are_the_stages_with_their_settings(tmp_path: Path, pipeline: Re
         project.evaluate("ppo-1", "dpo-1")
         project.label(simulate="vader")
         project.score([{"prompt": "a", "completion": "b"}])
-    (_, (tuned,), options), evaluated, labelled, scored = pipeline.calls
+        assert project.doctor() == {"summary": "doctor"}
+    (_, (tuned,), options), evaluated, labelled, scored, examined = pipeline.calls
     assert (tuned.config.ppo.num_steps, tuned.config.seed, tuned.config.dpo.beta) == (5, 3, 0.5)
     assert options == {"fresh": True}
     assert evaluated[1][1] == ("ppo-1", "dpo-1")
     assert labelled[1][0].config.label.simulate == "vader"
     assert scored[1][1:] == ("newest", [{"prompt": "a", "completion": "b"}])
+    assert examined[1][0].config.seed == 3
     assert project.config.ppo.num_steps == 20
 
 

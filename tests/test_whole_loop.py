@@ -79,6 +79,7 @@ def loop(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Shell:
     shell("export --as trl")
     shell("score --prompt Tea? --completion Yes.")
     shell("chat --prompt Tea?")
+    shell("doctor --ppo.start sft-1 --dpo.start sft-1")
     shell("status")
     return shell
 
@@ -98,6 +99,7 @@ def loop(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Shell:
         ("export", "out files counts dropped"),
         ("score", "model scores"),
         ("chat", "replies"),
+        ("doctor", "counts findings"),
         ("status", "workspace model prompts completions judgments versions runs next"),
     ],
 )

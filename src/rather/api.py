@@ -111,5 +111,13 @@ class Project:
         """Say what the workspace holds."""
         return pipeline.status(self.workspace)
 
+    def doctor(self) -> Result:
+        """Check model, tokenizer, template, data and machine; nothing is changed.
+
+        Raises DataError, UsageError or EnvironmentFault on a problem; `error.result` has all that
+        was found.
+        """
+        return pipeline.doctor(self.workspace)
+
     def _with(self, section: str, settings: dict[str, Any]) -> Workspace:
         return self.workspace.configured({section: settings}) if settings else self.workspace

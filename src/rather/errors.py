@@ -10,11 +10,18 @@ A message is one sentence: what is wrong, where, and how to mend it. The command
 sentence and exits with the code; anything else that escapes is a bug of ours and shows a traceback.
 """
 
+from typing import Any
+
 
 class RatherError(Exception):
     """Base of everything the command line reports in one sentence."""
 
     exit_code = 1
+
+    def __init__(self, message: str, result: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.result = result
+        """What was found all the same, for the command line to print first."""
 
 
 class UsageError(RatherError):

@@ -279,3 +279,10 @@ def status(ws: Workspace) -> Result:
     }
     following = next_command(facts)
     return {"summary": f"{sentence(facts)} Next: {following}", **facts, "next": following}
+
+
+def doctor(ws: Workspace, dry_run: bool = False) -> Result:
+    """Check model, tokenizer, template, data and machine; a problem is raised with all findings."""
+    from rather.doctor import examination
+
+    return examination.planned() if dry_run else examination.outcome(ws)

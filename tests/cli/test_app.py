@@ -61,6 +61,20 @@ def test_an_error_is_one_sentence_and_its_code(
     assert err == f"rather: {error}\n"
 
 
+def test_what_an_error_found_all_the_same_is_printed_first(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = {"summary": "2 checks", "findings": [1, 2], "text": "a page\nof text"}
+    pipeline_that(monkeypatch, DataError("It is bad.", found))
+    assert main(["status"]) == 3
+    assert capsys.readouterr() == ("a page\nof text\n", "rather: It is bad.\n")
+    assert main(["status", "--json"]) == 3
+    out, err = capsys.readouterr()
+    error = {"type": "DataError", "message": "It is bad."}
+    assert json.loads(out) == {"summary": "2 checks", "findings": [1, 2], "error": error}
+    assert err == "rather: It is bad.\n"
+
+
 def test_an_interrupt_says_how_to_go_on(
     root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -141,6 +155,6 @@ def loaded_by(arguments: list[str], cwd: Path) -> set[str]:
     return set(done.stderr.splitlines()[-1].split("|"))
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["ppo", "--help"], ["status"]])
-def test_it_loads_nothing_heavy(arguments: list[str], root: Path) -> None:
-    assert loaded_by(arguments, root) & HEAVY == set()
+@pytest.mark.parametrize("command", ["--help", "ppo --help", "doctor --help", "status"])
+def test_it_loads_nothing_heavy(command: str, root: Path) -> None:
+    assert loaded_by(command.split(), root) & HEAVY == set()

@@ -66,6 +66,8 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         ("chat --prompt hi", "chat", (("newest",), "hi"), {}),
         ("run --rounds 2", "run", (), {"dry_run": False}),
         ("status", "status", (), {}),
+        ("doctor", "doctor", (), {"dry_run": False}),
+        ("doctor -n", "doctor", (), {"dry_run": True}),
     ],
 )  # fmt: skip
 def test_a_verb_calls_its_function(
@@ -90,6 +92,7 @@ def test_a_verb_calls_its_function(
         ("label --rules.max-words 40", "rules", "max_words", 40),
         ("run --rounds 2", "run", "rounds", 2),
         ("run --dpo.beta 0.3", "dpo", "beta", 0.3),
+        ("doctor --ppo.start sft-1", "ppo", "start", "sft-1"),
         ("chat --sample.top-p 0.9", "sample", "top_p", 0.9),
     ],
 )

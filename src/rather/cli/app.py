@@ -26,7 +26,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         result = _parse(tokens)()
     except RatherError as error:
-        return _report(type(error).__name__, str(error), error.exit_code, as_json)
+        found = error.result
+        if found and not as_json:
+            _print(found, as_json)
+        return _report(type(error).__name__, str(error), error.exit_code, as_json, found)
     except KeyboardInterrupt as interrupt:
         message = "stopped; the same command goes on from here"
         code = interrupt.exit_code if isinstance(interrupt, Interrupted) else INTERRUPTED
@@ -55,14 +58,25 @@ def _dashed(token: str) -> str:
 
 def _print(result: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        shown = {name: value for name, value in result.items() if name != "text"}
-        print(json.dumps(shown, ensure_ascii=False))
+        print(json.dumps(_without_text(result), ensure_ascii=False))
     else:
         print(result.get("text") or result.get("summary") or json.dumps(result, indent=2))
 
 
-def _report(kind: str, message: str, exit_code: int, as_json: bool) -> int:
+def _without_text(result: dict[str, Any]) -> dict[str, Any]:
+    """A result without the page made of it for people."""
+    return {name: value for name, value in result.items() if name != "text"}
+
+
+def _report(
+    kind: str,
+    message: str,
+    exit_code: int,
+    as_json: bool,
+    found: dict[str, Any] | None = None,
+) -> int:
     print(f"rather: {message}", file=sys.stderr)
     if as_json:
-        print(json.dumps({"error": {"type": kind, "message": message}}, ensure_ascii=False))
+        error = {"error": {"type": kind, "message": message}}
+        print(json.dumps(_without_text(found or {}) | error, ensure_ascii=False))
     return exit_code

@@ -82,12 +82,7 @@ def sample(*, common: Common = COMMON, **settings: Any) -> Result:
         return _pipeline().sample(ws, dry_run=common.dry_run)
 
 
-def label(
-    *,
-    expose: Switch = False,
-    common: Common = COMMON,
-    **settings: Any,
-) -> Result:
+def label(*, expose: Switch = False, common: Common = COMMON, **settings: Any) -> Result:
     """Open the labelling app, or let a declared simulated labeller answer (--simulate NAME).
 
     Parameters
@@ -224,12 +219,14 @@ def status(*, common: Common = COMMON, **settings: Any) -> Result:
         return _pipeline().status(ws)
 
 
+def doctor(*, common: Common = COMMON, **settings: Any) -> Result:
+    """Check model, tokenizer, template, data and machine before time is spent on training."""
+    with common.open(settings) as ws:
+        return _pipeline().doctor(ws, dry_run=common.dry_run)
+
+
 def demo(
-    *,
-    quick: Switch = False,
-    label: Switch = False,
-    seed: int = 0,
-    common: Common = COMMON,
+    *, quick: Switch = False, label: Switch = False, seed: int = 0, common: Common = COMMON
 ) -> Result:
     """Show the whole loop on the embedded small model, on a CPU, without a network.
 
@@ -282,6 +279,7 @@ VERBS: tuple[tuple[Callable[..., Result], str, tuple[str, ...]], ...] = (
     (chat, "", ("sample",)),
     (run, "run", EVERYTHING),
     (status, "", ()),
+    (doctor, "", ("sft", "reward", "ppo", "dpo")),
     (demo, "", ()),
     (config, "", EVERYTHING),
 )
