@@ -132,6 +132,9 @@ def test_a_tokenizer_that_can_only_write_the_control_token_is_refused() -> None:
     assert codec.prompt_ids(asked("a b"))[0] == 1
     with pytest.raises(DataError, match=r"Prompt p_1 spells the control token </s>.*no other way"):
         codec.prompt_ids(asked("a </s> b"))
+    with pytest.raises(DataError, match=r"The text 'a </s>' spells the control token </s>"):
+        codec.completion_ids("a </s>")
+    assert codec.completion_ids("Ä", is_cut_off=True) == (36, 0)  # ▁ and <unk>
 
 
 def test_characters_the_tokenizer_does_not_know_are_no_control_tokens() -> None:

@@ -95,6 +95,18 @@ def test_what_keeps_checks_from_looking_is_said_once(new_judged_ws: NewWs) -> No
     assert found["copies"]["severity"] == "ok"
 
 
+def test_a_damaged_database_is_a_fault_of_the_machine(judged_ws: Workspace) -> None:
+    judged_ws.close()
+    (judged_ws.root / "rather.db").write_bytes(b"no database at all" * 500)
+    with pytest.raises(EnvironmentFault, match="The doctor found") as raised:
+        pipeline.doctor(judged_ws)
+    assert raised.value.result is not None
+    found = by_name(raised.value.result)
+    assert found["database"]["found"].endswith("nothing was changed: restore a backup.")
+    assert found["packages"]["severity"] == "ok"
+    assert found["copies"]["found"] == "not looked at, for the problem named above"
+
+
 def test_a_damaged_version_is_a_problem_of_the_data(
     judged_ws: Workspace, trained: Callable[..., str]
 ) -> None:

@@ -41,6 +41,11 @@ class Markers:
         added = self.tokenizer.added_tokens_decoder.items()
         return {token.content: id for id, token in added if token.special}
 
+    @cached_property
+    def reserved(self) -> frozenset[int]:
+        """Their ids, but for the one of characters nobody knows, which plain text may have."""
+        return frozenset(self.ids.values()) - {self.tokenizer.unk_token_id}
+
     def within(self, texts: Iterable[str]) -> list[str]:
         """The control tokens that are spelt out in the texts, in order, each as often as it is."""
         return (
@@ -71,9 +76,9 @@ class Markers:
         return tuple(found)
 
     def _plain_id(self, piece: str) -> int:
-        """The id of a token that must not be a control token; characters nobody knows may be."""
+        """The id of a token that must not be a control token."""
         id = int(self.tokenizer.convert_tokens_to_ids(piece))  # type: ignore[arg-type]
-        if id in self.ids.values() and id != self.tokenizer.unk_token_id:
+        if id in self.reserved:
             raise Inseparable(f"the tokenizer has no other way to write {piece}")
         return id
 

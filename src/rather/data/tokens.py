@@ -59,7 +59,7 @@ class Codec:
 
         Markers of the template inside the text stay text.
         """
-        ids = self.tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
+        ids = self._plain_ids(text)
         return tuple(ids) if is_cut_off else (*ids, self.stop_ids[0])
 
     def stops(self, ids: tuple[int, ...]) -> bool:
@@ -159,11 +159,22 @@ class Codec:
 
     def _text_ids(self, prompt: Prompt) -> tuple[int, ...]:
         """Without a template the plain text is continued, after the start token if there is one."""
-        ids = self.tokenizer.encode(
-            self.prompt_text(prompt), add_special_tokens=False, split_special_tokens=True
-        )
+        ids = self._plain_ids(self.prompt_text(prompt))
         start = self.tokenizer.bos_token_id
         return (*([] if start is None else [start]), *ids)
+
+    def _plain_ids(self, text: str) -> list[int]:
+        """Tokens of a text in which nothing is a control token; DataError where that cannot be."""
+        ids: list[int] = self.tokenizer.encode(
+            text, add_special_tokens=False, split_special_tokens=True
+        )
+        if odd := self.markers.reserved.intersection(ids):
+            spelt = self.tokenizer.convert_ids_to_tokens(min(odd))
+            raise DataError(
+                f"The text {text[:40]!r} spells the control token {spelt}, which the tokenizer can "
+                "write in no other way; remove it from the text."
+            )
+        return ids
 
 
 def load_codec(

@@ -45,9 +45,9 @@ def first_step(patient: Patient) -> Finding:
     ratio = (step.ratios - 1).abs().max().item()
     kl, gap = abs(step.kl.mean().item()), step.mismatch.abs().max().item()
     found = (
-        f"{len(step.ratios)} tokens of {step.num_completions} fresh completions: the ratio is 1 "
-        f"within {ratio:.1g}, KL to the reference {kl:.1g} nats a token, sampler and trainer "
-        f"differ by {gap:.1g} nats at most"
+        f"{len(step.ratios)} tokens of {step.num_completions} fresh completions: every ratio is "
+        f"{_close(ratio, '1')}, KL to the reference is {_close(kl, '0')} nats a token, sampler and "
+        f"trainer differ by {gap:.1g} nats at most"
     )
     is_float = step.dtype == torch.float32
     wrong = [
@@ -65,6 +65,10 @@ def first_step(patient: Patient) -> Finding:
         "set dtype: float32; if that changes nothing, please report it with the model's name",
         place="settings",
     )
+
+
+def _close(gap: float, wanted: str) -> str:
+    return f"{wanted} within {gap:.1g}" if gap else f"exactly {wanted}"
 
 
 def _first_step(patient: Patient) -> _FirstStep:
