@@ -41,7 +41,7 @@ def test_methods_are_the_stages_with_their_settings(tmp_path: Path, pipeline: Re
         assert project.doctor() == {"summary": "doctor"}
     (_, (tuned,), options), evaluated, labelled, scored, examined = pipeline.calls
     assert (tuned.config.ppo.num_steps, tuned.config.seed, tuned.config.dpo.beta) == (5, 3, 0.5)
-    assert options == {"fresh": True}
+    assert options == {"fresh": True, "force": False}
     assert evaluated[1][1] == ("ppo-1", "dpo-1")
     assert labelled[1][0].config.label.simulate == "vader"
     assert scored[1][1:] == ("newest", [{"prompt": "a", "completion": "b"}])

@@ -41,7 +41,7 @@ def test_an_empty_workspace_is_told_what_comes_first(ws: Workspace) -> None:
     assert result["counts"]["problem"] == result["counts"]["warning"] == 0
     assert found["border"]["found"].startswith("not yet: there are no prompts")
     assert found["template"]["found"] == "not yet: nothing has been trained"
-    assert found["vocabulary"]["severity"] == "ok"
+    assert found["model"]["severity"] == "ok"
     assert "Not yet: there are no prompts" in result["text"]
     json.dumps(result)
 
@@ -74,13 +74,11 @@ def test_problems_are_raised_with_all_that_was_found(
     ws = new_judged_ws(model=str(model_with(added=["newest"])))
     with pytest.raises(DataError) as raised:
         pipeline.doctor(ws)
-    assert str(raised.value) == (
-        "The doctor found a problem (vocabulary); each says how to mend it."
-    )
+    assert str(raised.value) == ("The doctor found a problem (model): mend that first.")
     result = raised.value.result
     assert result is not None
     assert len(result["findings"]) == len(CHECKS)
-    assert by_name(result)["vocabulary"]["shown"] == ["newest"]
+    assert by_name(result)["model"]["shown"] == ["newest"]
 
 
 def test_what_keeps_checks_from_looking_is_said_once(new_judged_ws: NewWs) -> None:
@@ -89,8 +87,9 @@ def test_what_keeps_checks_from_looking_is_said_once(new_judged_ws: NewWs) -> No
         pipeline.doctor(ws)
     assert raised.value.result is not None
     found = by_name(raised.value.result)
-    told = [one for one in found.values() if "no model named" in one["found"]]
-    assert [one["severity"] for one in told] == ["problem"]
+    told = [one["name"] for one in found.values() if "no model named" in one["found"]]
+    assert told == ["model"]
+    assert found["model"]["severity"] == "problem"
     assert found["packing"]["found"] == "not looked at, for the problem named above"
     assert found["copies"]["severity"] == "ok"
 

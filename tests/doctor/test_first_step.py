@@ -66,8 +66,8 @@ def test_a_policy_that_does_not_start_as_its_reference_is_found(
     tuning = first_step._tuning
 
     @contextmanager
-    def moved(library: Any, start: Policy, patient: Patient) -> Iterator[Any]:
-        with tuning(library, start, patient) as tuned:
+    def moved(start: Policy, patient: Patient) -> Iterator[Any]:
+        with tuning(start, patient) as tuned:
             for weight in tuned.parameters.values():
                 weight.data += 0.1
             yield tuned

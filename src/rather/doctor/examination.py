@@ -10,6 +10,7 @@ from rather.doctor import (
     data,
     first_step,
     machine,
+    model,
     reward_model,
     roles,
     tokens,
@@ -23,6 +24,7 @@ from rather.workspace import Workspace
 
 CHECKS: tuple[Check, ...] = (
     *machine.CHECKS,
+    *model.CHECKS,
     *data.CHECKS,
     *context.CHECKS,
     *tokens.CHECKS,
@@ -115,5 +117,5 @@ def error_of(found: list[Examined], result: dict[str, Any]) -> RatherError | Non
         if any(one.place == place for one in problems):
             names = ", ".join(one.check.name for one in problems)
             many = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
-            return kind(f"The doctor found {many} ({names}); each says how to mend it.", result)
+            return kind(f"The doctor found {many} ({names}): mend that first.", result)
     return None

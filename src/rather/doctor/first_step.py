@@ -7,24 +7,23 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rather.config.stages import PPO
+from rather.config.ppo import PPO
 from rather.data.batch import Row, pack
 from rather.doctor.finding import Check, Finding, ok
 from rather.doctor.patient import NUM_PROBES, Patient, sampled
 from rather.doctor.roles import BFLOAT16, FLOAT32, TOKENS_TOGETHER, logprobs
-from rather.models.library import Library
+from rather.equations.kl import k3
 from rather.models.roles import Policy
 from rather.models.tuning import Tuned, start_tuning
 from rather.rollout import local
 from rather.rollout.rollout import with_lower_states
-from rather.stages.runs import open_library
 
 SAMPLED_TOKENS = 12
 """Tokens drawn for each completion."""
 RATIO = 1e-3
 """How far the first ratio may be from 1 (float32)."""
 STILL = 1e-4
-"""KL a token (nats) that counts as none."""
+"""KL a token (nats) that counts as none; `ppo` stops before its first update above it."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ def first_step(patient: Patient) -> Finding:
     """The first minibatch of PPO: every ratio 1, no KL to the reference, the sampler agrees."""
     step = _first_step(patient)
     ratio = (step.ratios - 1).abs().max().item()
-    kl, gap = abs(step.kl.mean().item()), step.mismatch.abs().max().item()
+    kl, gap = step.kl.mean().item(), step.mismatch.abs().max().item()
     found = (
         f"{len(step.ratios)} tokens of {step.num_completions} fresh completions: every ratio is "
         f"{_close(ratio, '1')}, KL to the reference is {_close(kl, '0')} nats a token, sampler and "
@@ -73,11 +72,8 @@ def _close(gap: float, wanted: str) -> str:
 
 def _first_step(patient: Patient) -> _FirstStep:
     section = patient.ws.config.ppo
-    is_full = section.adapter.tuning == "full"
-    # a full copy is made of a backbone without adapters, so it gets a library of its own
-    library = open_library(patient.ws) if is_full else patient.library
-    start = library.policy(patient.start)
-    with _tuning(library, start, patient) as tuned:
+    start = patient.policy
+    with _tuning(start, patient) as tuned:
         policy = Policy(tuned.backbone, tuned.adapter)
         requests = [
             local.Request(ids, (2 * number, 2 * number + 1))
@@ -96,7 +92,7 @@ def _first_step(patient: Patient) -> _FirstStep:
     sampler = torch.tensor([p for answers in drawn for one in answers for p in one.logprobs])
     return _FirstStep(
         ratios=(new - old).exp(),
-        kl=old - ref,
+        kl=k3(old, ref),
         mismatch=sampler - old,
         num_completions=sum(len(answers) for answers in drawn),
         dtype=next(start.backbone.model.parameters()).dtype,
@@ -104,7 +100,7 @@ def _first_step(patient: Patient) -> _FirstStep:
 
 
 @contextmanager
-def _tuning(library: Library, start: Policy, patient: Patient) -> Iterator[Tuned]:
+def _tuning(start: Policy, patient: Patient) -> Iterator[Tuned]:
     """What PPO would train, gone at the end."""
     tuned = start_tuning(start, "doctor", patient.ws.config.ppo.adapter, patient.ws.config.seed)
     try:

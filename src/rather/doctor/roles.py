@@ -8,6 +8,7 @@ from torch import Tensor
 
 from rather.data.batch import Row
 from rather.doctor.finding import Check, Finding, ok
+from rather.doctor.model import running_on
 from rather.doctor.patient import NotYet, Patient
 from rather.models.lora import LoraShape
 from rather.models.roles import Policy
@@ -19,28 +20,6 @@ FLOAT32, BFLOAT16 = 1e-3, 0.25
 another order differ by some 1e-6 of the logits in float32, by some 1e-2 in bfloat16."""
 LOUD = 0.2
 """Standard deviation of a trial adapter's weights: enough to move every log-probability."""
-
-
-def vocabulary(patient: Patient) -> Finding:
-    """Tokens that the model has no row for."""
-    codec, model = patient.codec, patient.policy.backbone.model
-    rows = int(model.get_input_embeddings().weight.shape[0])
-    names = codec.tokenizer.get_vocab()
-    beyond = sorted(name for name, id in names.items() if id >= rows)
-    if not beyond:
-        return ok(f"the model has {rows} rows for {len(names)} tokens, on {_where(patient)}")
-    return Finding(
-        "problem",
-        f"{len(beyond)} of {len(names)} tokens have no row among the model's {rows}",
-        "a text with one of them ends every stage with an index error",
-        "take the tokenizer that belongs to the model, or resize its embeddings and train them",
-        tuple(beyond[:5]),
-    )
-
-
-def _where(patient: Patient) -> str:
-    weight = patient.policy.backbone.model.get_input_embeddings().weight
-    return f"{weight.device.type} in {str(weight.dtype).removeprefix('torch.')}"
 
 
 def adapters_off(patient: Patient) -> Finding:
@@ -126,7 +105,7 @@ def packing(patient: Patient) -> Finding:
     limit = FLOAT32 if dtype == torch.float32 else BFLOAT16
     found = (
         f"{len(rows)} completions: log-probabilities alone and packed with others differ by "
-        f"{gap:.1g} nats at most ({_where(patient)})"
+        f"{gap:.1g} nats at most ({running_on(patient)})"
     )
     if gap <= limit:
         return ok(found)
@@ -153,7 +132,6 @@ def _mask(rows: list[Row]) -> Tensor:
 
 
 CHECKS = (
-    Check("roles", "vocabulary", "Has the model a row for every token?", vocabulary),
     Check(
         "roles", "adapters off", "Is the model without adapters the model as it was?", adapters_off
     ),
