@@ -3,6 +3,7 @@
     RatherError
     ├── UsageError        2    a wrong command, flag or configuration
     ├── DataError         3    rows, files or judgments that cannot be used
+    │   └── TooLong            a prompt or completion beyond the model's context
     ├── StoppedByRule     4    training or a gate stopped on purpose
     └── EnvironmentFault  5    the machine: disk, port, missing package, damaged file
 
@@ -34,6 +35,10 @@ class DataError(RatherError):
     """Data that cannot be used: a missing file, a malformed row, nothing to learn from."""
 
     exit_code = 3
+
+
+class TooLong(DataError):
+    """A prompt, or a prompt with its completion, that the model's context does not hold."""
 
 
 class StoppedByRule(RatherError):

@@ -199,3 +199,18 @@ def test_sft_on_plain_text_from_nothing(judged_ws: Workspace, tiny_model: Path) 
     ws = ws.configured({"ppo": {"start": "sft-1", "reward": "concision"}})
     assert train(ws, "ppo")["version"] == "ppo-1"
     assert open_library(ws).policy("ppo-1").adapter == "ppo-1"
+
+
+@pytest.mark.parametrize("stage", ["dpo", "ppo"])
+def test_a_full_copy_begins_exactly_where_its_reference_is(
+    new_judged_ws: Callable[..., Workspace], stage: str
+) -> None:
+    """Also where the backbone was loaded in bfloat16 and the copy learns in float32."""
+    ws = new_judged_ws(dtype="bfloat16")
+    ws = ws.configured({stage: {"adapter": {"tuning": "full"}}, "ppo": {"reward": "concision"}})
+    run_id = train(ws, stage)["run_id"]
+    first = {name: value for step, name, value in runs.metrics(ws.db, run_id) if step == 0}
+    if stage == "ppo":
+        assert first["objective/kl_k3"] == 0.0
+    else:
+        assert first["loss"] == pytest.approx(0.693147, abs=1e-5)

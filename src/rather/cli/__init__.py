@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 
 # What a command imports never dies: collecting in between would slow every start.
 gc.set_threshold(50_000)
@@ -11,9 +12,18 @@ os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 from rather.cli import app  # noqa: E402 (after the line above, or that would come too late)
 
+READER_GONE = 141
+"""128 + SIGPIPE, as shells count."""
+
 
 def main() -> int:
     """Run the command of this process and return its exit code."""
-    code = app.main()
+    try:
+        code = app.main()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # whoever read our output has enough, as `head` has; what is left goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = READER_GONE
     gc.freeze()  # a last search for garbage takes a tenth of a second, and the process ends anyway
     return code

@@ -18,7 +18,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from rather.data.batch import Row
 from rather.data.judged import Text
 from rather.data.markers import Inseparable, Markers, placeholder
-from rather.errors import DataError, UsageError
+from rather.errors import DataError, TooLong, UsageError
 from rather.records import Message, Prompt
 
 
@@ -35,12 +35,12 @@ class Codec:
     """Put before conversations that have no system message of their own."""
 
     def prompt_ids(self, prompt: Prompt) -> tuple[int, ...]:
-        """A prompt as the model sees it, ready to be answered; DataError when it does not fit."""
+        """A prompt as the model sees it, ready to be answered; TooLong when it does not fit."""
         ids = self._text_ids(prompt) if not self.is_chat else self._chat_ids(prompt)
         if not ids:
             raise DataError(f"Prompt {prompt.id} has no tokens; give it some text.")
         if len(ids) >= self.context:
-            raise DataError(
+            raise TooLong(
                 f"Prompt {prompt.id} takes {len(ids)} tokens and the model's context is "
                 f"{self.context}; shorten it or remove it."
             )
@@ -50,7 +50,7 @@ class Codec:
         """Whether the model's context has room for a prompt and something of an answer."""
         try:
             self.prompt_ids(prompt)
-        except DataError:
+        except TooLong:
             return False
         return True
 
@@ -77,12 +77,12 @@ class Codec:
         return [str(self.tokenizer.decode([one])) for one in ids]
 
     def row(self, prompt: Prompt, completions: tuple[Text, ...]) -> Row:
-        """One prompt with its completions; DataError when one of them does not fit the context."""
+        """One prompt with its completions; TooLong when one of them does not fit the context."""
         prompt_ids = self.prompt_ids(prompt)
         encoded = tuple(self.completion_ids(text, is_cut_off=cut) for text, cut in completions)
         longest = len(prompt_ids) + max(map(len, encoded), default=0)
         if longest > self.context:
-            raise DataError(
+            raise TooLong(
                 f"Prompt {prompt.id} with its completion takes {longest} tokens and the model's "
                 f"context is {self.context}."
             )

@@ -63,5 +63,7 @@ def _full_copy(start: Policy) -> Tuned:
             f"tuning: full cannot start from {start.adapter}, which is an adapter; start from base "
             "or from a version trained with tuning: full."
         )
+    # the reference computes as precisely as what learns beside it, or KL would not begin at 0
+    start.backbone.model.float()
     copy = start.backbone.trainable_copy()
     return Tuned(copy, None, dict(copy.model.named_parameters()))

@@ -9,7 +9,7 @@ from rather.data.batch import Row
 from rather.data.judged import Judged, Text, gather
 from rather.data.rows import read_rows
 from rather.data.tokens import Codec
-from rather.errors import DataError, UsageError
+from rather.errors import DataError, TooLong, UsageError
 from rather.feedback import learning
 from rather.records import Comparison, Prompt, Split
 from rather.store import completions, judgments, prompts
@@ -146,12 +146,14 @@ def tasks(ws: Workspace, codec: Codec, left_out: LeftOut, split: Split = "train"
 def encode(
     codec: Codec, prompt: Prompt, texts: tuple[Text, ...], left_out: LeftOut, name: str
 ) -> Row | None:
-    """A token row, or None (and counted) where the context is too small."""
+    """A token row, or None (and counted) where the model cannot hold or spell it."""
     try:
         return codec.row(prompt, texts)
-    except DataError as error:
+    except TooLong as error:
         left_out.add("longer than the model's context", f"{name}: {error}".rstrip("."))
-        return None
+    except DataError as error:
+        left_out.add("the model's tokens cannot spell it", f"{name}: {error}".rstrip("."))
+    return None
 
 
 def _fits(codec: Codec, comparison: Comparison, left_out: LeftOut, name: str) -> bool:
