@@ -9,11 +9,12 @@ import torch
 from rather.config.stages import DPO
 from rather.data.batch import Row
 from rather.data.judged import Judged, Opinion
+from rather.errors import StoppedByRule, UsageError
 from rather.models.library import weights_digest
 from rather.models.roles import Policy
 from rather.models.tuning import Tuned
 from rather.rollout.rollout import sequence_logprobs
-from rather.training.dpo import pair_places, train_dpo
+from rather.training.dpo import loss_settings, pair_places, pair_sums, train_dpo, watch_chosen
 
 SECTION = DPO(learning_rate=5e-3, batch_size=4, num_epochs=2, checkpoint_every=2)
 
@@ -112,3 +113,88 @@ def test_a_killed_run_ends_bit_for_bit_like_a_whole_one(
     with pytest.raises(KeyboardInterrupt):
         trained(new_tuned, new_run("killed", dies_after))
     assert weights_digest(dict(trained(new_tuned, new_run("killed")).parameters)) == whole
+
+
+def test_chosen_completions_that_sink_stop_the_run(
+    new_tuned: Callable[..., Tuned], new_run: Callable[..., Any]
+) -> None:
+    """A learning rate that wrecks the model: chosen and rejected both become unlikely."""
+    more = {"learning_rate": 0.3, "num_epochs": 20, "max_chosen_drop": 8.0, "checkpoint_every": 1}
+    section = SECTION.model_copy(update=more)
+    recorded, tuned = new_run(), new_tuned(tuning="full")
+    reference = Policy(new_tuned().backbone)
+    with pytest.raises(StoppedByRule, match="nats less likely than under the reference") as stop:
+        train_dpo(section, tuned, reference, JUDGED, recorded.run, seed=1)
+    assert {alarm.rule for _, alarm in recorded.alarms} == {"chosen"}
+    last, alarm = recorded.alarms[-1]
+    assert alarm.severity == "stop"
+    assert stop.value.kept_step is not None
+    assert stop.value.kept_step < last
+
+
+@pytest.mark.parametrize(
+    ("chosen", "margin", "spoken"),
+    # beta 0.1: an implicit reward of −1 is 10 nats below the reference; 20 stops, half warns
+    [(-0.9, 1.0, []), (-1.1, 1.0, ["warn"]), (-1.1, -1.0, []), (-2.0, -1.0, ["stop"])],
+)
+def test_where_sinking_warns_and_stops(
+    new_run: Callable[..., Any], chosen: float, margin: float, spoken: list[str]
+) -> None:
+    section, recorded = SECTION.model_copy(update={"max_chosen_drop": 20.0}), new_run()
+    metrics = {"rewards/chosen": chosen, "rewards/margins": margin}
+    try:
+        gauges = watch_chosen(section, recorded.run, 3, metrics)
+        assert gauges == {"stop/chosen": pytest.approx(-chosen / 2)}
+    except StoppedByRule:
+        assert spoken == ["stop"]
+    assert [alarm.severity for _, alarm in recorded.alarms] == spoken
+
+
+@pytest.mark.parametrize(
+    ("loss", "more", "start"),
+    [
+        ("robust", {"label_smoothing": 0.2}, 0.693147),
+        ("ipo_mean", {}, 25.0),
+        ("dpo_positive", {}, 0.693147),
+        ("sigmoid", {"length_weight": 0.5}, 0.693147),
+    ],
+)
+def test_every_loss_starts_at_its_reference(
+    new_tuned: Callable[..., Tuned],
+    new_run: Callable[..., Any],
+    loss: str,
+    more: dict[str, float],
+    start: float,
+) -> None:
+    recorded = new_run()
+    trained(new_tuned, recorded, SECTION.model_copy(update={"loss": loss, **more}))
+    assert recorded.of("loss")[0] == pytest.approx(start, abs=1e-4)
+    assert recorded.of("rewards/margins")[-1] > 0.005
+
+
+@pytest.mark.parametrize("loss", ["simpo", "orpo"])
+def test_losses_without_a_reference_never_ask_one(
+    new_tuned: Callable[..., Tuned], new_run: Callable[..., Any], loss: str
+) -> None:
+    tuned, recorded = new_tuned(), new_run()
+    nobody: Any = None
+    section = SECTION.model_copy(update={"loss": loss, "num_epochs": 4})
+    train_dpo(section, tuned, nobody, JUDGED, recorded.run, seed=1)
+    assert recorded.of("loss")[-1] < recorded.of("loss")[0]
+
+
+def test_a_setting_that_a_loss_does_not_take_is_refused() -> None:
+    with pytest.raises(
+        UsageError, match=r"dpo\.target_margin is set, but dpo\.loss: sigmoid has no"
+    ):
+        loss_settings(SECTION.model_copy(update={"target_margin": 2.0}))
+    simpo = SECTION.model_copy(update={"loss": "simpo", "target_margin": 2.0})
+    assert loss_settings(simpo) == {"beta": 0.1, "target_margin": 2.0}
+
+
+def test_tokens_beyond_the_shorter_completion_count_less() -> None:
+    logprobs = torch.tensor([[-1.0, -1.0, -1.0], [-2.0, 0.0, 0.0]])
+    mask = torch.tensor([[True, True, True], [True, False, False]])
+    chosen, rejected = pair_sums(logprobs, mask, torch.tensor([[0], [1]]), 0.25)
+    # one public token, two that count a quarter
+    assert (chosen.item(), rejected.item()) == (-1.5, -2.0)

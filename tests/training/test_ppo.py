@@ -1,6 +1,7 @@
 """PPO: neutral at its first step, better after a few, and the same after a kill."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -17,8 +18,9 @@ from rather.models.library import weights_digest
 from rather.models.roles import Policy, ValueModel
 from rather.models.tuning import Tuned, start_tuning
 from rather.records import Message, Prompt
+from rather.rollout import rollout as rollout_room
 from rather.rollout.rollout import Roles
-from rather.training.cast import Cast, Task
+from rather.training.cast import Cast, Heldout, Task
 from rather.training.learner import Learner
 from rather.training.loop import Run
 from rather.training.ppo import Trainer, train_ppo
@@ -239,3 +241,142 @@ def test_a_reward_that_is_not_a_number_stops_the_run(
     assert recorded.of("skipped") == [1.0, 1.0]
     assert [(step, alarm.severity) for step, alarm in recorded.alarms] == [(2, "warn"), (2, "stop")]
     assert weights_digest(dict(tuned.parameters)) == before
+
+
+EAGER = SECTION.model_copy(
+    update={
+        "num_steps": 25,
+        "batch_size": 6,
+        "num_completions": 8,
+        "num_epochs": 2,
+        "learning_rate": 5e-3,
+        "schedule": "constant",
+        "checkpoint_every": 1,
+        "kl_coefficient": 0.0,
+        "max_new_tokens": 24,
+    }
+)
+ONLY = {
+    "max_mismatch_kl": None,
+    "max_kl": None,
+    "min_kl": None,
+    "max_update_kl": None,
+    "max_ratio": None,
+    "max_length_growth": None,
+    "min_eos_share": None,
+    "min_entropy_share": None,
+    "min_distinct_share": None,
+}
+"""Every rule off, so that a scenario meets the one it is about."""
+
+
+def longer(prompts: Sequence[Prompt], rows: Sequence[Row]) -> list[list[float]]:
+    return [[float(len(c)) for c in row.completions] for row in rows]
+
+
+def one_token(prompts: Sequence[Prompt], rows: Sequence[Row]) -> list[list[float]]:
+    return [[float(c.count(200)) for c in row.completions] for row in rows]
+
+
+def less_liked(prompts: Sequence[Prompt], rows: Sequence[Row]) -> list[list[float]]:
+    return [[-score for score in row] for row in share_of_liked(prompts, rows)]
+
+
+@pytest.mark.parametrize(
+    ("rule", "setting", "reward"),
+    [
+        ("kl", {"max_kl": 6.0}, one_token),
+        ("length", {"max_length_growth": 2.0}, longer),
+        ("eos", {"min_eos_share": 0.6}, longer),
+        ("entropy", {"min_entropy_share": 0.4}, one_token),
+        ("distinct", {"min_distinct_share": 0.5}, one_token),
+        ("ratio", {"max_ratio": 1.0001}, one_token),
+    ],
+)
+def test_a_hacked_reward_meets_its_rule(
+    new_tuned: Callable[..., Tuned],
+    new_run: Callable[..., Any],
+    rule: str,
+    setting: dict[str, float],
+    reward: Any,
+) -> None:
+    section = EAGER.model_copy(update={"rules": StopRules(**{**ONLY, **setting})})  # type: ignore[arg-type]
+    cast = cast_of(new_tuned(tuning="full"), reward, "adapter", new_tuned().backbone)
+    recorded = new_run()
+    with pytest.raises(StoppedByRule, match=r"^Stopped: ") as stop:
+        train_ppo(section, cast, TASKS, recorded.run, seed=1)
+    assert {alarm.rule for _, alarm in recorded.alarms} == {rule}
+    last, alarm = recorded.alarms[-1]
+    assert alarm.severity == "stop"
+    # the weights in place are those of a step no rule had spoken about
+    kept = stop.value.kept_step
+    assert kept is not None
+    assert kept < min(step for step, _ in recorded.alarms) or rule == "ratio"
+    assert last < 25
+
+
+def test_an_update_that_moves_too_far_ends_the_step(
+    new_tuned: Callable[..., Tuned], new_run: Callable[..., Any]
+) -> None:
+    rules = StopRules(**{**ONLY, "max_update_kl": 1e-6})  # type: ignore[arg-type]
+    section = EAGER.model_copy(update={"rules": rules, "num_epochs": 4})
+    made = cast_of(new_tuned())
+    learner = Learner(made.parameters, section, 100)
+    Trainer(section, made, learner, TASKS, new_run().run, seed=1).step(0)
+    # the first update measures no distance yet, the second does and is the last
+    assert learner.updates == 2
+
+
+def sampled_by(monkeypatch: pytest.MonkeyPatch, change: Callable[..., Any]) -> None:
+    """Let the sampler do something else than what it is told."""
+    real = rollout_room.local.sample
+
+    def sample(backbone: Any, adapter: Any, requests: Any, settings: Any, *more: Any) -> Any:
+        return real(backbone, *change(adapter, requests, settings), *more)
+
+    monkeypatch.setattr(rollout_room.local, "sample", sample)
+
+
+def test_another_temperature_in_sampling_is_found_at_once(
+    new_tuned: Callable[..., Tuned], new_run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sampled_by(
+        monkeypatch,
+        lambda adapter, requests, settings: (adapter, requests, replace(settings, temperature=0.2)),
+    )
+    recorded = new_run()
+    with pytest.raises(StoppedByRule, match="the sampler and the trainer disagree by"):
+        train_ppo(SECTION, cast_of(new_tuned()), TASKS, recorded.run, seed=1)
+    assert [step for step, _ in recorded.alarms] == [0]
+
+
+def test_a_sampler_with_stale_weights_gives_a_negative_kl(
+    new_tuned: Callable[..., Tuned], new_run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sampled_by(monkeypatch, lambda adapter, requests, settings: (None, requests, settings))
+    section = EAGER.model_copy(
+        update={"rules": StopRules(**{**ONLY, "min_kl": -0.3}), "learning_rate": 0.05}  # type: ignore[arg-type]
+    )
+    recorded = new_run()
+    with pytest.raises(StoppedByRule, match="a KL cannot be negative: sampling and scoring"):
+        train_ppo(section, cast_of(new_tuned(), share_of_liked), TASKS, recorded.run, seed=1)
+    assert {alarm.rule for _, alarm in recorded.alarms} == {"negative_kl"}
+
+
+def test_the_policy_that_the_held_out_reward_liked_best_is_kept(
+    new_tuned: Callable[..., Tuned], new_run: Callable[..., Any]
+) -> None:
+    rules = StopRules(**{**ONLY, "check_every": 2, "patience": 2})  # type: ignore[arg-type]
+    section = EAGER.model_copy(update={"rules": rules})
+    cast = cast_of(new_tuned(tuning="full"), share_of_liked, "adapter", new_tuned().backbone)
+    cast = replace(cast, heldout=Heldout(TASKS, less_liked))
+    recorded = new_run()
+    with pytest.raises(StoppedByRule, match="the reward is being over-optimised") as stop:
+        train_ppo(section, cast, TASKS, recorded.run, seed=1)
+    held_out = {
+        step: metrics["heldout/score"]
+        for step, metrics in recorded.metrics.items()
+        if "heldout/score" in metrics
+    }
+    assert all(step % 2 == 0 for step in held_out)
+    assert stop.value.kept_step == max(held_out, key=lambda step: (held_out[step], -step))
