@@ -155,10 +155,13 @@ def _bring_prompts(ws: Workspace, size: Size) -> None:
 def _label_by_hand(ws: Workspace) -> None:
     """Open the app until the first judgments are given; a simulated labeller gives the rest."""
     # imported here: most demos need no web server
-    from rather.stages.labelling import serve_people
+    from rather.stages.labelling import num_by_people, serve_people
 
-    ws.progress.say(f"The first {HAND_JUDGMENTS} judgments are yours.")
-    result = serve_people(ws, dry_run=False, expose=False, enough=HAND_JUDGMENTS)
+    missing = HAND_JUDGMENTS - num_by_people(ws)
+    if missing <= 0:
+        return
+    ws.progress.say(f"The next {missing} judgments are yours.")
+    result = serve_people(ws, dry_run=False, expose=False, enough=missing)
     ws.progress.say(f"label: {result['summary']}")
 
 

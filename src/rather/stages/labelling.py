@@ -35,7 +35,7 @@ def serve_people(
     owner = Labeller("owner", "owner", is_simulated=False, role="admin")
     labellers.add(ws.db, [owner])
     token = logins.create_token(ws.db, owner.id, LINK_SECONDS)
-    before = _num_by_people(ws)
+    before = num_by_people(ws)
     app = create_app(ws.db, ws.config, ws.root.name, secret=ws.secret)
     serve(
         app,
@@ -45,9 +45,9 @@ def serve_people(
         announce=lambda url: ws.progress.say(
             f"Open {url}/login?token={token} (good once, for a day). Ctrl-C stops the app."
         ),
-        until=None if enough is None else lambda: _num_by_people(ws) - before >= enough,
+        until=None if enough is None else lambda: num_by_people(ws) - before >= enough,
     )
-    given = _num_by_people(ws) - before
+    given = num_by_people(ws) - before
     return {"summary": f"{given} judgments were given.", "judgments": given}
 
 
@@ -130,5 +130,6 @@ def _key(kind: str, answer: dict[str, Any]) -> str:
     return f"{kind}:" + ",".join(sorted(ids))
 
 
-def _num_by_people(ws: Workspace) -> int:
+def num_by_people(ws: Workspace) -> int:
+    """Judgments in force that people gave."""
     return sum(one["people"] for one in judgments.count(ws.db).values())
