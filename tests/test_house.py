@@ -13,6 +13,8 @@ from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "rather"
 TESTS = ROOT / "tests"
+EXAMPLES = ROOT / "examples"
+"""Programs with tests: tests/known_truth/ mirrors examples/known_truth/."""
 
 MAX_FILE_LINES = 300
 MAX_TEST_LINES = 400
@@ -30,6 +32,7 @@ WHOLE_HOUSE_TESTS = {
     "test_main.py",  # __main__.py
     "test_browser.py",  # the whole labelling app, in Chromium
     "test_everyday_prompts.py",  # data/prompts/everyday.jsonl
+    "test_best_of_n.py",  # the sampler, in the world of examples/known_truth/
 }
 PARITY = TESTS / "parity"
 """Mirrors no room of ours: it holds several of them beside other people's trainers."""
@@ -81,7 +84,7 @@ def test_there_are_no_circles() -> None:
     assert len(order) >= len(imports)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
+@pytest.mark.parametrize("path", [*MODULES, *sorted(EXAMPLES.rglob("*.py"))], ids=name_of)
 def test_a_module_is_small_and_captioned(path: Path) -> None:
     text = path.read_text("utf-8")
     assert len(text.splitlines()) <= MAX_FILE_LINES
@@ -153,6 +156,7 @@ def test_no_file_knows_this_machine() -> None:
 
 def test_tests_mirror_the_tree() -> None:
     sources = {path.relative_to(SOURCE).with_suffix("") for path in MODULES}
+    sources |= {path.relative_to(EXAMPLES).with_suffix("") for path in EXAMPLES.rglob("*.py")}
     orphans = [
         name_of(path)
         for path in TEST_FILES

@@ -6,10 +6,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from examples.known_truth.world import MICROBATCH_TOKENS, STOP, World
-from rather.config.stages import DPO, PPO, Adapter, Reward
+from rather.config.optimization import Adapter
+from rather.config.ppo import PPO, StopRules
+from rather.config.stages import DPO, Reward
 from rather.data.batch import Row
 from rather.data.judged import Judged, Opinion
 from rather.models.heads import ScalarHead
@@ -18,9 +20,10 @@ from rather.models.tuning import Tuned, start_tuning
 from rather.progress import Progress
 from rather.records import Prompt
 from rather.rollout.rollout import Roles, score_rows
+from rather.training.cast import Cast, Task
 from rather.training.dpo import train_dpo
 from rather.training.loop import Run
-from rather.training.ppo import Cast, Task, train_ppo
+from rather.training.ppo import train_ppo
 from rather.training.reward import train_reward
 
 ADAPTER = Adapter(tuning="lora", rank=16, alpha=32.0)
@@ -29,6 +32,10 @@ COMMON: dict[str, Any] = {
     "microbatch_tokens": MICROBATCH_TOKENS,
     "checkpoint_every": 1_000_000,
 }
+NO_RULES = StopRules(
+    max_length_growth=None, min_eos_share=None, min_entropy_share=None, min_distinct_share=None
+)
+"""Three tokens are too few for the rules that watch text."""
 
 
 class TableScorer:
@@ -49,17 +56,12 @@ def tune_by_ppo(world: World, rewards: Tensor, section: PPO, seed: int = 0) -> P
     """The reference tuned by `train_ppo` against a table of rewards."""
     tuned = _new_adapter(world, seed)
     policy = Policy(tuned.backbone, tuned.adapter)
-    critic = _new_adapter(world, seed + 1)
-    head = ScalarHead.zero(critic.backbone.hidden_size)
-    value = ValueModel(critic.backbone, critic.adapter, head)
-    weights = {f"value.{name}": weight for name, weight in critic.parameters.items()}
-    parameters = {**tuned.parameters, **weights, "value.head": head.weight}
+    value, weights = _new_critic(world, seed + 1) if section.advantage == "gae" else (None, {})
     roles = Roles(policy, world.reference, value, TableScorer(world, rewards))
-    tasks = [
-        Task(prompt, ids) for prompt, ids in zip(world.records(), world.prompts, strict=True)
-    ]
+    cast = Cast(roles, {**tuned.parameters, **weights}, (STOP,))
+    tasks = [Task(prompt, ids) for prompt, ids in zip(world.records(), world.prompts, strict=True)]
     with TemporaryDirectory() as folder:
-        train_ppo(section, Cast(roles, parameters, (STOP,)), tasks, _run(folder), seed)
+        train_ppo(section, cast, tasks, _run(folder), seed)
     return policy
 
 
@@ -119,6 +121,15 @@ def judge_samples(world: World, rewards: Tensor, num_pairs: int, seed: int) -> l
         row = Row(world.prompts[place], (world.completions[first], world.completions[second]))
         found.append(Judged(row, (Opinion((0, 1), (1, 2) if won else (2, 1)),)))
     return found
+
+
+def _new_critic(world: World, seed: int) -> tuple[ValueModel, dict[str, nn.Parameter]]:
+    """A critic that says 0 at first, and its weights."""
+    tuned = _new_adapter(world, seed)
+    head = ScalarHead.zero(tuned.backbone.hidden_size)
+    weights = {f"value.{name}": weight for name, weight in tuned.parameters.items()}
+    value = ValueModel(tuned.backbone, tuned.adapter, head)
+    return value, {**weights, "value.head": head.weight}
 
 
 def _new_adapter(world: World, seed: int) -> Tuned:

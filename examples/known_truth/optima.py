@@ -3,6 +3,8 @@
 Nothing here knows a trainer or a model; the equations are those of the papers, evaluated exactly.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -48,7 +50,7 @@ def ipo_policy(ref_logprobs: Tensor, preferences: Tensor, beta: float) -> Tensor
 
         π(y|x) ∝ π_ref(y|x)·exp(p(y ≻ μ|x)/τ),   p(y ≻ μ) = mean_{y'} p(y ≻ y')
 
-    Azar et al. 2023, Eq. 10 with Ψ the identity, https://arxiv.org/abs/2310.12036; our β is their
+    Azar et al. 2023, §5, Ψ the identity, https://arxiv.org/abs/2310.12036; our β is their
     τ. It tilts by the probability of winning, never by a score behind it, so it differs from
     `optimal_policy` also where preferences come from Bradley–Terry.
     """
@@ -70,3 +72,48 @@ def best_of_n_policy(ref_logprobs: Tensor, rewards: Tensor, n: int) -> Tensor:
     class_mass = (equal * probabilities[:, None, :]).sum(dim=2)
     won = (worse + class_mass) ** n - worse**n
     return (won * probabilities / class_mass).log()
+
+
+def kl_in_loss_policy(
+    ref_logprobs: Tensor, rewards: Tensor, beta: float, completions: Sequence[tuple[int, ...]]
+) -> Tensor:
+    """log π where a loss of k2 a token settles: [P, Y].
+
+        π(a|s) ∝ π_ref(a|s)·exp(Q(s, a)/β),   Q(s, a) = E_π[r | s, a],  at every prefix s
+
+    The gradient of k2 pulls each token to the reference as if it did not decide which tokens come
+    after it: Q has the rewards to come, but not the KL to come, which π* = `optimal_policy` counts.
+    Of one-token completions both are the same. Solved backwards from the last token.
+    """
+    tables = [
+        _settle(
+            dict(zip(completions, chances, strict=True)),
+            dict(zip(completions, worth, strict=True)),
+            beta,
+        )
+        for chances, worth in zip(ref_logprobs.exp().tolist(), rewards.tolist(), strict=True)
+    ]
+    found = [[table[completion] for completion in completions] for table in tables]
+    return torch.tensor(found, dtype=torch.float64)
+
+
+def _settle(
+    chances: dict[tuple[int, ...], float], worth: dict[tuple[int, ...], float], beta: float
+) -> dict[tuple[int, ...], float]:
+    """log π of every completion of one prompt."""
+    logprobs = dict.fromkeys(chances, 0.0)
+    mass, expected = dict(chances), dict(worth)
+    for length in range(max(map(len, chances)), 0, -1):
+        ends = [prefix for prefix in mass if len(prefix) == length]
+        for prefix in dict.fromkeys(end[:-1] for end in ends):
+            children = [end for end in ends if end[:-1] == prefix]
+            masses = torch.tensor([mass[child] for child in children], dtype=torch.float64)
+            values = torch.tensor([expected[child] for child in children], dtype=torch.float64)
+            chosen = (masses.log() + values / beta).log_softmax(dim=0)
+            mass[prefix] = masses.sum().item()
+            expected[prefix] = (chosen.exp() * values).sum().item()
+            for child, logprob in zip(children, chosen.tolist(), strict=True):
+                for completion in logprobs:
+                    if completion[:length] == child:
+                        logprobs[completion] += logprob
+    return logprobs

@@ -5,7 +5,6 @@ those that the length limit cuts included. A policy's distribution over them is 
 [P, Y] of prompts by completions, and so is every expectation under it.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 

@@ -21,7 +21,9 @@ EVEN = table((0.5, 0.5)).log()
 def test_the_optimum_tilts_the_reference() -> None:
     # e^{r/β} is 1 and 3, Z = ½·1 + ½·3 = 2
     rewards = table((0.0, 0.5 * math.log(3)))
-    assert optima.optimal_policy(EVEN, rewards, 0.5).exp()[0].tolist() == pytest.approx([0.25, 0.75])
+    assert optima.optimal_policy(EVEN, rewards, 0.5).exp()[0].tolist() == pytest.approx(
+        [0.25, 0.75]
+    )
     assert optima.optimal_value(EVEN, rewards, 0.5).item() == pytest.approx(0.5 * math.log(2))
 
 
@@ -79,3 +81,23 @@ def test_the_best_of_three_without_ties() -> None:
     # F is ¼, ½, 1 in the order of rewards 0, 1, 2: cubes 1/64, 8/64, 64/64
     found = optima.best_of_n_policy(reference, rewards, 3).exp()[0] * 64
     assert found.tolist() == pytest.approx([56, 1, 7])
+
+
+def test_a_penalty_in_the_loss_forgets_the_divergence_to_come() -> None:
+    # after 1 comes 1 or 2, evenly in the reference; 2 stands alone. β = 1, e^r: 1, 3; 2
+    completions = ((1, 1), (1, 2), (2,))
+    reference = table((0.25, 0.25, 0.5)).log()
+    rewards = table((0.0, math.log(3), math.log(2)))
+    found = optima.kl_in_loss_policy(reference, rewards, 1.0, completions).exp()[0]
+    # after 1: ½·1 against ½·3, so ¼ and ¾, worth ¾·ln 3; first token: ½·3^¾ against ½·2
+    first = 3**0.75 / (3**0.75 + 2)
+    assert found.tolist() == pytest.approx([first / 4, 3 * first / 4, 1 - first])
+    # π* pays for the second token too, and takes 1 less often: ½·2 against ½·2, so ½
+    best = optima.optimal_policy(reference, rewards, 1.0).exp()[0]
+    assert best.tolist() == pytest.approx([0.125, 0.375, 0.5])
+
+
+def test_of_one_token_both_penalties_are_the_same() -> None:
+    reference, rewards = table((0.2, 0.3, 0.5)).log(), table((1.0, -1.0, 0.5))
+    found = optima.kl_in_loss_policy(reference, rewards, 0.7, ((1,), (2,), (3,)))
+    assert torch.allclose(found, optima.optimal_policy(reference, rewards, 0.7))
