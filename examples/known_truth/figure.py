@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from examples.known_truth.methods import TOLERANCE
-from examples.known_truth.results import Point, Results
+from examples.known_truth.results import Results
 
 INK, SINGLE, ENSEMBLE, PROXY = "#1f2430", "#b4531a", "#0f6e6e", "#5b4a9e"
 STYLE: dict[Any, Any] = {
@@ -76,30 +76,23 @@ def _curves(axes: Axes, results: Results) -> None:
 
 
 def _points(axes: Axes, results: Results) -> None:
-    """One gold: policies that PPO trained, on the curves they should lie on."""
-    for kind, colour, style, marker in (
-        ("one reward model", SINGLE, "-", "v"),
-        ("ensemble", ENSEMBLE, "-.", "^"),
+    """One gold: policies that PPO trained, beside the curves they should lie on."""
+    for kind, colour, style, marker, below in (
+        ("one reward model", SINGLE, "-", "v", True),
+        ("ensemble", ENSEMBLE, "-.", "^", False),
     ):
         line = results.lines[kind]
         axes.plot(line.root_kl, line.gold, color=colour, linestyle=style, label=f"gold, {kind}")
-        _scatter(axes, [point for point in results.points if point.kind == kind], colour, marker)
+        points = [point for point in results.points if point.kind == kind]
+        for point in points:
+            place = (point.kl**0.5, point.gold)
+            axes.plot(*place, marker, color=colour, markerfacecolor="white", markersize=8)
+            offset = (-4, -16) if below else (-22, 8)
+            axes.annotate(
+                f"β {point.beta:g}", place, offset, textcoords="offset points", fontsize=7.5
+            )
     axes.plot([], [], "v", color=INK, markerfacecolor="white", label="trained by PPO at β")
     axes.set_xlabel("√KL(π ‖ π_ref)")
     axes.set_ylabel("expected gold score")
-    axes.set_title("PPO arrives where it should", fontsize=10)
+    axes.set_title("Trained by PPO, one gold", fontsize=10)
     axes.legend(loc="lower left", fontsize=8)
-
-
-def _scatter(axes: Axes, points: list[Point], colour: str, marker: str) -> None:
-    for point in points:
-        axes.plot(
-            point.kl**0.5, point.gold, marker, color=colour, markerfacecolor="white", markersize=8
-        )
-        axes.annotate(
-            f"β {point.beta:g}",
-            (point.kl**0.5, point.gold),
-            textcoords="offset points",
-            xytext=(6, 6),
-            fontsize=7.5,
-        )

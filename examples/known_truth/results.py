@@ -13,10 +13,11 @@ from examples.known_truth.overoptimization import Case, Curve
 from examples.known_truth.world import World, new_world, random_rewards
 
 ENSEMBLE = "mean_minus_std"
-POINT_BETAS = (2.0, 0.5, 0.2, 0.05)
+POINT_BETAS = (2.0, 1.0, 0.5, 0.25)
 """KL coefficients at which PPO is trained against a proxy."""
-POINTS_GOLD = 2
-"""The gold (by seed) that these points are of."""
+POINTS_GOLD, POINTS_MODEL = 0, 1
+"""The gold (by seed) and the reward model of these points: its gold falls within reach, where the
+proxy's favourites are not so rare that no sample ever shows them."""
 
 
 class Method(NamedTuple):
@@ -59,7 +60,7 @@ class Results(NamedTuple):
     """The mean over golds of what to expect of one reward model."""
     ensemble: Line
     lines: dict[str, Line]
-    """Of one gold: its first reward model, and its ensemble."""
+    """Of one gold: one reward model, and the ensemble."""
     points: list[Point]
 
 
@@ -113,7 +114,7 @@ def train_point(world: World, case: Case, proxy: Tensor, kind: str, beta: float)
 
 def _proxies(case: Case) -> dict[str, Tensor]:
     return {
-        "one reward model": case.proxies[0],
+        "one reward model": case.proxies[POINTS_MODEL],
         "ensemble": over.ensemble(case.proxies, ENSEMBLE),
     }
 

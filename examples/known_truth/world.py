@@ -57,7 +57,9 @@ class World:
 
     def logprobs(self, policy: Policy, temperature: float = 1.0) -> Tensor:
         """log π(y|x) of everything the policy can say: [P, Y], float64; each row sums to 1."""
-        flat = sequence_logprobs(policy, self.rows, MICROBATCH_TOKENS, temperature=temperature)
+        (flat,) = sequence_logprobs(
+            policy, self.rows, MICROBATCH_TOKENS, temperatures=(temperature,)
+        )
         return flat.view(self.shape).double()
 
 
