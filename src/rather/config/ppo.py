@@ -31,7 +31,8 @@ class KL(Section):
     """The penalty that keeps the policy near its reference."""
 
     penalty: Literal["reward", "loss"] = "reward"
-    """Taken from every token's reward, or added to the loss (GRPO's way)."""
+    """Taken from every token's reward, or added to the loss (GRPO's way), which weighs each token's
+    own divergence but not what it leads to later."""
     estimator: Literal["k1", "k2", "k3"] = "k1"
     """Of each token's KL; as a loss k1 has no gradient on average and is refused."""
     target_kl: float | None = Field(None, gt=0)

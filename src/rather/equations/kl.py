@@ -4,11 +4,13 @@ The estimators take the log-probabilities of tokens drawn from π. With d = log 
 
     name  value          as a value           its gradient, if it is used as a loss, is on average
     k1    d              unbiased, signed     0: it teaches nothing
-    k2    ½·d²           biased, small noise  that of KL(π, π_ref): the right one
+    k2    ½·d²           biased, small noise  that of KL(π, π_ref) at the token
     k3    e^{−d} − 1 + d unbiased, never < 0  that of KL(π_ref, π): the other direction
 
-so k1 belongs in the reward, where no gradient flows through it, and k2 in a loss. Values: Schulman
-2020, http://joschu.net/blog/kl-approx.html; gradients: Tang & Munos 2025,
+so k1 belongs in the reward, where no gradient flows through it, and k2 in a loss. Even so a loss of
+k2 at each token is not the penalty on whole completions: it does not see the divergence that an
+early token brings about later, and settles elsewhere (`docs/known-truth.md`). Values: Schulman 2020,
+http://joschu.net/blog/kl-approx.html; gradients: Tang & Munos 2025,
 https://arxiv.org/abs/2506.09477.
 """
 
