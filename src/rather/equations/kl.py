@@ -9,8 +9,8 @@ The estimators take the log-probabilities of tokens drawn from π. With d = log 
 
 so k1 belongs in the reward, where no gradient flows through it, and k2 in a loss. Even so a loss of
 k2 at each token is not the penalty on whole completions: it does not see the divergence that an
-early token brings about later, and settles elsewhere (`docs/known-truth.md`). Values: Schulman 2020,
-http://joschu.net/blog/kl-approx.html; gradients: Tang & Munos 2025,
+early token brings about later, and settles elsewhere (`docs/known-truth.md`). Values: Schulman
+2020, http://joschu.net/blog/kl-approx.html; gradients: Tang & Munos 2025,
 https://arxiv.org/abs/2506.09477.
 """
 
