@@ -10,6 +10,7 @@ from transformers import PreTrainedModel
 
 from rather.data.batch import Row, pack
 from rather.errors import UsageError
+from rather.models import attention
 from rather.models.attention import (
     AskedLayers,
     DecodeLayout,
@@ -75,6 +76,24 @@ def test_gradients_are_those_of_separate_passes(
         torch.testing.assert_close(own[name].grad, parameter.grad, atol=2e-4, rtol=2e-3)
         checked += 1
     assert checked == len(own)
+
+
+def test_weights_made_again_give_the_same_gradients(
+    new_model: NewModel, rows: list[Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for large in (1 << 40, 0):
+        monkeypatch.setattr(attention, "LARGE", large)
+        model = new_model("llama")
+        backbone = Backbone(model)
+        model.requires_grad_(True)
+        Policy(backbone).logprobs(pack(rows)).sum().backward()
+        found.append({name: p.grad for name, p in model.named_parameters()})
+    kept, made_again = found
+    assert len(kept) > 10
+    for name, grad in kept.items():
+        assert grad is not None
+        assert torch.equal(grad, made_again[name]), name  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("family", ["llama", "gpt2"])

@@ -16,12 +16,16 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 from transformers import AttentionInterface
 
 from rather.data.batch import Batch
 from rather.errors import UsageError
 
 NAME = "rather_packed"
+LARGE = 1 << 22
+"""Attention weights of one layer (all heads) beyond which the backward pass makes them again
+instead of keeping them: they grow with the square of the length, all else with the length."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,20 @@ class PackedLayout:
 
     def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, style: Style) -> Tensor:
         """See `Layout.attend`."""
+        if torch.is_grad_enabled() and q.shape[1] * self.num_weights > LARGE:
+            made: Tensor = checkpoint(
+                self._attend, layer, q, k, v, style, use_reentrant=False, preserve_rng_state=False
+            )
+            return made
+        return self._attend(layer, q, k, v, style)
+
+    @property
+    def num_weights(self) -> int:
+        """Attention weights of one head."""
+        on_both = self.longest * (self.longest_prompt + self.longest)
+        return self.rows * (self.longest_prompt**2 + self.per_row * on_both)
+
+    def _attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, style: Style) -> Tensor:
         heads, groups = k.shape[1], q.shape[1] // k.shape[1]
         split = self.rows * self.longest_prompt
         q_all, k_all, v_all = (x.index_select(0, self.gather) for x in (q, k, v))
