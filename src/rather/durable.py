@@ -128,16 +128,22 @@ def newest_verified(
 def prune(parent: Path, prefix: str, keep: int, spare: Set[str] = frozenset()) -> None:
     """Delete all but the newest `keep` directories `prefix*` and those whose names are spared.
 
-    A directory is renamed before it is deleted, so that none is ever there in part.
+    What a prune that was killed left behind goes too.
     """
     if keep < 1:
         raise ValueError("prune must keep at least one directory")
-    for leftover in parent.glob(f".pruned-{prefix}*"):
-        shutil.rmtree(leftover)
+    with _disk_faults(parent):
+        for leftover in parent.glob(f".pruned-{prefix}*"):
+            shutil.rmtree(leftover)
     for directory in _published(parent, prefix)[:-keep]:
-        if directory.name in spare:
-            continue
-        doomed = directory.with_name(f".pruned-{directory.name}")
+        if directory.name not in spare:
+            remove(directory)
+
+
+def remove(directory: Path) -> None:
+    """Delete a published directory; it is renamed before, so that it is never there in part."""
+    doomed = directory.with_name(f".pruned-{directory.name}")
+    with _disk_faults(directory):
         os.rename(directory, doomed)
         failpoint("prune.renamed")
         shutil.rmtree(doomed)

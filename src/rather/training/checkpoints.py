@@ -6,6 +6,7 @@ follows from the seed and the step's number.
 """
 
 import json
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,16 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from rather.durable import newest_verified, prune, staged_directory, verify
+from rather.durable import newest_verified, prune, remove, staged_directory, verify
+from rather.errors import EnvironmentFault
 from rather.failpoints import failpoint
 from rather.progress import Progress
 from rather.training.learner import Learner
 
 PREFIX = "checkpoint-"
 CHECKPOINTS_KEPT = 2
+ROOM = 1.2
+"""Free space asked for before a checkpoint is written, in checkpoints."""
 
 
 @dataclass
@@ -39,12 +43,16 @@ def path_of(directory: Path, steps_done: int) -> Path:
 
 
 def save(directory: Path, learner: Learner, steps_done: int, kept: Kept) -> None:
-    """Publish a checkpoint, unless it is there already; one inside a step counts its updates."""
+    """Publish a checkpoint, unless it is there already; one inside a step counts its updates.
+
+    EnvironmentFault where the disk is full, or would be.
+    """
     target = path_of(directory, steps_done)
     if kept.tensors:
         target = target.with_name(f"{target.name}.{len(kept.numbers['updates'])}")
     if target.exists() and not verify(target):
         return
+    _require_room(directory)
     with staged_directory(target) as staging:
         save_file(learner.tensors(), staging / "learner.safetensors")
         failpoint("checkpoint.weights")
@@ -58,6 +66,21 @@ def save(directory: Path, learner: Learner, steps_done: int, kept: Kept) -> None
         (staging / "state.json").write_text(json.dumps(state), "utf-8")
 
 
+def _require_room(directory: Path) -> None:
+    """Refuse to begin a checkpoint as large as the largest here where it would not fit."""
+    needed = max((_size(folder) for folder in directory.glob(f"{PREFIX}*")), default=0)
+    if needed and (free := shutil.disk_usage(directory).free) < ROOM * needed:
+        raise EnvironmentFault(
+            f"disk full: a checkpoint takes {needed / 1e6:.1f} MB and {directory} has "
+            f"{free / 1e6:.1f} MB left; free some space and give the same command again (what was "
+            "there before is kept)."
+        )
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.iterdir())
+
+
 def tidy(directory: Path, spared: tuple[int, ...]) -> None:
     """Delete all but the newest checkpoints and those after the spared numbers of steps."""
     prune(
@@ -66,6 +89,14 @@ def tidy(directory: Path, spared: tuple[int, ...]) -> None:
         keep=CHECKPOINTS_KEPT,
         spare={path_of(directory, steps).name for steps in spared},
     )
+
+
+def drop_interim(directory: Path, every: int) -> None:
+    """Delete checkpoints that only a signal made, between the multiples of `every` steps."""
+    for folder in directory.glob(f"{PREFIX}*"):
+        steps = folder.name.removeprefix(PREFIX)
+        if not steps.isdecimal() or int(steps) % every:
+            remove(folder)
 
 
 def restore(folder: Path, learner: Learner, kept: Kept) -> int:

@@ -83,6 +83,7 @@ def train(
             if number % learner.section.checkpoint_every == 0 or number == num_steps:
                 checkpoints.save(run.directory, learner, number, kept)
                 checkpoints.tidy(run.directory, good_steps(kept) or (0,))
+    checkpoints.tidy(run.directory, good_steps(kept) or (0,))  # what a kill kept from it
 
 
 def good_steps(kept: Kept) -> tuple[int, ...]:
@@ -116,6 +117,8 @@ def _roll_back(learner: Learner, run: Run, kept: Kept, fault: NotFinite, step: i
         except StoppedByRule as rule:
             rule.kept_step = go_back_to_good(learner, run, kept)
             raise
+    # where it would have gone had no signal ever made a checkpoint in between
+    checkpoints.drop_interim(run.directory, learner.section.checkpoint_every)
     found = checkpoints.resume(run.directory, learner, kept, run.progress) or 0
     learner.rate_scale = scale / 2
     sentence = f"{fault}: back to step {found}, and on at half the learning rate."

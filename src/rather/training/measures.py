@@ -9,6 +9,7 @@ import torch
 from rather.data.batch import Row
 from rather.equations import kl
 from rather.equations.logprobs import masked_mean, masked_sum
+from rather.failpoints import failpoint
 from rather.rollout import local
 from rather.rollout.rollout import Roles, Rollout, Scorer, with_lower_states
 from rather.training.cast import Task
@@ -93,4 +94,6 @@ def of_heldout(
     def mean(by: Scorer) -> float:
         return sum(score for row in by(prompts, rows) for score in row) / len(rows)
 
-    return {"heldout/proxy": mean(roles.scorer), "heldout/score": mean(scorer)}
+    found = {"heldout/proxy": mean(roles.scorer), "heldout/score": mean(scorer)}
+    failpoint("evaluation.scored")
+    return found
