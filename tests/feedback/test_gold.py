@@ -6,7 +6,7 @@ import pytest
 
 from rather.config.stages import Rules
 from rather.errors import UsageError
-from rather.feedback.gold import resolve
+from rather.feedback.gold import fingerprint, resolve
 from rather.records import Message, Prompt
 
 PROMPT = Prompt("p7", (Message("user", "How are you?"),), "train")
@@ -66,3 +66,19 @@ def test_a_function_that_misbehaves_is_named_with_the_prompt() -> None:
         resolve("math:hypot").score(PROMPT, "x")
     with pytest.raises(UsageError, match=r"`os.path:join` returned 'How are you\?/x' on prompt"):
         resolve("os.path:join").score(PROMPT, "x")
+
+
+def test_what_decides_a_score_beside_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert fingerprint("vader", Rules(max_words=2)) == ""
+    assert fingerprint("rules", Rules(max_words=2)) != fingerprint("rules", Rules(max_words=3))
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "gold_that_changes.py").write_text("score = len\n")
+    # printf 'score = len\n' | sha256sum
+    found = fingerprint("gold_that_changes:score", Rules())
+    assert found[:10] == "153ed5ee73"
+    (tmp_path / "gold_that_changes.py").write_text("score = max\n")
+    assert fingerprint("gold_that_changes:score", Rules()) != found
+    with pytest.raises(UsageError, match="needs the module `nowhere`"):
+        fingerprint("nowhere:score", Rules())

@@ -4,6 +4,7 @@ A gold score drives simulated labellers and tells afterwards whether tuning help
 reported as human preference.
 """
 
+import hashlib
 import importlib
 import math
 import sys
@@ -58,6 +59,15 @@ def resolve(name: str, rules: Rules | None = None) -> Gold:
             asked = rules if rules is not None else Rules()
             return Gold(name, describe(asked), rules_score(asked), neutral=0.99)
     raise UsageError(_unknown(name))
+
+
+def fingerprint(name: str, rules: Rules) -> str:
+    """What decides a gold score beside its name: the rules, or the text of a function's module."""
+    if ":" not in name:
+        return rules.model_dump_json() if name == "rules" else ""
+    load_function(name)  # says in a sentence what is wrong with it
+    source = sys.modules[name.partition(":")[0]].__file__
+    return hashlib.sha256(Path(source).read_bytes()).hexdigest() if source else ""
 
 
 def vader(prompt: Prompt, completion: str) -> float:

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from rather.errors import StoppedByRule
+from rather.feedback import gold
 from rather.models.library import Library
 from rather.models.roles import Policy
 from rather.models.tuning import Tuned, start_tuning
@@ -12,7 +14,13 @@ from rather.stages import examples
 from rather.stages.critic import make_critic
 from rather.stages.examples import LeftOut
 from rather.stages.runs import Plan, open_library, policy_name, running
-from rather.stages.scorers import make_scorer, make_token_scorer, resolved_mix, reward_models
+from rather.stages.scorers import (
+    identity,
+    make_scorer,
+    make_token_scorer,
+    resolved_mix,
+    reward_models,
+)
 from rather.stages.stage import Result, early_answer, need, plan_of, result_of, train_and_publish
 from rather.store import versions
 from rather.training.cast import Cast, Heldout
@@ -36,7 +44,8 @@ def ppo(ws: Workspace, *, dry_run: bool, fresh: bool, force: bool = False) -> Re
     left_out = LeftOut()
     tasks = examples.tasks(ws, codec, left_out)
     need(tasks, "prompts", "rather import FILE --as prompts", left_out)
-    data = [[task.prompt.id for task in tasks], mix, heldout_mix]
+    asked = examples.tasks(ws, codec, LeftOut(), "heldout") if heldout_mix else []
+    data = [[task.prompt.id for task in (*tasks, *asked)], *_rewards(ws, mix, heldout_mix)]
     plan = plan_of(ws, library, "ppo", section, start, data)
     plan = replace(plan, parents=(*plan.parents, *reward_models(mix)))
     if answer := early_answer(
@@ -79,6 +88,13 @@ def make_cast(
     token_scorer = make_token_scorer(section.shaping.token_function, codec)
     roles = Roles(policy, reference, value, scorer, token_scorer)
     return tuned, Cast(roles, weights, codec.stop_ids, heldout, ws.progress)
+
+
+def _rewards(ws: Workspace, *mixes: Mix) -> list[Any]:
+    """Everything that scores, so that another function or rule is another run."""
+    by_token = ws.config.ppo.shaping.token_function
+    own = gold.fingerprint(by_token, ws.config.rules) if by_token else ""
+    return [*(identity(ws, mix) for mix in mixes), own]
 
 
 def require_fit_reward(ws: Workspace, mix: Sequence[tuple[float, str]], *, force: bool) -> None:

@@ -70,7 +70,7 @@ class Plan:
     """JSON-able digestible data it learns from."""
     seed: int
     setting: tuple[str, ...] = ()
-    """What else changes the numbers: the codec's fingerprint, the precision."""
+    """What else changes the numbers: the codec's and the weights' fingerprints, the precision."""
 
     @property
     def data_digest(self) -> str:

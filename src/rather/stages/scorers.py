@@ -71,6 +71,15 @@ def _resolved(ws: Workspace, name: str) -> str:
     return name
 
 
+def identity(ws: Workspace, mix: Sequence[tuple[float, str]]) -> list[list[Any]]:
+    """What tells a resolved mix from any other, JSON-able: change it, and it is another run."""
+    functions = [
+        "" if is_reward_model(name) or is_address(name) else gold.fingerprint(name, ws.config.rules)
+        for _, name in mix
+    ]
+    return [[*term, function] for term, function in zip(mix, functions, strict=True)]
+
+
 def make_scorer(
     ws: Workspace,
     library: Library,

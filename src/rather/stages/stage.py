@@ -8,6 +8,7 @@ from rather.config.optimization import Optimization
 from rather.errors import DataError, StoppedByRule
 from rather.models.heads import ScalarHead
 from rather.models.library import Library, save_head, save_weights
+from rather.models.source import fingerprint
 from rather.models.tuning import Tuned
 from rather.records import ModelVersion
 from rather.stages.examples import LeftOut
@@ -40,7 +41,11 @@ def plan_of(
         parents=(start,) if version else (),
         data=data,
         seed=ws.config.seed if own_seed is None else own_seed,
-        setting=(library.codec(start).fingerprint, ws.config.dtype),
+        setting=(
+            library.codec(start).fingerprint,
+            fingerprint(library.folder_of(start)),
+            ws.config.dtype,
+        ),
     )
 
 
