@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -169,6 +170,8 @@ class Commands:
         return int(self._server.stdout.readline())
 
     def close(self) -> None:
+        for pid in self._files:  # of tests that failed before they waited
+            os.kill(pid, signal.SIGKILL)
         assert self._server.stdin and self._server.stdout
         self._server.stdin.close()
         self._server.wait()
@@ -206,7 +209,7 @@ QUICK = {
     "ppo.max-new-tokens": "5",
     "ppo.kl.target-kl": "0.5",
     "ppo.shaping.standardize": "true",
-    "ppo.rules.heldout-reward": "vader",
+    "ppo.rules.heldout-reward": "reward-1",
     "ppo.rules.check-every": "2",
 }
 

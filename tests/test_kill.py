@@ -88,6 +88,28 @@ def test_a_full_disk_at_every_write(
     assert left_by("sft", root) == whole("sft").left
 
 
+@pytest.mark.parametrize(
+    "place", ["rollout.scored:kill:5", "version.published:kill", "version.registered:kill"]
+)
+def test_a_kill_while_a_rule_stops_the_run(
+    place: str, commands: Any, new_root: Callable[[], Path], left_by: Any
+) -> None:
+    # the policy is 0.78 nats from its reference after 4 steps, and was too far to be good after 3
+    found = []
+    for failpoint in ("", place):
+        root = new_root()
+        command = [*commands.of("ppo", root), "--rules.max-kl", "0.75"]
+        if failpoint:
+            assert commands(*command, failpoint=failpoint).code == -signal.SIGKILL
+        ended = commands(*command)
+        assert ended.code == 4
+        assert "ppo-1 is the last good policy, of step 2." in ended.said
+        found.append(left_by("ppo", root))
+    assert found[0] == found[1]
+    [(status, message)] = found[0]["status"]
+    assert (status, "ppo-1 is the last good policy" in message) == ("stopped", True)
+
+
 def test_a_kill_and_a_signal_on_the_embedded_model(
     commands: Any, tmp_path: Path, left_by: Any
 ) -> None:

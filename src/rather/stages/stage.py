@@ -62,14 +62,16 @@ def early_answer(
             "run_id": plan.run_id,
             "left_out": left_out.counts,
         }
-    if done and done.provenance.get("stopped") and not fresh:
-        raise StoppedByRule(kept_sentence(done.provenance["stopped"], done))
-    if done and not fresh:
-        known = runs.get(ws.db, plan.run_id)
-        if known is not None and known.status != "done":
-            runs.finish(ws.db, plan.run_id, "done")
-        return {**result_of(done, left_out), "summary": f"{done.name} is done already."}
-    return None
+    if done is None or fresh:
+        return None
+    rule = done.provenance.get("stopped")
+    said = kept_sentence(rule, done) if rule else ""
+    known = runs.get(ws.db, plan.run_id)
+    if known is not None and known.status == "running":  # killed between the version and the end
+        runs.finish(ws.db, plan.run_id, "stopped" if rule else "done", said)
+    if rule:
+        raise StoppedByRule(said)
+    return {**result_of(done, left_out), "summary": f"{done.name} is done already."}
 
 
 def need(found: Any, what: str, command: str, left_out: LeftOut) -> None:
