@@ -43,12 +43,12 @@ def test_a_kill_at_every_failpoint(
     passing = {stage: whole(stage).passed.count(name) for stage in STAGES}
     assert any(passing.values()), f"no stage passes {name}: nothing can prove that it survives"
     for stage in (stage for stage, times in passing.items() if times):
-        root = new_root()
-        first = commands.stage(stage, root, failpoint=f"{name}:kill")
-        assert first.code == -signal.SIGKILL, first.said
-        # once more while it goes on, at a later pass; a short way may have none left
-        later = commands.stage(stage, root, failpoint=f"{name}:kill:{passing[stage] // 2 + 1}")
-        assert later.code in (-signal.SIGKILL, 0), later.said
+        root, middle = new_root(), f"{name}:kill:{passing[stage] // 2 + 1}"
+        killed = commands.stage(stage, root, failpoint=middle)
+        assert killed.code == -signal.SIGKILL, killed.said
+        if stage == "ppo":  # and once more, as it goes on
+            again = commands.stage(stage, root, failpoint=f"{name}:kill")
+            assert again.code in (-signal.SIGKILL, 0), again.said
         assert commands.stage(stage, root).code == 0
         assert left_by(stage, root) == whole(stage).left, f"{stage}, killed at {name}"
 
