@@ -29,6 +29,7 @@ WHOLE_HOUSE_TESTS = {
     "test_house.py",
     "test_whole_loop.py",
     "test_bad_input.py",
+    "test_kill.py",  # every stage, killed at every failpoint
     "test_main.py",  # __main__.py
     "test_browser.py",  # the whole labelling app, in Chromium
     "test_everyday_prompts.py",  # data/prompts/everyday.jsonl
