@@ -1,9 +1,13 @@
 """Held-out accuracy of a reward model, beside two rules that read nothing but lengths."""
 
+import math
+
+import pytest
 import torch
 
 from rather.data.batch import Row
 from rather.data.judged import Judged, Opinion
+from rather.evaluation import reward_model
 from rather.evaluation.reward_model import held_out_accuracy
 from rather.models.backbone import Backbone
 from rather.models.heads import ScalarHead
@@ -49,4 +53,46 @@ def test_accuracy_counts_the_pairs_the_scores_order(tiny_backbone: Backbone) -> 
 
 
 def test_nothing_held_out_is_said_by_n(tiny_backbone: Backbone) -> None:
-    assert held_out_accuracy(constant_model(tiny_backbone), [], 4096).accuracy.n == 0
+    found = held_out_accuracy(constant_model(tiny_backbone), [], 4096)
+    assert (found.accuracy.n, dict(found.by_strength)) == (0, {})
+    assert math.isnan(found.score_length_correlation)
+
+
+def scoring(monkeypatch: pytest.MonkeyPatch, *scores: list[float]) -> None:
+    """Let these be a model's scores of the rows it is given."""
+    monkeypatch.setattr(reward_model, "score_rows", lambda *_: list(scores))
+
+
+def test_accuracy_by_how_much_better_people_found_it(
+    tiny_backbone: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged = [
+        Judged(
+            Row(PROMPT, (SHORT, MIDDLE, LONG)),
+            (Opinion((0, 1), (1, 2), strength=3), Opinion((0, 2), (1, 2)), Opinion((1, 2), (2, 1))),
+        )
+    ]
+    scoring(monkeypatch, [1.0, 0.0, 2.0])
+    found = held_out_accuracy(constant_model(tiny_backbone), judged, 4096)
+    # much better: 1 > 0 is right. Slightly: 1 > 2 is wrong, 2 > 0 is right.
+    shares = {strength: (one.value, one.n) for strength, one in found.by_strength.items()}
+    assert shares == {1: (0.5, 2), 3: (1.0, 1)}
+    assert found.accuracy.value == pytest.approx(2 / 3)
+
+
+def test_scores_that_follow_the_length(
+    tiny_backbone: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = Opinion((0, 1), (1, 2))
+    judged = [
+        Judged(Row(PROMPT, (SHORT, MIDDLE, LONG)), (one,)),
+        Judged(Row(PROMPT, (SHORT, LONG)), (one,)),
+    ]
+    model = constant_model(tiny_backbone)
+    # around the prompts' means: lengths −1 0 1 | −1 1, scores −1 0 1 | −1 1
+    scoring(monkeypatch, [0.0, 1.0, 2.0], [10.0, 12.0])
+    assert held_out_accuracy(model, judged, 4096).score_length_correlation == pytest.approx(1.0)
+    # scores −1 0 1 | 2 −2: (1 + 0 + 1 − 2 − 2) / √(10·4)
+    scoring(monkeypatch, [0.0, 1.0, 2.0], [14.0, 10.0])
+    found = held_out_accuracy(model, judged, 4096).score_length_correlation
+    assert found == pytest.approx(-2 / 40**0.5)

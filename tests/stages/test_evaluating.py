@@ -1,5 +1,6 @@
 """Evaluation: the same prompts and seeds for every model, and numbers that add up."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -146,7 +147,8 @@ def test_the_result_in_a_sentence() -> None:
 
 
 def test_accuracy_as_metrics() -> None:
-    found = accuracy_metrics(Accuracy(wilson(8, 10), 0.25, 0.75))
+    by_strength = {1: wilson(3, 5), 3: wilson(5, 5)}
+    found = accuracy_metrics(Accuracy(wilson(8, 10), 0.25, 0.75, by_strength, -0.4))
     assert {key: round(value, 3) for key, value in found.items()} == {
         "accuracy": 0.8,
         "accuracy_low": 0.49,
@@ -154,4 +156,14 @@ def test_accuracy_as_metrics() -> None:
         "num_pairs": 10.0,
         "longer_wins": 0.25,
         "shorter_wins": 0.75,
+        "accuracy_strength_1": 0.6,
+        "accuracy_strength_3": 1.0,
+        "score_length_correlation": -0.4,
+    }
+    # one strength says no more than all pairs, and what is not a number is not said
+    bare = accuracy_metrics(Accuracy(wilson(8, 10), 0.25, 0.75, {1: wilson(8, 10)}, math.nan))
+    assert bare.keys() == found.keys() - {
+        "accuracy_strength_1",
+        "accuracy_strength_3",
+        "score_length_correlation",
     }

@@ -88,6 +88,17 @@ def test_a_likelihood_term_keeps_the_chosen_likely(
     assert with_term.of("loss")[0] - plain.of("loss")[0] == pytest.approx(5.6, abs=0.6)
 
 
+def test_lengths_of_both_sides_are_recorded(
+    new_tuned: Callable[..., Tuned], new_run: Callable[..., Any]
+) -> None:
+    recorded = new_run()
+    trained(new_tuned, recorded, SECTION.model_copy(update={"batch_size": 12, "num_epochs": 1}))
+    # the texts have 4, 6 and 5 tokens. Chosen: 4 times 6, 4 times 4, and of 4 rankings 5 + 5 + 4;
+    # rejected: 4 times 4, 4 times 6, and 4 + 6 + 6. That is 96 and 104 of 20 pairs.
+    assert recorded.of("lengths/chosen") == [pytest.approx(4.8)]
+    assert recorded.of("lengths/rejected") == [pytest.approx(5.2)]
+
+
 def test_places_of_pairs() -> None:
     # rows of 2 and 3: places 0-1 and 2-4; the ranking 3 ≻ 1 ≻ 2 gives three pairs
     chosen, rejected = pair_places([JUDGED[0], JUDGED[8]]).tolist()

@@ -1,10 +1,11 @@
 """How well a reward model predicts judgments it has not seen."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rather.data.judged import Judged
-from rather.evaluation.statistics import Interval, wilson
+from rather.evaluation.statistics import Interval, mean, wilson
 from rather.failpoints import failpoint
 from rather.models.roles import RewardModel
 from rather.rollout.rollout import score_rows
@@ -17,6 +18,11 @@ class Accuracy:
     accuracy: Interval
     longer_wins: float
     shorter_wins: float
+    by_strength: Mapping[int, Interval]
+    """Accuracy by how much better the labeller called the better one: 1 slightly (or it
+    was not asked) ... 3 much."""
+    score_length_correlation: float
+    """Of scores with lengths, both taken around their prompt's mean; nan where nothing varies."""
 
 
 def held_out_accuracy(
@@ -25,17 +31,35 @@ def held_out_accuracy(
     """Accuracy on all (better, worse) pairs; equal scores or lengths count half."""
     scores = score_rows(model, [one.row for one in judged], microbatch_tokens)
     failpoint("evaluation.scored")
-    right = longer = shorter = 0.0
-    num_pairs = 0
-    for row_scores, one in zip(scores, judged, strict=True):
-        lengths = [len(completion) for completion in one.row.completions]
-        for better, worse in one.pairs:
-            num_pairs += 1
-            right += _wins(row_scores[better], row_scores[worse])
-            longer += _wins(lengths[better], lengths[worse])
-            shorter += _wins(lengths[worse], lengths[better])
-    n = max(1, num_pairs)
-    return Accuracy(wilson(right, num_pairs), longer / n, shorter / n)
+    lengths = [[float(len(c)) for c in one.row.completions] for one in judged]
+    right: dict[int, list[float]] = {}
+    longer: list[float] = []
+    for one, said, long in zip(judged, scores, lengths, strict=True):
+        for opinion in one.opinions:
+            for better, worse in opinion.pairs:
+                right.setdefault(opinion.strength, []).append(_wins(said[better], said[worse]))
+                longer.append(_wins(long[better], long[worse]))
+    num_pairs = len(longer)
+    return Accuracy(
+        wilson(sum(map(sum, right.values())), num_pairs),
+        longer_wins=sum(longer) / max(1, num_pairs),
+        shorter_wins=(num_pairs - sum(longer)) / max(1, num_pairs),
+        by_strength={key: wilson(sum(won), len(won)) for key, won in sorted(right.items())},
+        score_length_correlation=_correlation(_centred(scores), _centred(lengths)),
+    )
+
+
+def _centred(groups: Sequence[Sequence[float]]) -> list[float]:
+    """Every number less the mean of its group."""
+    return [value - mean(group) for group in groups for value in group]
+
+
+def _correlation(first: Sequence[float], second: Sequence[float]) -> float:
+    """Pearson's correlation of numbers whose means are 0."""
+    spread = math.sqrt(sum(a * a for a in first) * sum(b * b for b in second))
+    if spread == 0:
+        return math.nan
+    return sum(a * b for a, b in zip(first, second, strict=True)) / spread
 
 
 def _wins(ours: float, theirs: float) -> float:

@@ -1,8 +1,8 @@
 """`evaluate`: every model answers the same held-out prompts with the same seeds."""
 
 import json
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from rather.data.tokens import Codec
 from rather.durable import write_text
 from rather.errors import DataError, UsageError
 from rather.evaluation.policy import Answers, Measures, measure, win_rates
+from rather.evaluation.reward_model import Accuracy
 from rather.evaluation.statistics import mean
 from rather.models.library import Library
 from rather.models.roles import Policy
@@ -232,15 +233,20 @@ def newest_result(ws: Workspace) -> dict[str, Any] | None:
     return None
 
 
-def accuracy_metrics(accuracy: Any) -> dict[str, float]:
-    """A reward model's held-out accuracy as the metrics of its version."""
-    flat = asdict(accuracy)
+def accuracy_metrics(accuracy: Accuracy) -> dict[str, float]:
+    """A reward model's held-out accuracy as the metrics of its version; what is nan is left out."""
     value, low, high, n = accuracy.accuracy
-    return {
+    found = {
         "accuracy": value,
         "accuracy_low": low,
         "accuracy_high": high,
         "num_pairs": float(n),
-        "longer_wins": flat["longer_wins"],
-        "shorter_wins": flat["shorter_wins"],
+        "longer_wins": accuracy.longer_wins,
+        "shorter_wins": accuracy.shorter_wins,
     }
+    if len(accuracy.by_strength) > 1:
+        for strength, share in accuracy.by_strength.items():
+            found[f"accuracy_strength_{strength}"] = share.value
+    if not math.isnan(accuracy.score_length_correlation):
+        found["score_length_correlation"] = accuracy.score_length_correlation
+    return found

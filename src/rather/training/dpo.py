@@ -165,6 +165,8 @@ def pair_losses(
         "rewards/accuracies": (margin > 0).float(),
         "logps/chosen": chosen,
         "logps/rejected": rejected,
+        "lengths/chosen": said.chosen_length.float(),
+        "lengths/rejected": said.rejected_length.float(),
     }
     return loss, metrics
 
