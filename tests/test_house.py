@@ -156,8 +156,11 @@ def test_no_file_knows_this_machine() -> None:
 
 
 def test_tests_mirror_the_tree() -> None:
+    """tests/a/test_b.py is about src/rather/a/b.py, tests/docs/test_a_b.py about docs/a-b.md."""
     sources = {path.relative_to(SOURCE).with_suffix("") for path in MODULES}
     sources |= {path.relative_to(EXAMPLES).with_suffix("") for path in EXAMPLES.rglob("*.py")}
+    pages = (ROOT / "docs").glob("*.md")
+    sources |= {Path("docs") / path.stem.replace("-", "_") for path in pages}
     orphans = [
         name_of(path)
         for path in TEST_FILES
