@@ -18,10 +18,12 @@ def answering(monkeypatch: pytest.MonkeyPatch, reply: Any) -> list[Any]:
     """Let the server answer this; what it was sent is appended to the list."""
     sent: list[Any] = []
 
-    def post(url: str, body: Any) -> Any:
-        sent.append((url, body))
+    def post(url: str, body: Any, key: str | None) -> Any:
+        sent.append((url, body, key))
         return reply
 
+    monkeypatch.setenv("OPENAI_API_KEY", "of somebody else")
+    monkeypatch.setenv("RATHER_SCORER_KEY", "sesame")
     monkeypatch.setattr(remote_scorer, "post_json", post)
     return sent
 
@@ -31,7 +33,7 @@ def test_rows_are_sent_and_scores_come_back(monkeypatch: pytest.MonkeyPatch) -> 
     assert remote_scores("http://h/s", ROWS) == [1.0, -0.5]
     asked = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Why?"}]
     rows = [{"prompt": asked, "completion": text} for text in ("Because.", "No.")]
-    assert sent == [("http://h/s", {"rows": rows})]
+    assert sent == [("http://h/s", {"rows": rows}, "sesame")]
 
 
 @pytest.mark.parametrize("reply", [None, [], {}, {"scores": 3}, {"scores": [1.0]}])

@@ -106,3 +106,16 @@ def test_everything_is_put_back() -> None:
     assert {key: value.tolist() for key, value in first.tensors().items()} == {
         key: value.tolist() for key, value in second.tensors().items()
     }
+
+
+def test_weights_may_have_rates_of_their_own() -> None:
+    weights = {name: nn.Parameter(torch.ones(1)) for name in ("policy", "value", "head")}
+    section = Section(learning_rate=0.1, warmup_fraction=0.0, schedule="constant")
+    one = Learner(weights, section, 10, {"value": 0.4, "head": None})
+    one.rate_scale = 0.5
+    for weight in weights.values():
+        weight.grad = torch.ones(1)
+    assert one.update()["lr"] == pytest.approx(0.05)
+    # AdamW's first update is lr·g/(|g| + ε), and all rates are halved
+    moved = {name: 1 - weight.item() for name, weight in weights.items()}
+    assert moved == pytest.approx({"policy": 0.05, "value": 0.2, "head": 0.05}, abs=1e-5)

@@ -88,6 +88,7 @@ def test_the_first_step_is_neutral(
     assert first["objective/kl"] == 0.0
     assert first["objective/kl_k3"] == 0.0
     assert first["val/ratio"] == pytest.approx(1.0, abs=1e-6)
+    assert first["val/ratio_var"] == pytest.approx(0.0, abs=1e-6)
     assert first["policy/clipfrac_avg"] == 0.0
     assert first["policy/approxkl_avg"] == pytest.approx(0.0, abs=1e-9)
     # the surrogate is −mean(A·1), and whitened advantages have mean 0
@@ -257,15 +258,9 @@ EAGER = SECTION.model_copy(
     }
 )
 ONLY = {
-    "max_mismatch_kl": None,
-    "max_kl": None,
-    "min_kl": None,
-    "max_update_kl": None,
-    "max_ratio": None,
-    "max_length_growth": None,
-    "min_eos_share": None,
-    "min_entropy_share": None,
-    "min_distinct_share": None,
+    name: None
+    for name in StopRules.model_fields
+    if name.startswith(("max_", "min_")) and name != "min_accuracy"
 }
 """Every rule off, so that a scenario meets the one it is about."""
 
@@ -325,6 +320,29 @@ def test_an_update_that_moves_too_far_ends_the_step(
     Trainer(section, made, learner, TASKS, new_run().run, seed=1).step(0)
     # the first update measures no distance yet, the second does and is the last
     assert learner.updates == 2
+
+
+def test_the_critic_may_learn_alone_at_first(
+    new_tuned: Callable[..., Tuned], new_run: Callable[..., Any]
+) -> None:
+    critic = Critic(warmup_steps=1)
+    section = SECTION.model_copy(update={"critic": critic, "num_steps": 2})
+    cast = cast_of(new_tuned())
+    learner = Learner(cast.parameters, section, 2)
+    trainer = Trainer(section, cast, learner, TASKS, new_run().run, seed=1)
+    before = {name: weight.detach().clone() for name, weight in cast.parameters.items()}
+
+    def moved() -> set[bool]:
+        return {
+            name.startswith("value.")
+            for name, weight in cast.parameters.items()
+            if not torch.equal(weight, before[name])
+        }
+
+    trainer.step(0)
+    assert moved() == {True}
+    trainer.step(1)
+    assert moved() == {True, False}
 
 
 def sampled_by(monkeypatch: pytest.MonkeyPatch, change: Callable[..., Any]) -> None:

@@ -49,6 +49,9 @@ def begun() -> Memory:
         ("length", {"length": 29.0}, None),  # from 20: 30 warns, 40 stops
         ("length", {"length": 31.0}, "warn"),
         ("length", {"length": 40.0}, "stop"),
+        ("short", {"length": 4.1, "entropy": 8.2}, None),  # from 20: 4 warns, 2 stops
+        ("short", {"length": 3.9, "entropy": 7.8}, "warn"),
+        ("short", {"length": 2.0, "entropy": 4.0}, "stop"),
         ("eos", {"eos_rate": 0.41}, None),  # from 0.8: 0.4 warns, 0.16 stops
         ("eos", {"eos_rate": 0.39}, "warn"),
         ("eos", {"eos_rate": 0.16}, "stop"),
@@ -72,6 +75,7 @@ def test_where_a_rule_warns_and_stops(
         ({"kl": 600.0}, "max_kl"),
         ({"mismatch": 5.0}, "max_mismatch_kl"),
         ({"length": 90.0, "entropy": 180.0}, "max_length_growth"),
+        ({"length": 0.5, "entropy": 1.0}, "min_length_share"),
         ({"eos_rate": 0.0}, "min_eos_share"),
         ({"entropy": 0.0}, "min_entropy_share"),
         ({"distinct_2": 0.0}, "min_distinct_share"),

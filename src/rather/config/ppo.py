@@ -25,6 +25,10 @@ class Critic(Section):
     """Range the value may move in one rollout."""
     value_coefficient: float = Field(0.1, ge=0)
     """Weight of the value loss."""
+    learning_rate: float | None = Field(None, gt=0, le=1)
+    """Peak learning rate of the critic's own weights; null takes ppo.learning_rate."""
+    warmup_steps: int = Field(0, ge=0)
+    """First steps in which the critic learns alone."""
 
 
 class KL(Section):
@@ -81,9 +85,12 @@ class StopRules(Section):
     """KL a token an update may move the policy; beyond it the step's remaining updates are left
     out."""
     max_ratio: float | None = Field(10.0, gt=1)
-    """Mean π/π_old of an update; beyond it the update is left out, three times stop. Warns at 2."""
+    """Mean π/π_old of an update; beyond it the update is left out, three times stop. Warns at 2 and
+    at ½."""
     max_length_growth: float | None = Field(2.0, gt=1)
     """Mean length over the first rollout's; warns at three quarters."""
+    min_length_share: float | None = Field(0.1, ge=0, lt=1)
+    """Mean length over the first rollout's; warns at twice this."""
     min_eos_share: float | None = Field(0.2, ge=0, lt=1)
     """Share of completions that stop by themselves, over the first rollout's; warns at ½."""
     min_entropy_share: float | None = Field(0.1, ge=0, lt=1)
@@ -151,6 +158,8 @@ class PPO(Optimization):
                 f"advantage: {self.advantage} compares a prompt's completions, so num_completions "
                 "must be 2 or more"
             )
+        if self.critic.warmup_steps and self.advantage != "gae":
+            raise ValueError(f"advantage: {self.advantage} has no critic to warm up")
         if self.kl.penalty == "loss" and self.kl.estimator == "k1":
             raise ValueError(
                 "kl.penalty: loss needs kl.estimator k2 or k3 (the gradient of k1 is 0 on average)"

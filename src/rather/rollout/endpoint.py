@@ -76,13 +76,13 @@ def _body(model: str, prompt: Prompt, seed: int, settings: dict[str, Any]) -> di
     }
 
 
-def post_json(url: str, body: dict[str, Any]) -> Any:
-    """What a server answers to a JSON body; $OPENAI_API_KEY is sent when there is one.
+def post_json(url: str, body: dict[str, Any], key: str | None) -> Any:
+    """What a server answers to a JSON body, sent with a bearer key where there is one.
 
     Raises EnvironmentFault, in one sentence, when it refuses.
     """
     headers = {"Content-Type": "application/json"}
-    if key := os.environ.get("OPENAI_API_KEY"):
+    if key:
         headers["Authorization"] = f"Bearer {key}"
     request = urllib.request.Request(url, json.dumps(body).encode(), headers)
     try:
@@ -100,7 +100,7 @@ def unusable(url: str, error: Exception) -> EnvironmentFault:
 
 
 def _ask(url: str, body: dict[str, Any]) -> Answer:
-    reply = post_json(url, body)
+    reply = post_json(url, body, os.environ.get("OPENAI_API_KEY"))
     try:
         choice = reply["choices"][0]
         text = (choice["message"]["content"] or "").replace("\x00", "\ufffd")

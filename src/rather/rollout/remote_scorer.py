@@ -2,9 +2,12 @@
 
 {"rows": [{"prompt": [{"role": "user", "content": "..."}], "completion": "..."}]}
 {"scores": [0.25]}
+
+The key in $RATHER_SCORER_KEY is sent when there is one, and no other.
 """
 
 import math
+import os
 from collections.abc import Sequence
 from numbers import Real
 
@@ -24,7 +27,7 @@ def remote_scores(url: str, rows: Sequence[tuple[Prompt, str]]) -> list[float]:
             for prompt, completion in rows
         ]
     }
-    reply = post_json(url, body)
+    reply = post_json(url, body, os.environ.get("RATHER_SCORER_KEY"))
     scores = reply.get("scores") if isinstance(reply, dict) else None
     if not isinstance(scores, list) or len(scores) != len(rows):
         raise EnvironmentFault(

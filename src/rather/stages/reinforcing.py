@@ -70,11 +70,9 @@ def make_cast(
     reference = library.policy(plan.start)
     tuned = start_tuning(reference, "learning", section.adapter, plan.seed)
     policy = Policy(tuned.backbone, tuned.adapter)
-    weights = dict(tuned.parameters)
-    value = None
+    value, own = None, dict[str, Any]()
     if section.advantage == "gae":
         value, own = make_critic(ws, library, policy, reward_models(mix), plan.seed)
-        weights |= own
     budget = section.microbatch_tokens
     scorer = make_scorer(ws, library, mix, codec, budget)
     heldout = None
@@ -87,7 +85,15 @@ def make_cast(
         )
     token_scorer = make_token_scorer(section.shaping.token_function, codec)
     roles = Roles(policy, reference, value, scorer, token_scorer)
-    return tuned, Cast(roles, weights, codec.stop_ids, heldout, ws.progress)
+    cast = Cast(
+        roles,
+        {**tuned.parameters, **own},
+        codec.stop_ids,
+        frozenset(own),
+        heldout,
+        ws.progress,
+    )
+    return tuned, cast
 
 
 def _rewards(ws: Workspace, *mixes: Mix) -> list[Any]:

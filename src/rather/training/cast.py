@@ -34,6 +34,8 @@ class Cast:
     parameters: dict[str, nn.Parameter]
     """Of the policy and its critic."""
     stop_ids: tuple[int, ...]
+    critic_parameters: frozenset[str] = frozenset()
+    """Names of those that only the critic has."""
     heldout: Heldout | None = None
     progress: Progress = field(default_factory=lambda: Progress(quiet=True))
     """Where a step shows how far it is."""

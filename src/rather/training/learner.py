@@ -1,6 +1,7 @@
 """Named weights with their AdamW and learning-rate schedule, and what a bad gradient does."""
 
 import math
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -22,8 +23,13 @@ class Learner:
     """Weights that learn; everything it knows is in `tensors()` and `numbers()`."""
 
     def __init__(
-        self, parameters: dict[str, nn.Parameter], section: Optimization, num_updates: int
+        self,
+        parameters: dict[str, nn.Parameter],
+        section: Optimization,
+        num_updates: int,
+        rates: Mapping[str, float | None] | None = None,
     ) -> None:
+        """`rates`: peak learning rates of single weights, where they are not the section's."""
         self.parameters = parameters
         self.section = section
         self.num_updates = num_updates
@@ -32,9 +38,12 @@ class Learner:
         """Numbers of the recent updates that were skipped."""
         self.rate_scale = 1.0
         """Halved by a roll-back."""
+        peaks: dict[float, list[nn.Parameter]] = {section.learning_rate: []}
+        for name, parameter in parameters.items():
+            peak = (rates or {}).get(name) or section.learning_rate
+            peaks.setdefault(peak, []).append(parameter)
         self.optimizer = torch.optim.AdamW(
-            list(parameters.values()),
-            lr=section.learning_rate,
+            [{"params": group, "lr": peak, "peak": peak} for peak, group in peaks.items() if group],
             eps=section.adam_epsilon,
             weight_decay=section.weight_decay,
         )
@@ -46,9 +55,9 @@ class Learner:
         """
         parameters = list(self.parameters.values())
         norm = nn.utils.clip_grad_norm_(parameters, self.section.max_grad_norm)
-        rate = self.rate_scale * self.section.learning_rate * self.rate_factor(self.updates)
+        factor = self.rate_scale * self.rate_factor(self.updates)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = factor * group["peak"]
         finite = bool(torch.isfinite(norm))
         if finite:
             self.optimizer.step()
@@ -57,7 +66,7 @@ class Learner:
         if not finite:
             self._skip(self.updates - 1)
         return {
-            "lr": rate,
+            "lr": factor * self.section.learning_rate,
             "grad_norm": float(norm) if finite else 0.0,
             "skipped": float(not finite),
         }

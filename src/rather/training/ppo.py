@@ -1,20 +1,20 @@
 """Proximal policy optimization against a reward, under a KL penalty to the reference.
 
 `Trainer.step` is the algorithm: roll out, judge, take advantages, update, steer. What becomes of
-scores is in `targets.py`, the stop rules are in `rules.py`, the losses in `equations/ppo.py`.
+scores is in `targets.py`, the loss of a microbatch in `objective.py` (its equations in
+`equations/ppo.py`), the stop rules are in `rules.py`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import product
 
 import torch
-from torch import Tensor
 
 from rather.config.ppo import PPO
-from rather.data.batch import Batch, microbatches
+from rather.data.batch import microbatches
 from rather.equations import kl
-from rather.equations.ppo import policy_loss, token_weights, value_loss
+from rather.equations.ppo import token_weights
 from rather.errors import UsageError
 from rather.failpoints import failpoint
 from rather.records import Alarm
@@ -26,16 +26,20 @@ from rather.training.cast import Cast, Task
 from rather.training.checkpoints import Kept
 from rather.training.learner import Learner, Metrics
 from rather.training.loop import Run, epoch_order, train
+from rather.training.objective import Objective, Part
 from rather.training.targets import Targets, remember_scores, take_targets
 
 RATIO_DROPS = 3
 """Updates left out for their ratio after which the run stops."""
+RATIO_WARNS = 2.0
+"""Mean ratio, or one over it, from which an update is worth a word."""
 
 
 def train_ppo(section: PPO, cast: Cast, tasks: Sequence[Task], run: Run, seed: int) -> None:
     """Tune the policy of `cast` on the tasks' prompts."""
     num_updates = section.num_steps * section.num_epochs * section.num_minibatches
-    learner = Learner(cast.parameters, section, num_updates)
+    rates = dict.fromkeys(cast.critic_parameters, section.critic.learning_rate)
+    learner = Learner(cast.parameters, section, num_updates, rates)
     trainer = Trainer(section, cast, learner, tasks, run, seed)
     train(learner, run, section.num_steps, trainer.step, trainer.kept, unit="steps")
 
@@ -185,21 +189,31 @@ class Trainer:
         )
         num_tokens = int(mask.sum())
         total: Metrics = {}
+        objective = Objective(
+            self.section,
+            self.roles,
+            kl_coefficient=self.kept.numbers["kl_coefficient"],
+            policy_learns=number >= self.section.critic.warmup_steps,
+        )
         device = self.roles.policy.backbone.device
         for indices, batch in microbatches(rows, self.section.microbatch_tokens, device):
             places = completions_of(rollout.rows, [chosen[index] for index in indices])
-            loss, metrics = self.loss(batch, _Part(rollout, targets, weights, places))
+            loss, metrics = objective.loss(batch, Part(rollout, targets, weights, places))
             loss.backward()
             failpoint("update.gradient")
             for key, value in metrics.items():
                 share = 1.0 if key.startswith("loss/") else 1 / num_tokens
                 total[key] = total.get(key, 0.0) + value.detach().item() * share
+        total["val/ratio_var"] = max(total.pop("val/ratio_squared") - total["val/ratio"] ** 2, 0.0)
         return {**total, **self.step_or_leave_out(total["val/ratio"], number)}
 
     def step_or_leave_out(self, ratio: float, number: int) -> Metrics:
         """The optimizer's update, unless the policy has left its rollout far behind."""
         limit = self.section.rules.max_ratio
         if limit is None or ratio <= limit:
+            if limit is not None and not 1 / RATIO_WARNS <= ratio <= RATIO_WARNS:
+                said = f"the mean ratio of an update is {ratio:.3g}: the policy moves too fast."
+                self.run.alarm(number, Alarm("ratio", "warn", said))
             return {**self.learner.update(), "left_out": 0.0}
         self.learner.leave_out()
         drops = self.kept.numbers["ratio_drops"] = self.kept.numbers.get("ratio_drops", 0) + 1
@@ -208,55 +222,6 @@ class Trainer:
             self.run.alarm(number, Alarm("ratio", "stop", f"Stopped: {said}, the {drops}rd time."))
         self.run.alarm(number, Alarm("ratio", "warn", f"{said}."))
         return {"lr": 0.0, "grad_norm": 0.0, "skipped": 0.0, "left_out": 1.0}
-
-    def loss(self, batch: Batch, part: "_Part") -> tuple[Tensor, dict[str, Tensor]]:
-        """L = L_policy + c_v·L_value (+ λ·L_KL) over a microbatch, each token by its weight."""
-        section, mask = self.section, batch.completion_mask
-        weights = part.of(part.weights, mask)
-        logprobs, values = self.look(batch)
-        policy = policy_loss(
-            logprobs,
-            part.of(part.rollout.logprobs, mask),
-            part.of(part.targets.advantages, mask),
-            mask,
-            clip_range=section.clip_range,
-            dual_clip=section.dual_clip,
-        )
-        loss = (policy.loss * weights).sum()
-        metrics = {
-            "loss/policy_avg": loss,
-            "policy/clipfrac_avg": policy.clipped.sum(),
-            "policy/approxkl_avg": policy.approx_kl.sum(),
-            "val/ratio": policy.ratio.sum(),
-        }
-        if values is not None and part.targets.returns is not None:
-            value = value_loss(
-                values,
-                part.of(part.rollout.values, mask),
-                part.of(part.targets.returns, mask),
-                mask,
-                value_clip_range=section.critic.value_clip_range,
-            )
-            value_part = (value.loss * weights).sum()
-            loss = loss + section.critic.value_coefficient * value_part
-            metrics |= {"loss/value_avg": value_part, "val/clipfrac_avg": value.clipped.sum()}
-        if section.kl.penalty == "loss":
-            estimate = kl.ESTIMATORS[section.kl.estimator]
-            penalty = estimate(logprobs, part.of(part.rollout.ref_logprobs, mask))
-            kl_part = (torch.where(mask, penalty, 0.0) * weights).sum()
-            loss = loss + self.kept.numbers["kl_coefficient"] * kl_part
-            metrics["loss/kl_avg"] = kl_part
-        return loss, metrics
-
-    def look(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
-        """Log-probabilities and values [B, T]; one pass serves both when they share the trunk."""
-        policy, critic = self.roles.policy, self.roles.value
-        hidden = policy.hidden(batch)
-        logprobs = policy.logprobs_of(hidden, batch, self.section.temperature)
-        if critic is None:
-            return logprobs, None
-        shared = (critic.backbone, critic.adapter) == (policy.backbone, policy.adapter)
-        return logprobs, critic.values_of(hidden, batch) if shared else critic.values(batch)
 
     def steer(self, sequence_kl: float, num_episodes: int) -> None:
         """Move the KL coefficient towards the target, when there is one."""
@@ -269,22 +234,6 @@ class Trainer:
             num_episodes=num_episodes,
             horizon=self.section.kl.horizon,
         )
-
-
-@dataclass(frozen=True)
-class _Part:
-    """The places of a rollout that a microbatch holds."""
-
-    rollout: Rollout
-    targets: Targets
-    weights: Tensor
-    """[B, T] of the whole rollout, 0 outside the minibatch."""
-    places: list[int]
-
-    def of(self, table: Tensor | None, mask: Tensor) -> Tensor:
-        """A table's [B, T] at these places, as wide as the microbatch: [b, t]."""
-        assert table is not None
-        return table[self.places, : mask.shape[1]].to(mask.device)
 
 
 def _average(updates: Sequence[Metrics]) -> Metrics:

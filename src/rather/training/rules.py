@@ -130,6 +130,20 @@ def _length(section: PPO, metrics: Metrics, memory: Memory) -> Verdict | None:
     )
 
 
+def _short(section: PPO, metrics: Metrics, memory: Memory) -> Verdict | None:
+    """Completions that hardly say anything any more."""
+    limit = section.rules.min_length_share
+    if limit is None:
+        return None
+    now, start = metrics["length"], max(memory["start"]["length"], 1.0)
+    return Verdict(
+        _shortfall(now / start, limit),
+        _shortfall(2 * limit, limit),
+        f"completions are {now:.1f} tokens long and were {start:.0f}: the policy stops at once; "
+        "look at the reward, or raise ppo.kl_coefficient.",
+    )
+
+
 def _eos(section: PPO, metrics: Metrics, memory: Memory) -> Verdict | None:
     """Completions that no longer end by themselves."""
     start = memory["start"]["eos_rate"]
@@ -195,6 +209,7 @@ RULES: dict[str, Rule] = {
     "target_kl": _target_kl,
     "negative_kl": _negative_kl,
     "length": _length,
+    "short": _short,
     "eos": _eos,
     "entropy": _entropy,
     "distinct": _distinct,

@@ -1,0 +1,111 @@
+"""The loss of a microbatch of a rollout: clipped policy and value losses, and a KL where asked.
+
+L = L_policy + c_v·L_value (+ λ·L_KL), each token by its weight
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from rather.config.ppo import PPO
+from rather.data.batch import Batch
+from rather.equations import kl
+from rather.equations.ppo import policy_loss, value_loss
+from rather.rollout.rollout import Roles, Rollout
+from rather.training.targets import Targets
+
+
+@dataclass(frozen=True)
+class Part:
+    """The places of a rollout that a microbatch holds."""
+
+    rollout: Rollout
+    targets: Targets
+    weights: Tensor
+    """[B, T] of the whole rollout, 0 outside the minibatch."""
+    places: list[int]
+
+    def of(self, table: Tensor | None, mask: Tensor) -> Tensor:
+        """A table's [B, T] at these places, as wide as the microbatch: [b, t]."""
+        assert table is not None
+        return table[self.places, : mask.shape[1]].to(mask.device)
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What an update minimises."""
+
+    section: PPO
+    roles: Roles
+    kl_coefficient: float
+    policy_learns: bool
+    """False while the critic learns alone."""
+
+    def loss(self, batch: Batch, part: Part) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of a microbatch, and its numbers: losses weighted, the others token sums."""
+        logprobs, values = self.look(batch)
+        loss, metrics = self.policy_part(logprobs, batch, part)
+        if values is not None and part.targets.returns is not None:
+            value, more = self.value_part(values, batch, part)
+            loss, metrics = loss + self.section.critic.value_coefficient * value, metrics | more
+        if self.section.kl.penalty == "loss":
+            penalty = self.kl_part(logprobs, batch, part)
+            metrics["loss/kl_avg"] = penalty
+            loss = loss + self.kl_coefficient * self.policy_learns * penalty
+        return loss, metrics
+
+    def look(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """Log-probabilities and values [B, T]; one pass serves both when they share the trunk."""
+        policy, critic = self.roles.policy, self.roles.value
+        hidden = policy.hidden(batch)
+        logprobs = policy.logprobs_of(hidden, batch, self.section.temperature)
+        if critic is None:
+            return logprobs, None
+        shared = (critic.backbone, critic.adapter) == (policy.backbone, policy.adapter)
+        return logprobs, critic.values_of(hidden, batch) if shared else critic.values(batch)
+
+    def policy_part(
+        self, logprobs: Tensor, batch: Batch, part: Part
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The clipped surrogate; 0 for the policy's weights while the critic learns alone."""
+        mask = batch.completion_mask
+        policy = policy_loss(
+            logprobs,
+            part.of(part.rollout.logprobs, mask),
+            part.of(part.targets.advantages, mask),
+            mask,
+            clip_range=self.section.clip_range,
+            dual_clip=self.section.dual_clip,
+        )
+        loss = (policy.loss * part.of(part.weights, mask)).sum()
+        metrics = {
+            "loss/policy_avg": loss,
+            "policy/clipfrac_avg": policy.clipped.sum(),
+            "policy/approxkl_avg": policy.approx_kl.sum(),
+            "val/ratio": policy.ratio.sum(),
+            "val/ratio_squared": (policy.ratio**2).sum(),
+        }
+        return loss * self.policy_learns, metrics
+
+    def value_part(
+        self, values: Tensor, batch: Batch, part: Part
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The clipped squared error of the critic."""
+        mask = batch.completion_mask
+        value = value_loss(
+            values,
+            part.of(part.rollout.values, mask),
+            part.of(part.targets.returns, mask),
+            mask,
+            value_clip_range=self.section.critic.value_clip_range,
+        )
+        loss = (value.loss * part.of(part.weights, mask)).sum()
+        return loss, {"loss/value_avg": loss, "val/clipfrac_avg": value.clipped.sum()}
+
+    def kl_part(self, logprobs: Tensor, batch: Batch, part: Part) -> Tensor:
+        """The divergence to the reference, as its estimator has it at each token."""
+        mask = batch.completion_mask
+        estimate = kl.ESTIMATORS[self.section.kl.estimator]
+        penalty = estimate(logprobs, part.of(part.rollout.ref_logprobs, mask))
+        return (torch.where(mask, penalty, 0.0) * part.of(part.weights, mask)).sum()
