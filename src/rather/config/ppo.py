@@ -79,6 +79,8 @@ class StopRules(Section):
     max_kl: float | None = Field(60.0, gt=0)
     """Nats a completion from the reference; warns at half. With kl.target_kl also three times
     the target, `patience` steps in a row."""
+    max_token_kl: float | None = Field(1.0, gt=0)
+    """Nats a token from the reference, once there are ten a completion; warns at half."""
     min_kl: float | None = Field(-0.5, lt=0)
     """A KL estimate below this, `patience` steps in a row: sampling and scoring disagree."""
     max_update_kl: float | None = Field(0.2, gt=0)

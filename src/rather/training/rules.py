@@ -12,6 +12,8 @@ from rather.config.ppo import PPO
 from rather.records import Alarm
 from rather.training.learner import Metrics
 
+ENOUGH_KL = 10.0
+"""Nats a completion from which the KL a token is judged."""
 Memory = dict[str, Any]
 """JSON-able: the first rollout's metrics (`start`), counters, the best held-out measurement."""
 
@@ -83,6 +85,23 @@ def _kl(section: PPO, metrics: Metrics, memory: Memory) -> Verdict | None:
         0.5,
         f"the policy is {found:.1f} nats a completion away from its reference (limit "
         f"{section.rules.max_kl:g}); raise ppo.kl_coefficient or lower the learning rate.",
+    )
+
+
+def _token_kl(section: PPO, metrics: Metrics, memory: Memory) -> Verdict | None:
+    """Short completions can be ruined well before their sum is large."""
+    limit = section.rules.max_token_kl
+    if limit is None:
+        return None
+    total = max(metrics["objective/kl"], 0.0)
+    found = total / max(metrics["length"], 1.0)
+    return Verdict(
+        # an answer of a word or two may rightly become another: that alone is no ruin
+        min(found / limit, total / ENOUGH_KL),
+        0.5,
+        f"the policy is {found:.2f} nats a token away from its reference (limit {limit:g}), where "
+        "text falls apart; look at the answers, raise ppo.kl_coefficient or lower the learning "
+        "rate.",
     )
 
 
@@ -206,6 +225,7 @@ RULES: dict[str, Rule] = {
     "same_start": _same_start,
     "mismatch_kl": _mismatch,
     "kl": _kl,
+    "token_kl": _token_kl,
     "target_kl": _target_kl,
     "negative_kl": _negative_kl,
     "length": _length,
