@@ -52,7 +52,7 @@ check: setup
 	ruff check .
 	lint-imports
 	mypy
-	python -m pytest -n 2 -m "not slow and not browser"
+	OMP_NUM_THREADS=1 python -m pytest -n 2 -m "not slow and not browser"
 
 docs: setup
 	python -m rather.config.reference docs/settings.md
