@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from rather.report.model import (
+    Alarm,
     Answer,
     Collected,
     CurveSet,
@@ -49,6 +50,7 @@ def full_report(text: str = "plain") -> Report:
         reward_models=(RewardResult("reward-1", rate, 900, {text: 0.5}, text),),
         curves=(CurveSet(text, (Panel(text, (Line(text, (1, 2), (0.5, 0.4)),)),)),),
         samples=(Sample(text, (Answer("base", text, {text: 0.5}, True), Answer("ppo", text))),),
+        alarms=(Alarm(text, text, True, 2, 7, text), Alarm("ppo-1", "kl", False, 1, 3, text)),
         dropped=(Dropped(text, 3, "label", (text,)),),
         config={text: text, "ppo": {"clip_range": 0.2}},
         lineage=(LineageEntry(text, "ppo", (text,), "2026", 7, text),),
@@ -89,6 +91,7 @@ def test_sections_come_in_order_with_the_verdict_first() -> None:
         "What was collected, from whom",
         "Reward model",
         "How the training went",
+        "What the stop rules said",
         "Side by side",
         "What was left out, and why",
         "Where it comes from",
