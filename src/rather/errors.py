@@ -47,6 +47,8 @@ class StoppedByRule(RatherError):
     exit_code = 4
     kept_step: int | None = None
     """Of a training run: the step whose policy was kept; 0 is where it began."""
+    version: str | None = None
+    """The version that policy was published as; None where there is none."""
 
 
 class EnvironmentFault(RatherError):

@@ -191,6 +191,21 @@ def test_a_run_stopped_by_a_rule_is_written_down(
     assert train(judged_ws, "sft")["version"] == "sft-1"
 
 
+def test_what_a_stopped_run_keeps_is_named(
+    judged_ws: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopping(*_: Any) -> None:
+        rule = StoppedByRule("Stopped: enough.")
+        rule.kept_step = 2
+        raise rule
+
+    monkeypatch.setattr(tuning, "train_sft", stopping)
+    for _ in ("as it stops", "when asked again"):
+        with pytest.raises(StoppedByRule, match="sft-1 is the last good policy, of step 2") as rule:
+            train(judged_ws, "sft")
+        assert (rule.value.version, rule.value.kept_step) == ("sft-1", 2)
+
+
 def test_sft_on_plain_text_from_nothing(judged_ws: Workspace, tiny_model: Path) -> None:
     (judged_ws.root / "book.txt").write_text("the the the " * 40)
     fresh = {"fresh_config": str(tiny_model), "text": "book.txt", "text_block": 16}

@@ -65,12 +65,12 @@ def early_answer(
     if done is None or fresh:
         return None
     rule = done.provenance.get("stopped")
-    said = kept_sentence(rule, done) if rule else ""
+    stopped = stopped_with(rule, done) if rule else None
     known = runs.get(ws.db, plan.run_id)
     if known is not None and known.status == "running":  # killed between the version and the end
-        runs.finish(ws.db, plan.run_id, "stopped" if rule else "done", said)
-    if rule:
-        raise StoppedByRule(said)
+        runs.finish(ws.db, plan.run_id, "stopped" if stopped else "done", str(stopped or ""))
+    if stopped:
+        raise stopped
     return {**result_of(done, left_out), "summary": f"{done.name} is done already."}
 
 
@@ -112,15 +112,17 @@ def train_and_publish(
         metrics = metrics_at(ws, plan.run_id, rule.kept_step)
         about |= {"stopped": str(rule), "kept_step": rule.kept_step}
         version = publish(ws, library, plan, write, metrics, about)
-        raise StoppedByRule(kept_sentence(str(rule), version)) from rule
+        raise stopped_with(str(rule), version) from rule
     metrics = metrics_at(ws, plan.run_id)
     return publish(ws, library, plan, write, metrics, about)
 
 
-def kept_sentence(stopped: str, version: ModelVersion) -> str:
-    """What stopped a run, and which version is left of it."""
+def stopped_with(stopped: str, version: ModelVersion) -> StoppedByRule:
+    """What to raise when a run was stopped and this version is left of it."""
     step = version.provenance["kept_step"]
-    return f"{stopped} {version.name} is the last good policy, of step {step}."
+    rule = StoppedByRule(f"{stopped} {version.name} is the last good policy, of step {step}.")
+    rule.kept_step, rule.version = step, version.name
+    return rule
 
 
 def writer(

@@ -69,7 +69,9 @@ def of_targets(targets: Targets, rollout: Rollout) -> Metrics:
     if targets.returns is not None and rollout.values is not None:
         residual = masked_mean((targets.returns - rollout.values) ** 2, mask)
         centred = targets.returns - masked_mean(targets.returns, mask)
-        found["val/explained_variance"] = (1 - residual / masked_mean(centred**2, mask)).item()
+        spread = masked_mean(centred**2, mask)
+        if spread > 0:  # where all returns are the same there is nothing to foresee
+            found["val/explained_variance"] = (1 - residual / spread).item()
     return found
 
 

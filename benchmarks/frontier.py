@@ -1,0 +1,275 @@
+"""Reward against KL on the embedded model: PPO, DPO and best-of-n under one gold score.
+
+    python benchmarks/frontier.py            # results/frontier.json, the figure and table in docs/
+    python benchmarks/frontier.py --quick    # minutes, one seed; its numbers mean nothing
+
+Figure 2 of the DPO paper (Rafailov et al. 2023, https://arxiv.org/abs/2305.18290) at small scale:
+the gold is VADER's sentiment, PPO is rewarded by it, DPO learns from noisy rankings by it. Given
+again, the command goes on where it stopped. `docs/frontier.md` says how to read what comes out.
+"""
+
+import argparse
+import json
+import math
+import os
+import platform
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import frontier_page as page
+import rather
+from rather.api import Project
+from rather.config.optimization import Adapter
+from rather.config.ppo import PPO, Critic, Shaping
+from rather.config.stages import DPO, Config, Evaluation, Labelling, Sampling
+from rather.durable import write_text
+from rather.equations.kl import best_of_n_kl
+from rather.errors import StoppedByRule
+from rather.feedback.assignment import askable
+from rather.feedback.gold import vader
+from rather.records import Completion
+from rather.stages.runs import software
+from rather.store import completions, prompts, runs, versions
+
+Point = dict[str, Any]
+"""method, setting, seed; kl, gold, mean_length, eos_rate, base_perplexity; stopped (a sentence)."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is done for one seed."""
+
+    num_prompts: int
+    """Of the packaged questions; about half are held out."""
+    num_drawn: int
+    """Base completions of each held-out prompt that best-of-n chooses from."""
+    num_steps: int
+    ns: tuple[int, ...]
+    kl_coefficients: tuple[float, ...]
+    betas: tuple[float, ...]
+
+
+FULL = Size(96, 16, 8, (1, 2, 4, 8), (0.2, 0.06, 0.02), (1.0, 0.3, 0.1))
+QUICK = Size(16, 4, 2, (1, 2), (0.06,), (0.3,))
+NOISE_TEMPERATURE = 0.2
+"""Of the simulated labeller, so that β = λ / 0.2 has the optimum of PPO's λ: docs/frontier.md."""
+MAX_NEW_TOKENS = 24
+
+
+def frontier_config(size: Size, seed: int) -> Config:
+    """The configuration of one seed's workspace; what it leaves out is the default."""
+    adapter = Adapter(tuning="top_layers", num_top_layers=8)
+    return Config(
+        seed=seed,
+        heldout_fraction=0.5,
+        system_prompt="Answer in one short sentence.",
+        sample=Sampling(max_new_tokens=MAX_NEW_TOKENS),
+        label=Labelling(kind="ranking", simulate="vader", noise_temperature=NOISE_TEMPERATURE),
+        ppo=PPO(
+            reward="vader",
+            # the reward is the gold alone: nothing is taken for a completion that is cut off
+            shaping=Shaping(missing_eos_penalty=0.0),
+            num_steps=size.num_steps,
+            batch_size=8,
+            num_minibatches=4,
+            num_completions=4,
+            max_new_tokens=MAX_NEW_TOKENS,
+            learning_rate=1e-3,
+            warmup_fraction=0.0,
+            critic=Critic(value_clip_range=2.0),
+            adapter=adapter,
+        ),
+        dpo=DPO(learning_rate=1e-3, batch_size=4, adapter=adapter),
+        evaluate=Evaluation(gold="vader", reward=None, max_new_tokens=MAX_NEW_TOKENS),
+    )
+
+
+def one_seed(folder: Path, size: Size, seed: int) -> dict[str, Any]:
+    """Everything measured with one seed: `points`, PPO's way there (`paths`), the `optimum`."""
+    finished = folder / "finished.json"
+    if finished.exists():
+        found: dict[str, Any] = json.loads(finished.read_text("utf-8"))
+        return found
+    with open_project(folder, size, seed) as project:
+        project.sample(split="train", num_completions=4)
+        project.label()
+        tuned = dict(tune(project, size))
+        evaluation = project.evaluate(*tuned)
+        project.sample(split="heldout", num_completions=size.num_drawn)
+        drawn = drawn_for_held_out(project)
+        points = [
+            *({"seed": seed, **point} for point in best_of_n_points(drawn, size.ns)),
+            *({"seed": seed, **point} for point in evaluated_points(evaluation, tuned)),
+        ]
+        paths = [{"seed": seed, **path} for path in ppo_paths(project, tuned)]
+    gold = [[score for score, _ in row] for row in drawn]
+    outcome = {"points": points, "paths": paths, "optimum": optimum(gold)}
+    write_text(finished, json.dumps(outcome, indent=1) + "\n")
+    return outcome
+
+
+def open_project(folder: Path, size: Size, seed: int) -> Project:
+    """The seed's workspace with its prompts: the same ones are held out whatever the seed."""
+    if not (folder / "workspace.json").exists():
+        Project.create(folder, frontier_config(size, seed)).close()
+    packaged = files("rather.data").joinpath("prompts/everyday.jsonl").read_text("utf-8")
+    file = folder / "prompts.jsonl"
+    write_text(file, "".join(packaged.splitlines(keepends=True)[: size.num_prompts]))
+    with rather.open(folder, seed=0) as project:
+        project.import_file(file)
+    return rather.open(folder)
+
+
+def tune(project: Project, size: Size) -> Iterator[tuple[str, Point]]:
+    """Train every policy; yields (version, what it is), the last good one where a rule stops."""
+    wanted: list[tuple[str, dict[str, float]]] = [
+        *(("dpo", {"beta": beta}) for beta in size.betas),
+        *(("ppo", {"kl_coefficient": coefficient}) for coefficient in size.kl_coefficients),
+    ]
+    for stage, settings in wanted:
+        stopped, (value,) = "", settings.values()
+        project.workspace.progress.say(f"{stage} with {settings}")
+        try:
+            name = getattr(project, stage)(**settings)["version"]
+        except StoppedByRule as rule:
+            name, stopped = rule.version, str(rule)
+        if name is not None:  # else it was stopped where it began, and there is nothing to show
+            yield name, {"method": stage, "setting": value, "stopped": stopped}
+
+
+def evaluated_points(evaluation: dict[str, Any], tuned: dict[str, Point]) -> list[Point]:
+    """The base's point and the tuned policies', as `evaluate` measured them."""
+    shown = ("kl", "mean_length", "eos_rate", "base_perplexity")
+    base: Point = {"method": "base", "setting": None, "stopped": ""}
+    return [
+        {
+            **tuned.get(name, base),
+            "gold": one["means"]["gold"],
+            **{measure: one[measure] for measure in shown},
+        }
+        for name, one in evaluation["models"].items()
+    ]
+
+
+def drawn_for_held_out(project: Project) -> list[list[tuple[float, Completion]]]:
+    """The base's completions of each held-out prompt with their gold scores, the worst first."""
+    asked = {prompt.id: prompt for prompt in prompts.all(project.workspace.db, "heldout")}
+    drawn = askable(completions.all(project.workspace.db, prompt_ids=list(asked)))
+    rows = [[(vader(asked[key], one.text), one) for one in row] for key, row in drawn.items()]
+    return [sorted(row, key=lambda scored: scored[0]) for row in rows]
+
+
+def best_of_n_weights(num_drawn: int, n: int) -> list[float]:
+    """Probability that the i-th worst of so many drawn is the best of n of them, taken at random.
+
+    C(i−1, n−1) / C(N, n): weighting by it gives the exact mean over all choices of n.
+    """
+    return [math.comb(i, n - 1) / math.comb(num_drawn, n) for i in range(num_drawn)]
+
+
+def best_of_n_points(
+    drawn: Sequence[Sequence[tuple[float, Completion]]], ns: Sequence[int]
+) -> list[Point]:
+    """What choosing the best of n base completions would give, on average over prompts."""
+
+    def point(n: int) -> Point:
+        weighted = [
+            (weight / len(drawn), *scored)
+            for row in drawn
+            for weight, scored in zip(best_of_n_weights(len(row), n), row, strict=True)
+        ]
+        return {
+            "method": "best-of-n",
+            "setting": n,
+            "stopped": "",
+            "kl": best_of_n_kl(n),
+            "gold": sum(weight * gold for weight, gold, _ in weighted),
+            "mean_length": sum(weight * one.num_tokens for weight, _, one in weighted),
+            "eos_rate": sum(weight for weight, _, one in weighted if one.finish_reason == "stop"),
+            "base_perplexity": None,
+        }
+
+    return [point(n) for n in ns]
+
+
+def optimum(gold: Sequence[Sequence[float]]) -> list[dict[str, float]]:
+    """The best any policy over the drawn completions can do: π ∝ π_ref·exp(gold/λ), λ falling.
+
+    Rafailov et al. 2023, Eq. 4, with π_ref uniform over a prompt's N drawn completions. It ends
+    where a prompt has fewer than N/4 completions left to speak of, and says too little from there.
+    """
+    found = []
+    for coefficient in (math.inf, 1.0, 0.7, 0.5, 0.4, 0.3, 0.25, 0.2, 0.15, 0.12, 0.1):
+        tilted = [tilt(scores, coefficient) for scores in gold]
+        kl = mean(kl for kl, _ in tilted)
+        if kl > math.log(4):
+            break
+        found.append({"kl": kl, "gold": mean(score for _, score in tilted)})
+    return found
+
+
+def tilt(scores: Sequence[float], coefficient: float) -> tuple[float, float]:
+    """KL from the uniform distribution, and mean score, of p ∝ exp(score / coefficient)."""
+    highest = max(scores)
+    weights = [math.exp((score - highest) / coefficient) for score in scores]
+    chances = [weight / sum(weights) for weight in weights]
+    kl = sum(p * math.log(p * len(scores)) for p in chances if p)
+    return kl, sum(p * score for p, score in zip(chances, scores, strict=True))
+
+
+def ppo_paths(project: Project, tuned: dict[str, Point]) -> Iterator[dict[str, Any]]:
+    """KL and gold score of every rollout (on training prompts) of every PPO run."""
+    for name, point in tuned.items():
+        version = versions.get(project.workspace.db, name)
+        if point["method"] != "ppo" or version is None:
+            continue
+        table: dict[str, list[float]] = {"objective/kl": [], "objective/scores_raw": []}
+        for _, measure, value in runs.metrics(project.workspace.db, version.run_id):
+            if measure in table:
+                table[measure].append(value)
+        kl, gold = table.values()
+        yield {"setting": point["setting"], "kl": kl, "gold": gold}
+
+
+def machine() -> str:
+    """The processor's name and how many cores of it there are."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text("utf-8").splitlines() if info.exists() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{next(iter(models), platform.machine())}, {os.cpu_count()} cores"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run every seed, publish what came out (a quick run publishes nothing), print it."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--quick", action="store_true", help="little of everything, seed 0 only")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--workspaces", type=Path, help="folder for a workspace a seed")
+    asked = parser.parse_args(arguments)
+    size, seeds = (QUICK, [0]) if asked.quick else (FULL, asked.seeds)
+    folder = asked.workspaces or Path("frontier-quick" if asked.quick else "frontier")
+    outcomes = [one_seed(folder / f"seed-{seed}", size, seed) for seed in seeds]
+    result: dict[str, Any] = {
+        "command": " ".join(["python", "benchmarks/frontier.py", *sys.argv[1:]]),
+        "machine": machine(),
+        "date": datetime.now(UTC).date().isoformat(),
+        "software": software(),
+        "size": asdict(size),
+        "points": [point for outcome in outcomes for point in outcome["points"]],
+        "paths": [path for outcome in outcomes for path in outcome["paths"]],
+        "optimum": [outcome["optimum"] for outcome in outcomes],
+    }
+    if not asked.quick:
+        page.publish(result)
+    print(json.dumps(result) if asked.json else page.table(result["points"]), end="")
+
+
+if __name__ == "__main__":
+    main()
