@@ -58,3 +58,8 @@ def test_how_well_the_critic_had_seen_it() -> None:
     assert "val/explained_variance" not in of_targets(
         Targets(targets.advantages, None, targets.token_rewards, targets.scores), ROLLOUT
     )
+
+
+def test_nothing_is_foreseen_where_all_returns_are_the_same() -> None:
+    same = Targets(torch.zeros(2, 3), torch.zeros(2, 3), torch.zeros(2, 3), torch.zeros(2))
+    assert "val/explained_variance" not in of_targets(same, ROLLOUT)
