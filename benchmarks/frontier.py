@@ -46,7 +46,7 @@ class Size:
     """How much is done for one seed."""
 
     num_prompts: int
-    """Of the packaged questions; about half are held out."""
+    """Of the packaged questions; about a third are held out."""
     num_drawn: int
     """Base completions of each held-out prompt that best-of-n chooses from."""
     num_steps: int
@@ -55,10 +55,10 @@ class Size:
     betas: tuple[float, ...]
 
 
-FULL = Size(96, 16, 8, (1, 2, 4, 8), (0.2, 0.06, 0.02), (1.0, 0.3, 0.1))
-QUICK = Size(16, 4, 2, (1, 2), (0.06,), (0.3,))
-NOISE_TEMPERATURE = 0.2
-"""Of the simulated labeller, so that β = λ / 0.2 has the optimum of PPO's λ: docs/frontier.md."""
+FULL = Size(144, 16, 12, (1, 2, 4, 8), (0.03, 0.1, 0.3), (0.3, 1.0, 3.0))
+QUICK = Size(16, 4, 2, (1, 2), (0.1,), (1.0,))
+NOISE_TEMPERATURE = 0.1
+"""Of the simulated labeller, so that β = λ / 0.1 has the optimum of PPO's λ: docs/frontier.md."""
 MAX_NEW_TOKENS = 24
 
 
@@ -67,7 +67,7 @@ def frontier_config(size: Size, seed: int) -> Config:
     adapter = Adapter(tuning="top_layers", num_top_layers=8)
     return Config(
         seed=seed,
-        heldout_fraction=0.5,
+        heldout_fraction=1 / 3,
         system_prompt="Answer in one short sentence.",
         sample=Sampling(max_new_tokens=MAX_NEW_TOKENS),
         label=Labelling(kind="ranking", simulate="vader", noise_temperature=NOISE_TEMPERATURE),
@@ -80,12 +80,13 @@ def frontier_config(size: Size, seed: int) -> Config:
             num_minibatches=4,
             num_completions=4,
             max_new_tokens=MAX_NEW_TOKENS,
-            learning_rate=1e-3,
+            num_epochs=2,
+            learning_rate=3e-3,
             warmup_fraction=0.0,
             critic=Critic(value_clip_range=2.0),
             adapter=adapter,
         ),
-        dpo=DPO(learning_rate=1e-3, batch_size=4, adapter=adapter),
+        dpo=DPO(learning_rate=2e-3, num_epochs=2, batch_size=4, adapter=adapter),
         evaluate=Evaluation(gold="vader", reward=None, max_new_tokens=MAX_NEW_TOKENS),
     )
 
@@ -129,8 +130,8 @@ def open_project(folder: Path, size: Size, seed: int) -> Project:
 def tune(project: Project, size: Size) -> Iterator[tuple[str, Point]]:
     """Train every policy; yields (version, what it is), the last good one where a rule stops."""
     wanted: list[tuple[str, dict[str, float]]] = [
-        *(("dpo", {"beta": beta}) for beta in size.betas),
         *(("ppo", {"kl_coefficient": coefficient}) for coefficient in size.kl_coefficients),
+        *(("dpo", {"beta": beta}) for beta in size.betas),
     ]
     for stage, settings in wanted:
         stopped, (value,) = "", settings.values()

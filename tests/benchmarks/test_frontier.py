@@ -158,7 +158,7 @@ def test_one_seed_after_another(
     first = json.loads(capsys.readouterr().out)
     methods = [(one["method"], one["setting"]) for one in first["points"]]
     assert methods == [
-        ("best-of-n", 1), ("best-of-n", 2), ("base", None), ("dpo", 0.3), ("ppo", 0.1)
+        ("best-of-n", 1), ("best-of-n", 2), ("base", None), ("ppo", 0.1), ("dpo", 0.3)
     ]  # fmt: skip
     assert all(-1 <= one["gold"] <= 1 for one in first["points"])
     assert [one["kl"] for one in first["points"]][2] == pytest.approx(0, abs=1e-6)
