@@ -26,7 +26,7 @@ import frontier_page as page
 import rather
 from rather.api import Project
 from rather.config.optimization import Adapter
-from rather.config.ppo import PPO, Critic, Shaping
+from rather.config.ppo import PPO, Shaping, StopRules
 from rather.config.stages import DPO, Config, Evaluation, Labelling, Sampling
 from rather.durable import write_text
 from rather.equations.kl import best_of_n_kl
@@ -73,20 +73,20 @@ def frontier_config(size: Size, seed: int) -> Config:
         label=Labelling(kind="ranking", simulate="vader", noise_temperature=NOISE_TEMPERATURE),
         ppo=PPO(
             reward="vader",
-            # the reward is the gold alone: nothing is taken for a completion that is cut off
+            # no critic learns anything in so few steps: a prompt's completions are its baseline
+            advantage="rloo",
+            # the reward is the gold alone, and most completions are cut off at so few tokens
             shaping=Shaping(missing_eos_penalty=0.0),
+            rules=StopRules(min_eos_share=None),
             num_steps=size.num_steps,
-            batch_size=8,
+            batch_size=16,
             num_minibatches=4,
-            num_completions=4,
-            max_new_tokens=MAX_NEW_TOKENS,
             num_epochs=2,
-            learning_rate=3e-3,
-            warmup_fraction=0.0,
-            critic=Critic(value_clip_range=2.0),
+            max_new_tokens=MAX_NEW_TOKENS,
+            learning_rate=1.5e-3,
             adapter=adapter,
         ),
-        dpo=DPO(learning_rate=2e-3, num_epochs=2, batch_size=4, adapter=adapter),
+        dpo=DPO(learning_rate=1e-3, num_epochs=2, batch_size=4, adapter=adapter),
         evaluate=Evaluation(gold="vader", reward=None, max_new_tokens=MAX_NEW_TOKENS),
     )
 
