@@ -26,7 +26,7 @@ import frontier_page as page
 import rather
 from rather.api import Project
 from rather.config.optimization import Adapter
-from rather.config.ppo import PPO, Shaping, StopRules
+from rather.config.ppo import PPO, Shaping
 from rather.config.stages import DPO, Config, Evaluation, Labelling, Sampling
 from rather.durable import write_text
 from rather.equations.kl import best_of_n_kl
@@ -55,11 +55,14 @@ class Size:
     betas: tuple[float, ...]
 
 
-FULL = Size(144, 16, 12, (1, 2, 4, 8), (0.03, 0.1, 0.3), (0.3, 1.0, 3.0))
+FULL = Size(144, 16, 8, (1, 2, 4, 8), (0.03, 0.1, 0.3), (0.3, 1.0, 3.0))
 QUICK = Size(16, 4, 2, (1, 2), (0.1,), (1.0,))
 NOISE_TEMPERATURE = 0.1
 """Of the simulated labeller, so that β = λ / 0.1 has the optimum of PPO's λ: docs/frontier.md."""
 MAX_NEW_TOKENS = 24
+TEMPERATURE = 0.7
+ASKED = "A friend asks: {} Do you feel happy or sad about it? Answer with I feel."
+"""Around each packaged question, so that answers differ in sentiment, as film reviews do."""
 
 
 def frontier_config(size: Size, seed: int) -> Config:
@@ -69,25 +72,27 @@ def frontier_config(size: Size, seed: int) -> Config:
         seed=seed,
         heldout_fraction=1 / 3,
         system_prompt="Answer in one short sentence.",
-        sample=Sampling(max_new_tokens=MAX_NEW_TOKENS),
+        sample=Sampling(temperatures=(TEMPERATURE,), max_new_tokens=MAX_NEW_TOKENS),
         label=Labelling(kind="ranking", simulate="vader", noise_temperature=NOISE_TEMPERATURE),
         ppo=PPO(
             reward="vader",
             # no critic learns anything in so few steps: a prompt's completions are its baseline
             advantage="rloo",
-            # the reward is the gold alone, and most completions are cut off at so few tokens
+            # the reward is the gold alone: nothing is taken for a completion that is cut off
             shaping=Shaping(missing_eos_penalty=0.0),
-            rules=StopRules(min_eos_share=None),
             num_steps=size.num_steps,
             batch_size=16,
-            num_minibatches=4,
+            num_minibatches=2,
             num_epochs=2,
             max_new_tokens=MAX_NEW_TOKENS,
-            learning_rate=1.5e-3,
+            temperature=TEMPERATURE,
+            learning_rate=1e-3,
             adapter=adapter,
         ),
-        dpo=DPO(learning_rate=1e-3, num_epochs=2, batch_size=4, adapter=adapter),
-        evaluate=Evaluation(gold="vader", reward=None, max_new_tokens=MAX_NEW_TOKENS),
+        dpo=DPO(learning_rate=1e-3, num_epochs=2, batch_size=8, adapter=adapter),
+        evaluate=Evaluation(
+            gold="vader", reward=None, temperature=TEMPERATURE, max_new_tokens=MAX_NEW_TOKENS
+        ),
     )
 
 
@@ -120,8 +125,10 @@ def open_project(folder: Path, size: Size, seed: int) -> Project:
     if not (folder / "workspace.json").exists():
         Project.create(folder, frontier_config(size, seed)).close()
     packaged = files("rather.data").joinpath("prompts/everyday.jsonl").read_text("utf-8")
+    questions = [json.loads(line)["prompt"] for line in packaged.splitlines()[: size.num_prompts]]
     file = folder / "prompts.jsonl"
-    write_text(file, "".join(packaged.splitlines(keepends=True)[: size.num_prompts]))
+    asked = [json.dumps({"prompt": ASKED.format(question)}) for question in questions]
+    write_text(file, "\n".join(asked) + "\n")
     with rather.open(folder, seed=0) as project:
         project.import_file(file)
     return rather.open(folder)
