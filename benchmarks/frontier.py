@@ -10,7 +10,6 @@ again, the command goes on where it stopped. `docs/frontier.md` says how to read
 
 import argparse
 import json
-import math
 import os
 import platform
 import sys
@@ -19,23 +18,19 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
 import frontier_page as page
 import rather
+from frontier_base import best_of_n_points, drawn_for_held_out, optimum
 from rather.api import Project
 from rather.config.optimization import Adapter
 from rather.config.ppo import PPO, Shaping
 from rather.config.stages import DPO, Config, Evaluation, Labelling, Sampling
 from rather.durable import write_text
-from rather.equations.kl import best_of_n_kl
 from rather.errors import StoppedByRule
-from rather.feedback.assignment import askable
-from rather.feedback.gold import vader
-from rather.records import Completion
 from rather.stages.runs import software
-from rather.store import completions, prompts, runs, versions
+from rather.store import runs, versions
 
 Point = dict[str, Any]
 """method, setting, seed; kl, gold, mean_length, eos_rate, base_perplexity; stopped (a sentence)."""
@@ -107,14 +102,13 @@ def one_seed(folder: Path, size: Size, seed: int) -> dict[str, Any]:
         project.label()
         tuned = dict(tune(project, size))
         evaluation = project.evaluate(*tuned)
-        project.sample(split="heldout", num_completions=size.num_drawn)
-        drawn = drawn_for_held_out(project)
+        drawn = drawn_for_held_out(project.workspace, size.num_drawn)
         points = [
             *({"seed": seed, **point} for point in best_of_n_points(drawn, size.ns)),
             *({"seed": seed, **point} for point in evaluated_points(evaluation, tuned)),
         ]
         paths = [{"seed": seed, **path} for path in ppo_paths(project, tuned)]
-    gold = [[score for score, _ in row] for row in drawn]
+    gold = [[one.gold for one in row] for row in drawn]
     outcome = {"points": points, "paths": paths, "optimum": optimum(gold)}
     write_text(finished, json.dumps(outcome, indent=1) + "\n")
     return outcome
@@ -163,72 +157,6 @@ def evaluated_points(evaluation: dict[str, Any], tuned: dict[str, Point]) -> lis
         }
         for name, one in evaluation["models"].items()
     ]
-
-
-def drawn_for_held_out(project: Project) -> list[list[tuple[float, Completion]]]:
-    """The base's completions of each held-out prompt with their gold scores, the worst first."""
-    asked = {prompt.id: prompt for prompt in prompts.all(project.workspace.db, "heldout")}
-    drawn = askable(completions.all(project.workspace.db, prompt_ids=list(asked)))
-    rows = [[(vader(asked[key], one.text), one) for one in row] for key, row in drawn.items()]
-    return [sorted(row, key=lambda scored: scored[0]) for row in rows]
-
-
-def best_of_n_weights(num_drawn: int, n: int) -> list[float]:
-    """Probability that the i-th worst of so many drawn is the best of n of them, taken at random.
-
-    C(i−1, n−1) / C(N, n): weighting by it gives the exact mean over all choices of n.
-    """
-    return [math.comb(i, n - 1) / math.comb(num_drawn, n) for i in range(num_drawn)]
-
-
-def best_of_n_points(
-    drawn: Sequence[Sequence[tuple[float, Completion]]], ns: Sequence[int]
-) -> list[Point]:
-    """What choosing the best of n base completions would give, on average over prompts."""
-
-    def point(n: int) -> Point:
-        weighted = [
-            (weight / len(drawn), *scored)
-            for row in drawn
-            for weight, scored in zip(best_of_n_weights(len(row), n), row, strict=True)
-        ]
-        return {
-            "method": "best-of-n",
-            "setting": n,
-            "stopped": "",
-            "kl": best_of_n_kl(n),
-            "gold": sum(weight * gold for weight, gold, _ in weighted),
-            "mean_length": sum(weight * one.num_tokens for weight, _, one in weighted),
-            "eos_rate": sum(weight for weight, _, one in weighted if one.finish_reason == "stop"),
-            "base_perplexity": None,
-        }
-
-    return [point(n) for n in ns]
-
-
-def optimum(gold: Sequence[Sequence[float]]) -> list[dict[str, float]]:
-    """The best any policy over the drawn completions can do: π ∝ π_ref·exp(gold/λ), λ falling.
-
-    Rafailov et al. 2023, Eq. 4, with π_ref uniform over a prompt's N drawn completions. It ends
-    where a prompt has fewer than N/4 completions left to speak of, and says too little from there.
-    """
-    found = []
-    for coefficient in (math.inf, 1.0, 0.7, 0.5, 0.4, 0.3, 0.25, 0.2, 0.15, 0.12, 0.1):
-        tilted = [tilt(scores, coefficient) for scores in gold]
-        kl = mean(kl for kl, _ in tilted)
-        if kl > math.log(4):
-            break
-        found.append({"kl": kl, "gold": mean(score for _, score in tilted)})
-    return found
-
-
-def tilt(scores: Sequence[float], coefficient: float) -> tuple[float, float]:
-    """KL from the uniform distribution, and mean score, of p ∝ exp(score / coefficient)."""
-    highest = max(scores)
-    weights = [math.exp((score - highest) / coefficient) for score in scores]
-    chances = [weight / sum(weights) for weight in weights]
-    kl = sum(p * math.log(p * len(scores)) for p in chances if p)
-    return kl, sum(p * score for p, score in zip(chances, scores, strict=True))
 
 
 def ppo_paths(project: Project, tuned: dict[str, Point]) -> Iterator[dict[str, Any]]:
