@@ -50,7 +50,7 @@ class Size:
     betas: tuple[float, ...]
 
 
-FULL = Size(144, 16, 8, (1, 2, 4, 8), (0.03, 0.1, 0.3), (0.3, 1.0, 3.0))
+FULL = Size(144, 64, 8, (1, 2, 4, 8, 16), (0.03, 0.1, 0.3), (0.3, 1.0, 3.0))
 QUICK = Size(16, 4, 2, (1, 2), (0.1,), (1.0,))
 NOISE_TEMPERATURE = 0.1
 """Of the simulated labeller, so that β = λ / 0.1 has the optimum of PPO's λ: docs/frontier.md."""

@@ -27,12 +27,12 @@ NAMES = {
     "ppo": "PPO, λ = {:g}",
 }
 MEASURES = ("kl", "gold", "mean_length", "eos_rate", "base_perplexity")
-STYLES = {
-    "best-of-n": ("o", "--", "#6b7280", "n = {:g}"),
-    "dpo": ("s", "-.", "#0f6e6e", "β = {:g}"),
-    "ppo": ("^", "-", "#b4531a", "λ = {:g}"),
+STYLES: dict[str, tuple[str, str, str, dict[str, Any]]] = {
+    "best-of-n": ("o", "--", "#6b7280", {"xytext": (9, -4), "ha": "left"}),
+    "dpo": ("s", "-.", "#0f6e6e", {"xytext": (8, -12), "ha": "left"}),
+    "ppo": ("^", "-", "#b4531a", {"xytext": (6, 9), "ha": "center"}),
 }
-"""Marker, line, colour and label of a method's points."""
+"""Marker, line and colour of a method's points, and where their labels stand."""
 
 
 def publish(result: dict[str, Any]) -> None:
@@ -93,7 +93,10 @@ def draw(result: dict[str, Any], file: Path) -> None:
         figure = Figure(figsize=(7.2, 4.4), layout="constrained", facecolor="white")
         axes = figure.add_subplot()
         for line in result["optimum"]:
-            axes.plot(*columns(line), ":", color="black", linewidth=0.9)
+            axes.plot(*columns(line), ":", color="black", linewidth=1)
+        highest = max((line[-1] for line in result["optimum"]), key=lambda end: end["gold"])
+        label = {"textcoords": "offset points", "xytext": (6, 6)}
+        axes.annotate("the most there is", (highest["kl"], highest["gold"]), **label)
         for path in result["paths"]:
             axes.plot(path["kl"], path["gold"], color=STYLES["ppo"][2], linewidth=0.7, alpha=0.3)
         for method in STYLES:
@@ -104,15 +107,21 @@ def draw(result: dict[str, Any], file: Path) -> None:
 
 
 def draw_method(axes: Axes, method: str, points: Sequence[Point]) -> None:
-    """One method's points, their means joined in the order of its setting and labelled with it."""
-    marker, dashes, colour, label = STYLES[method]
-    axes.plot(*columns(points), marker, color=colour, markersize=4, alpha=0.5, mew=0)
+    """One method's points (hollow where a rule stopped it), their means joined and labelled."""
+    marker, dashes, colour, place = STYLES[method]
+    for one in points:
+        face = "white" if one["stopped"] else colour
+        axes.plot(
+            one["kl"], one["gold"], marker, mfc=face, mec=colour, markersize=4.5, mew=0.7, alpha=0.6
+        )
     rows = summaries(points)
     kl, gold = ([row[name][0] for row in rows] for name in ("kl", "gold"))
     axes.plot(kl, gold, dashes, marker=marker, color=colour, markersize=8, mec="white")
     for row, x, y in zip(rows, kl, gold, strict=True):
-        text, place = label.format(row["setting"]), (0, -14)
-        axes.annotate(text, (x, y), place, textcoords="offset points", color=colour, ha="center")
+        name = NAMES[method].format(row["setting"])
+        # the method once, at its far end; the dial everywhere
+        label = name if row is rows[-1] else name.rpartition(", ")[2].replace("best of", "n =")
+        axes.annotate(label, (x, y), textcoords="offset points", color=colour, **place)
 
 
 def columns(points: Sequence[Point]) -> tuple[list[float], list[float]]:
