@@ -12,7 +12,6 @@ import argparse
 import json
 import os
 import platform
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -193,7 +192,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     folder = asked.workspaces or Path("frontier-quick" if asked.quick else "frontier")
     outcomes = [one_seed(folder / f"seed-{seed}", size, seed) for seed in seeds]
     result: dict[str, Any] = {
-        "command": " ".join(["python", "benchmarks/frontier.py", *sys.argv[1:]]),
+        "command": " ".join(["python benchmarks/frontier.py --seeds", *map(str, seeds)]),
         "machine": machine(),
         "date": datetime.now(UTC).date().isoformat(),
         "software": software(),
