@@ -45,7 +45,9 @@ def test_the_figure_is_the_same_each_time(tmp_path: Path) -> None:
         draw(result, tmp_path / name)
     text = (tmp_path / "first.svg").read_text("utf-8")
     assert text == (tmp_path / "second.svg").read_text("utf-8")
-    assert "PPO, λ = 0.02" in text and "<!-- λ = 0.2 -->" in text  # matplotlib keeps what it draws as a comment
+    # matplotlib keeps what it draws as a comment
+    assert "PPO, λ = 0.02" in text
+    assert "<!-- λ = 0.2 -->" in text
 
 
 def test_the_page_shows_the_results() -> None:
