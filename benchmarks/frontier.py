@@ -23,9 +23,10 @@ import frontier_page as page
 import rather
 from frontier_base import best_of_n_points, drawn_for_held_out, optimum
 from rather.api import Project
+from rather.config.labelling import Labelling
 from rather.config.optimization import Adapter
 from rather.config.ppo import PPO, Shaping
-from rather.config.stages import DPO, Config, Evaluation, Labelling, Sampling
+from rather.config.stages import DPO, Config, Evaluation, Sampling
 from rather.durable import write_text
 from rather.errors import StoppedByRule
 from rather.stages.runs import software

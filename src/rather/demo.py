@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from rather import pipeline
+from rather.config.labelling import Labelling
 from rather.config.optimization import Adapter
 from rather.config.ppo import PPO, Critic
 from rather.config.stages import (
     DPO,
     Config,
     Evaluation,
-    Labelling,
     Reward,
     Rounds,
     Sampling,

@@ -10,6 +10,15 @@ from typing import Any, Literal
 Split = Literal["train", "heldout"]
 FinishReason = Literal["stop", "length", "imported"]
 Kind = Literal["pair", "ranking", "demonstration", "correction", "thumb"]
+Source = Literal[
+    "label", "import", "api", "playground", "resolution", "gold", "gold_check", "repeat"
+]
+"""Where a judgment came from. resolution: an admin settled a disagreement. gold: the truth of a
+control item. gold_check, repeat: a person's answer to a control item, and their second answer to
+an item that was asked again; nothing learns from these three."""
+Purpose = Literal["work", "gold", "repeat"]
+RemarkKind = Literal["skip", "flag", "withdrawal", "restore", "retire"]
+"""withdrawal takes a skip or flag back; an admin restores a flagged item, or retires it."""
 Choice = Literal["A", "B", "tie", "both_bad"]
 StageName = Literal["sft", "reward", "ppo", "dpo"]
 
@@ -65,6 +74,8 @@ class Labeller:
     role: Literal["admin", "labeller"] = "labeller"
     settings: dict[str, Any] = field(default_factory=dict)
     """Of a simulator: its gold score, temperature and seed."""
+    paused: str = ""
+    """Why this person is asked nothing for now; empty while they are."""
 
 
 @dataclass(frozen=True)
@@ -82,13 +93,62 @@ class Judgment:
     """UTC, ISO 8601 with microseconds."""
     idempotency_key: str
     is_simulated: bool
-    source: str = "label"
-    """label, import, playground or api."""
+    source: Source = "label"
     guidelines_hash: str = ""
     ms_to_decision: int | None = None
     supersedes: str | None = None
     is_retraction: bool = False
     """True: the event named by `supersedes` no longer counts and nothing takes its place."""
+    comment: str = ""
+    """What the labeller added in words; for people only, nothing learns from it."""
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One item as it was put before one labeller; it keeps its order on every visit."""
+
+    item: str
+    """`rather.feedback.items.item_name` of what is judged, without order."""
+    labeller_id: str
+    purpose: Purpose
+    kind: Kind
+    prompt_id: str
+    completion_ids: tuple[str, ...]
+    """As shown: left before right, top before bottom."""
+    created_at: str
+    expires_at: str
+    """UTC; until then nobody else is asked in this labeller's place."""
+
+
+@dataclass(frozen=True)
+class Remark:
+    """Something said about an item that is no answer to it: an event, as judgments are."""
+
+    id: str
+    what: RemarkKind
+    item: str
+    labeller_id: str
+    reason: str
+    comment: str
+    created_at: str
+    idempotency_key: str
+    supersedes: str | None = None
+    """Of a withdrawal: the remark that no longer counts."""
+
+
+@dataclass(frozen=True)
+class Glimpse:
+    """What a run's model answered to one fixed prompt at one step."""
+
+    step: int
+    prompt_id: str
+    text: str
+    num_tokens: int
+    finish_reason: FinishReason
+    score: float | None = None
+    """The training reward, where the stage has one."""
+    kl: float | None = None
+    """Nats to the reference over the whole answer, where it was measured."""
 
 
 @dataclass(frozen=True)

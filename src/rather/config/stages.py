@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from rather.config.labelling import Labelling
 from rather.config.optimization import Optimization
 from rather.config.ppo import PPO
 from rather.config.section import Section
@@ -27,28 +28,6 @@ class Sampling(Section):
     """Prompts decoded together; bounds memory."""
     split: Literal["train", "heldout", "all"] = "all"
     """Which prompts to answer."""
-
-
-class Labelling(Section):
-    """`label`: the web app, or a declared simulated labeller."""
-
-    host: str = "127.0.0.1"
-    """Address to listen on; anything but loopback needs --expose."""
-    port: int = Field(8470, ge=0, le=65535)
-    """Port to listen on; 0 takes a free one."""
-    kind: Literal["pair", "ranking", "thumb"] = "pair"
-    """What simulated labellers answer; people get pairs."""
-    guidelines: str = "Choose the answer you would rather have received."
-    """What labellers are told, in Markdown; its hash is stored with every judgment."""
-    simulate: str | None = None
-    """A simulated labeller: vader, concision, rules, or module:function
-    (prompt, completion -> float). Marked as simulated everywhere."""
-    noise_temperature: float = Field(0.0, ge=0)
-    """Bradley–Terry noise of a simulated labeller, in units of its gold score; 0 never errs."""
-    tie_margin: float = Field(0.0, ge=0)
-    """Gold differences up to this are ties."""
-    num_judgments: int | None = Field(None, ge=1)
-    """Judgments a simulated labeller gives in all (a round); null judges everything."""
 
 
 class Rules(Section):
@@ -175,6 +154,9 @@ class Config(Section):
     """Seed of everything that draws."""
     heldout_fraction: float = Field(0.2, ge=0, lt=1)
     """Share of imported prompts kept for evaluation."""
+    database: str | None = None
+    """Where prompts, judgments and versions are kept: null is the workspace's own SQLite file, a
+    team's is postgresql+psycopg://user@host/name (RATHER_DATABASE_URL says it without a file)."""
     system_prompt: str | None = None
     """System message put before every conversation that has none; null leaves the template's."""
     sample: Sampling = Sampling()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from rather.feedback.answer import Answer
-from rather.records import Judgment, Labeller
+from rather.records import Judgment, Labeller, Source
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _RANDOM_BITS = 80
@@ -47,8 +47,7 @@ def guidelines_hash(text: str) -> str:
 class Circumstances:
     """Under which a judgment was given; what is not said stays at its default."""
 
-    source: str = "label"
-    """label, import, playground or api."""
+    source: Source = "label"
     idempotency_key: str | None = None
     """None: the judgment's own id, so it is never taken for a replay."""
     guidelines_hash: str = ""
@@ -56,6 +55,7 @@ class Circumstances:
     supersedes: str | None = None
     """The event that this one replaces."""
     is_retraction: bool = False
+    comment: str = ""
 
 
 def new_judgment(
@@ -81,4 +81,5 @@ def new_judgment(
         ms_to_decision=given.ms_to_decision,
         supersedes=given.supersedes,
         is_retraction=given.is_retraction,
+        comment=given.comment,
     )

@@ -18,12 +18,13 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    UniqueConstraint,
 )
 from sqlalchemy.types import TypeDecorator
 
 from rather.errors import DataError
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration, which is the schema version this code reads and writes."""
 
 
@@ -121,6 +122,8 @@ LABELLERS = Table(
     Column("is_simulated", Boolean, nullable=False),
     _words("role"),
     Column("settings", Document, nullable=False),
+    # Why this person is asked nothing for now; empty while they are.
+    Column("paused", Words, nullable=False, server_default=""),
 )
 
 JUDGMENTS = Table(
@@ -141,6 +144,55 @@ JUDGMENTS = Table(
     # Unique, so that two edits of one event cannot both count.
     Column("supersedes", Words, ForeignKey("judgments.id"), unique=True),
     Column("is_retraction", Boolean, nullable=False),
+    Column("comment", Words, nullable=False, server_default=""),
+)
+
+ASSIGNMENTS = Table(
+    "assignments",
+    METADATA,
+    _seq(),
+    Column("item", Words, nullable=False, index=True),
+    Column("labeller_id", Words, ForeignKey("labellers.id"), nullable=False),
+    _words("purpose"),
+    _words("kind"),
+    Column("prompt_id", Words, ForeignKey("prompts.id"), nullable=False),
+    # As shown: left before right, top before bottom.
+    Column("completion_ids", Document, nullable=False),
+    _words("created_at"),
+    _words("expires_at"),
+    UniqueConstraint("labeller_id", "item", "purpose"),
+)
+
+REMARKS = Table(
+    "remarks",
+    METADATA,
+    _seq(),
+    _words("id", unique=True),
+    _words("what"),
+    Column("item", Words, nullable=False, index=True),
+    Column("labeller_id", Words, ForeignKey("labellers.id"), nullable=False),
+    _words("reason"),
+    _words("comment"),
+    _words("created_at"),
+    _words("idempotency_key", unique=True),
+    Column("supersedes", Words, ForeignKey("remarks.id"), unique=True),
+)
+
+DRAFTS = Table(
+    "drafts",
+    METADATA,
+    Column("labeller_id", Words, ForeignKey("labellers.id"), primary_key=True),
+    Column("item", Words, primary_key=True),
+    Column("content", Document, nullable=False),
+    _words("updated_at"),
+)
+
+GUIDELINES = Table(
+    "guidelines",
+    METADATA,
+    Column("hash", Words, primary_key=True),
+    _words("text"),
+    _words("created_at"),
 )
 
 VERSIONS = Table(
@@ -190,6 +242,19 @@ ALARMS = Table(
     Column("rule", Words, primary_key=True),
     _words("severity"),
     _words("sentence"),
+)
+
+GLIMPSES = Table(
+    "glimpses",
+    METADATA,
+    Column("run_id", Words, ForeignKey("runs.id"), primary_key=True),
+    Column("step", BigInteger, primary_key=True, autoincrement=False),
+    Column("prompt_id", Words, ForeignKey("prompts.id"), primary_key=True),
+    _words("text"),
+    Column("num_tokens", Integer, nullable=False),
+    _words("finish_reason"),
+    Column("score", Float, nullable=True),
+    Column("kl", Float, nullable=True),
 )
 
 META = Table(

@@ -39,7 +39,7 @@ def test_head_is_the_newest_migration() -> None:
 
 def test_a_newer_database_is_refused_with_both_versions(path: Path) -> None:
     set_version(path, "0999")
-    with pytest.raises(UsageError, match=r"schema version 0999 .* up to 0002"):
+    with pytest.raises(UsageError, match=r"schema version 0999 .* up to 0003"):
         Database.open(path)
     assert [file.name for file in path.parent.glob("*backup*")] == []
 
