@@ -13,9 +13,14 @@ from fastapi import FastAPI
 
 from rather.errors import EnvironmentFault, UsageError
 from rather.web.security import is_loopback_host
+from rather.web.slow_clients import PunctualProtocol
 
-MAX_CONNECTIONS = 1000
+MAX_CONNECTIONS = 4000
+"""A team's browsers hold one to six each."""
+BACKLOG = 1024
 GRACE_SECONDS = 5
+KEEP_ALIVE_SECONDS = 75
+"""Longer than it takes to read two answers, so that a judgment needs no new connection."""
 SECONDS_BETWEEN_LOOKS = 0.5
 
 
@@ -62,6 +67,8 @@ def server_of(app: FastAPI) -> uvicorn.Server:
         access_log=False,
         log_level="warning",
         server_header=False,
+        http=PunctualProtocol,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         limit_concurrency=MAX_CONNECTIONS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
@@ -81,7 +88,7 @@ def listen(host: str, port: int, *, expose: bool = False) -> socket.socket:
         if os.name == "posix":  # elsewhere it would let two servers share the port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host.strip("[]"), port))
-        listener.listen(MAX_CONNECTIONS)
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         raise _explained(error, host, port) from error
