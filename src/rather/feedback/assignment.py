@@ -43,7 +43,7 @@ def askable(completions: Iterable[Completion]) -> dict[str, list[Completion]]:
 def items_of(prompt: Prompt, answers: Sequence[str], section: Labelling) -> Iterator[Item]:
     """What is asked about one prompt and its askable answers (ids)."""
     kind = KINDS[section.kind]
-    if not prompt.is_asked or prompt.split == "heldout" and not kind.asks_heldout:
+    if not prompt.is_asked or (prompt.split == "heldout" and not kind.asks_heldout):
         return
     for ids in kind.tasks(answers, section.ranking_size):
         yield Item(item_name(kind.kind, prompt.id, ids), kind.kind, prompt.id, ids)

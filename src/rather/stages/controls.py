@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection
 
 from rather.data.identity import completion_id, digest
-from rather.data.importing import ImportKind, Imported
+from rather.data.importing import Imported, ImportKind
 from rather.data.importing import read as read_file
 from rather.errors import DataError, UsageError
 from rather.feedback.answer import Answer
@@ -80,12 +80,12 @@ def bring(ws: Workspace, truths: list[Truth]) -> int:
             if item not in wanted or answer_of(one) != wanted[item].answer:
                 judgments.record_in(connection, _said(one.prompt_id, answer_of(one), one))
         new = [
-            one
-            for item, one in wanted.items()
-            if item not in known or answer_of(known[item]) != one.answer
+            truth
+            for item, truth in wanted.items()
+            if item not in known or answer_of(known[item]) != truth.answer
         ]
-        for one in new:
-            judgments.record_in(connection, _said(one.prompt.id, one.answer))
+        for truth in new:
+            judgments.record_in(connection, _said(truth.prompt.id, truth.answer))
         return len(new)
 
     return ws.db.write(act)

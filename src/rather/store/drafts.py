@@ -34,5 +34,5 @@ def of(db: Database, labeller_id: str, items: Iterable[str]) -> dict[str, dict[s
             query = select(DRAFTS.c.item, DRAFTS.c.content).where(
                 DRAFTS.c.labeller_id == labeller_id, DRAFTS.c.item.in_(part)
             )
-            found |= {item: content for item, content in connection.execute(query)}
+            found |= {row.item: row.content for row in connection.execute(query)}
     return found

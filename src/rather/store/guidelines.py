@@ -22,4 +22,4 @@ def all(db: Database) -> dict[str, str]:
     query = select(GUIDELINES.c.hash, GUIDELINES.c.text)
     with db.read() as connection:
         rows = connection.execute(query.order_by(GUIDELINES.c.created_at, GUIDELINES.c.hash))
-        return {hash: text for hash, text in rows}
+        return {row.hash: row.text for row in rows}

@@ -51,8 +51,8 @@ def next_tasks(
     context.worklist.look()
     if is_paused(context, labeller):
         return reply_of(context, labeller.id, [], True)
-    num = min(count, context.worklist.most_at_once(labeller.id))
-    found = ask(context.worklist, Wish(labeller.id, num, holding, skipped))
+    most = context.worklist.most_at_once(labeller.id)
+    found = ask(context.worklist, Wish(labeller.id, count, most, holding, skipped))
     return reply_of(context, labeller.id, tasks_of(context, labeller.id, found), False)
 
 

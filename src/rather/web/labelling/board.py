@@ -1,4 +1,4 @@
-"""Everything that can be asked and everybody who is asked, as it stands at one moment, in memory."""
+"""Everything that can be asked and everybody who is asked, as it stands now, in memory."""
 
 import heapq
 from collections import defaultdict
@@ -102,7 +102,9 @@ class Board:
         """Take rows into account that are on disk, each once."""
         for row in rows:
             if isinstance(row, Judgment):
-                self.ledger.judge(row)
+                made = self.ledger.judge(row)
+                if made is not None:
+                    self._names[self.id_of(made)] = (made.item, made.purpose)
             elif isinstance(row, Remark):
                 self.ledger.remark(row)
             else:

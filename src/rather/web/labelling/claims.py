@@ -35,6 +35,8 @@ class Wish:
 
     labeller_id: str
     count: int = 1
+    most: int = 1
+    """Items they may have by asking for more; what they hold already is shown all the same."""
     holding: Sequence[str] = ()
     """Ids that the page has already."""
     skipped: Sequence[str] = ()
@@ -46,7 +48,9 @@ def ask(worklist: Worklist, wish: Wish) -> list[Assignment]:
     over; all of it, and what the page has already, is theirs for another while."""
     with worklist.lock:
         kept, fresh, late = _held(worklist, wish)
-        is_enough = len(fresh) >= wish.count or not _may_claim(worklist, wish.labeller_id)
+        is_enough = len(fresh) >= min(wish.count, wish.most) or not _may_claim(
+            worklist, wish.labeller_id
+        )
         shown = (fresh + late)[: wish.count] if is_enough else fresh
         if is_enough and all(_is_fresh(worklist, one) for one in (*kept, *shown)):
             return shown
@@ -59,7 +63,7 @@ def ask(worklist: Worklist, wish: Wish) -> list[Assignment]:
             found: list[Assignment] = []
             for one in fresh[: wish.count]:
                 found += claim.renew(one)
-            while len(found) < wish.count and (new := claim.take()) is not None:
+            while len(found) < min(wish.count, wish.most) and (new := claim.take()) is not None:
                 found.append(new)
             for one in late:
                 found += claim.renew(one) if len(found) < wish.count else []

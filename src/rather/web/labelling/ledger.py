@@ -89,22 +89,27 @@ class Ledger:
             self.places[one.item].hear(one, self._num_flags)
             self._changed(one.item)
 
-    def judge(self, one: Judgment) -> None:
-        """Take one event into account, once, whatever the order in which they become known."""
+    def judge(self, one: Judgment) -> Assignment | None:
+        """Take one event into account, once, whatever the order in which they become known.
+
+        Gives an assignment that nobody made where the judgment is older than assignments are.
+        """
         if one.id in self._known:
-            return
+            return None
         self._known.add(one.id)
         if one.supersedes is not None:
             self._superseded.add(one.supersedes)
             self._forget(one.supersedes)
-        if not one.is_retraction and one.id not in self._superseded:
-            self._count(one)
+        if one.is_retraction or one.id in self._superseded:
+            return None
+        return self._count(one)
 
-    def _count(self, one: Judgment) -> None:
+    def _count(self, one: Judgment) -> Assignment | None:
         try:
             answer = answer_of(one)
         except DataError:  # told where it would be learnt from; it is about no item
-            return
+            return None
+        made = None
         item = item_name(one.kind, one.prompt_id, answer.completion_ids)
         entry = Entry(one.labeller_id, (item, purpose_of(one)), one.source, one.created_at[:10],
                       one.is_simulated)  # fmt: skip
@@ -116,10 +121,11 @@ class Ledger:
         else:
             self.num_judgments += 1
             if not one.is_simulated:
-                self._count_of_person(one, entry, answer)
+                made = self._count_of_person(one, entry, answer)
         self._changed(item)
+        return made
 
-    def _count_of_person(self, one: Judgment, entry: Entry, answer: Answer) -> None:
+    def _count_of_person(self, one: Judgment, entry: Entry, answer: Answer) -> Assignment | None:
         mine, item = self.labelled[one.labeller_id], entry.key[0]
         mine.answered[entry.key] = one.id
         mine.unanswered.pop(entry.key, None)
@@ -127,15 +133,17 @@ class Ledger:
             mine.days[entry.day] += 1
         if one.source == "gold_check":
             mine.checked[one.id] = (one.created_at, item, answer)
-        if one.source == "label" and entry.key not in mine.assignments:
-            # Judged before assignments were kept: its sides say how it was shown.
-            mine.assignments[entry.key] = Assignment(
-                item, one.labeller_id, "work", one.kind, one.prompt_id, answer.completion_ids,
-                one.created_at, one.created_at,
-            )  # fmt: skip
         if entry.key[1] == "work":
             self.places[item].judges.add(one.labeller_id)
             self.places[item].leases.pop(one.labeller_id, None)
+        if one.source == "label" and entry.key not in mine.assignments:
+            # Judged before assignments were kept: its sides say how it was shown.
+            made = mine.assignments[entry.key] = Assignment(
+                item, one.labeller_id, "work", one.kind, one.prompt_id, answer.completion_ids,
+                one.created_at, one.created_at,
+            )  # fmt: skip
+            return made
+        return None
 
     def _forget(self, id: str) -> None:
         entry = self._live.pop(id, None)

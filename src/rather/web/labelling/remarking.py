@@ -1,5 +1,7 @@
 """What a labeller says beside answers: skips, flags, taking them back, and drafts."""
 
+from dataclasses import replace
+
 from fastapi import APIRouter
 from sqlalchemy import Connection
 
@@ -43,7 +45,8 @@ def remark(body: RemarkRequest, context: CurrentContext, labeller: CurrentLabell
     stored, replayed = context.db.write(act)
     if _meaning(stored) != _meaning(said):
         raise Refusal(409, "This key belongs to another remark.", code="key_reused")
-    context.worklist.note([stored])
+    let_go = [] if replayed else [replace(shown, expires_at=said.created_at)]
+    context.worklist.note([*let_go, stored])
     return Done(replayed=replayed)
 
 
