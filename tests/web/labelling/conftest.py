@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-
 SAID: dict[str, dict[str, Any]] = {
     "pair": {"kind": "pair", "choice": "A"},
     "ranking": {"kind": "ranking", "ranks": [1, 2, 3]},
@@ -84,8 +83,9 @@ def bobs(bob: TestClient) -> Hand:
 @pytest.fixture
 def new_hand(new_app: Any, answered: Any, browser: Any) -> Any:
     """The hand of a labeller on a server of its own, with settings of `label`."""
+    numbers = count(1)
 
     def make(labeller_id: str = "ann", app: Any = None, **label: Any) -> Hand:
-        return Hand(browser(app or new_app(**label), labeller_id), labeller_id)
+        return Hand(browser(app or new_app(**label), labeller_id), f"hand-{next(numbers)}")
 
     return make

@@ -117,7 +117,8 @@ class Claim:
             return None
         section, secret = self._worklist.section, self._worklist.secret
         purpose = purpose_of(secret, section.checks, self._labeller_id, self._num_asked)
-        if purpose == "gold" and (item := self._gold()) is not None:
+        is_checked = section.checks.gold is not None
+        if purpose == "gold" and is_checked and (item := self._gold()) is not None:
             return self._assign(item, "gold")
         if purpose == "repeat" and (again := self._repeat()) is not None:
             return again
