@@ -1,12 +1,15 @@
 """A small workspace with a logged-in client, made anew for every test."""
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from rather.config.labelling import Checks, Labelling, Overlap
 from rather.config.stages import Config
 from rather.records import Completion, Labeller, Message, Prompt
 from rather.store import completions, labellers, logins, prompts
@@ -50,14 +53,48 @@ def browser(db: Database) -> Callable[..., TestClient]:
     return make
 
 
-@pytest.fixture
-def new_app(db: Database, static: Path) -> Callable[[], FastAPI]:
-    """Starts a server of the test's workspace, as the first one or after it."""
-    return lambda: create_app(db, Config(), "my-assistant", secret=SECRET, static=static)
+class Clock:
+    """Stands still until a test moves it."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_minutes(self, minutes: float) -> None:
+        self.now += timedelta(minutes=minutes)
 
 
 @pytest.fixture
-def app(db: Database, new_app: Callable[[], FastAPI]) -> FastAPI:
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(autouse=True)
+def _looks_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What other processes write is seen by the next request, not a quarter of a second later."""
+    monkeypatch.setattr("rather.web.worklist.SECONDS_BETWEEN_LOOKS", 0.0)
+
+
+@pytest.fixture
+def new_app(db: Database, static: Path, clock: Clock) -> Callable[..., FastAPI]:
+    """Starts a server of the test's workspace, as the first one or after it; one judge an item
+    and no checks, unless the settings of `label` say it otherwise."""
+
+    def make(**label: Any) -> FastAPI:
+        settings: dict[str, Any] = {
+            "overlap": Overlap(shared_fraction=0),
+            "checks": Checks(gold_fraction=0, repeat_fraction=0),
+        }
+        config = Config(label=Labelling(**settings | label))
+        return create_app(db, config, "my-assistant", secret=SECRET, static=static, now=clock)
+
+    return make
+
+
+@pytest.fixture
+def answered(db: Database) -> Database:
     """Four pairs: one for the first prompt, three for the second (one text came twice).
 
     The names of models and files must never reach a labeller.
@@ -71,6 +108,11 @@ def app(db: Database, new_app: Callable[[], FastAPI]) -> FastAPI:
         for n, text in enumerate(texts)
     ]
     completions.add(db, given)
+    return db
+
+
+@pytest.fixture
+def app(answered: Database, new_app: Callable[..., FastAPI]) -> FastAPI:
     return new_app()
 
 

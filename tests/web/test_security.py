@@ -112,7 +112,7 @@ def test_a_bug_shows_a_number_and_nothing_else(
     def break_down(*_: object) -> None:
         raise RuntimeError("secret path /home/x")
 
-    monkeypatch.setattr(app.state.context.worklist, "next_item", break_down)
+    monkeypatch.setattr(app.state.context.worklist, "look", break_down)
     client = TestClient(
         app,
         base_url="http://127.0.0.1",

@@ -12,7 +12,7 @@ from rather.data.formats import native
 from rather.durable import write_bytes, write_text
 from rather.errors import EnvironmentFault, UsageError
 from rather.feedback.kinds import answer_of
-from rather.feedback.learning import Dropped, comparisons, demonstrations
+from rather.feedback.learning import Dropped, comparisons, demonstrations, passed_over
 from rather.feedback.pair import Pair
 from rather.records import Comparison, Judgment, Message, Prompt
 
@@ -98,8 +98,8 @@ def kto_rows(collected: Collected) -> tuple[Rows, Dropped]:
     prompts = {prompt.id: prompt for prompt in collected.prompts}
     texts = {completion.id: completion.text for completion in collected.completions}
     rows: Rows = []
-    reasons: list[tuple[str, str]] = []
-    for judgment in _live(collected):
+    heard, reasons = _heard(collected)
+    for judgment in heard:
         thumbs = answer_of(judgment).thumbs()
         if not thumbs:
             reasons.append((judgment.id, "it calls no answer good or bad by itself"))
@@ -118,8 +118,8 @@ def arena_rows(collected: Collected) -> tuple[Rows, Dropped]:
     prompts = {prompt.id: prompt for prompt in collected.prompts}
     completions = {completion.id: completion for completion in collected.completions}
     rows: Rows = []
-    reasons: list[tuple[str, str]] = []
-    for judgment in _live(collected):
+    heard, reasons = _heard(collected)
+    for judgment in heard:
         answer = answer_of(judgment)
         if not isinstance(answer, Pair):
             reasons.append((judgment.id, f"Arena rows hold pairs, this is a {judgment.kind}"))
@@ -162,6 +162,13 @@ def _live(collected: Collected) -> list[Judgment]:
         for judgment in collected.judgments
         if judgment.id not in superseded and not judgment.is_retraction
     ]
+
+
+def _heard(collected: Collected) -> tuple[list[Judgment], list[tuple[str, str]]]:
+    """The live judgments that are listened to, and the others with the reason."""
+    live = _live(collected)
+    unheard = passed_over(live)
+    return [one for one in live if one.id not in unheard], list(unheard.items())
 
 
 def _ordered(comparison: Comparison) -> Iterator[tuple[str, str]]:

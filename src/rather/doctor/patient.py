@@ -94,7 +94,7 @@ class Patient:
     @cached_property
     def prompts(self) -> list[Prompt]:
         """All prompts, or NotYet."""
-        found = prompts.all(self.ws.db)
+        found = [prompt for prompt in prompts.all(self.ws.db) if prompt.is_asked]
         if not found:
             raise NotYet("there are no prompts; bring some with `rather import FILE`")
         return found

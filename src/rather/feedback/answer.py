@@ -1,5 +1,6 @@
 """What every kind of answer offers: its shape as JSON, and what can be learnt from it."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, Self
 
@@ -47,6 +48,30 @@ class Answer(Protocol):
     """One kind of feedback: a frozen record that owns its shape and its meaning."""
 
     kind: ClassVar[Kind]
+    plural: ClassVar[str]
+    """How its items are called."""
+    question: ClassVar[str]
+    """What stands above the answers where the project does not say it otherwise."""
+    lacking: ClassVar[str]
+    """The sentence for a workspace in which nothing of this kind can be asked."""
+    asks_heldout: ClassVar[bool]
+    """Whether prompts that are kept for evaluation are asked about too."""
+    is_checkable: ClassVar[bool]
+    """Whether it can be right or wrong, and said twice alike: what is written cannot."""
+
+    @classmethod
+    def tasks(cls, answers: Sequence[str], size: int) -> Iterable[tuple[str, ...]]:
+        """Which of a prompt's completions are asked about together, `size` at most."""
+
+    @classmethod
+    def from_said(cls, said: Mapping[str, Any], shown: Sequence[str]) -> Self:
+        """What somebody said of the completions in the order shown; DataError where it is wrong."""
+
+    def to_said(self, shown: Sequence[str]) -> dict[str, Any]:
+        """The same, said of the completions in this order."""
+
+    def fits(self, truth: Self) -> bool:
+        """Whether it is right where that is the known answer to the same item."""
 
     def to_answer(self) -> dict[str, Any]:
         """The JSON kept in `Judgment.answer`."""

@@ -1,78 +1,132 @@
-"""Which pair to ask whom next, and on which side to show what: pure, the same on every visit."""
+"""What can be asked, of how many people, and in which order: pure, drawn with the secret."""
 
 import hashlib
 import hmac
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import combinations
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
-from rather.records import Completion, Judgment
+from rather.config.labelling import Checks, Labelling, Overlap
+from rather.feedback.items import item_name
+from rather.feedback.kinds import KINDS
+from rather.records import Completion, Kind, Prompt, Purpose
 
-CompletionPair = tuple[Completion, Completion]
+Standing = Literal["fine", "warned", "paused"]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One question, without any order."""
+
+    name: str
+    """`items.item_name`."""
+    kind: Kind
+    prompt_id: str
+    completion_ids: tuple[str, ...]
+    """In the order in which the store has them."""
+
+
+def is_askable(completion: Completion) -> bool:
+    """Whether people may be asked about it: it says something, and was made to be judged."""
+    return bool(completion.text.strip()) and completion.is_asked_about
 
 
 def askable(completions: Iterable[Completion]) -> dict[str, list[Completion]]:
-    """The completions to ask about, by prompt: each text once, none that an evaluation made."""
+    """The completions to ask about, by prompt, each text once."""
     by_prompt: dict[str, dict[str, Completion]] = {}
-    for completion in completions:
-        if completion.text.strip() and completion.sampling.get("purpose") != "evaluate":
-            texts = by_prompt.setdefault(completion.prompt_id, {})
-            texts.setdefault(completion.text, completion)
+    for completion in filter(is_askable, completions):
+        texts = by_prompt.setdefault(completion.prompt_id, {})
+        texts.setdefault(completion.text, completion)
     return {prompt_id: list(texts.values()) for prompt_id, texts in by_prompt.items()}
 
 
-def candidate_pairs(completions: Iterable[Completion]) -> list[CompletionPair]:
-    """Every pair of different texts that answer the same prompt."""
-    return [pair for texts in askable(completions).values() for pair in combinations(texts, 2)]
+def items_of(prompt: Prompt, answers: Sequence[str], section: Labelling) -> Iterator[Item]:
+    """What is asked about one prompt and its askable answers (ids)."""
+    kind = KINDS[section.kind]
+    if not prompt.is_asked or (prompt.split == "heldout" and not kind.asks_heldout):
+        return
+    for ids in kind.tasks(answers, section.ranking_size):
+        yield Item(item_name(kind.kind, prompt.id, ids), kind.kind, prompt.id, ids)
 
 
-def item_id(first_id: str, second_id: str) -> str:
-    """The name of a pair, whichever of the two is mentioned first."""
-    return "-".join(sorted((first_id, second_id)))
+def all_items(
+    prompts: Iterable[Prompt], completions: Iterable[Completion], section: Labelling
+) -> list[Item]:
+    """Everything that can be asked."""
+    answers = askable(completions)
+    return [
+        item
+        for prompt in prompts
+        for item in items_of(prompt, [one.id for one in answers.get(prompt.id, ())], section)
+    ]
 
 
-def side(key: bytes, item_id: str, labeller_id: str) -> bool:
-    """True when this labeller sees the first completion of that pair on the left."""
-    return bool(_digest(key, "side", item_id, labeller_id)[0] & 1)
+def wanted_judges(secret: bytes, overlap: Overlap, item: str) -> int:
+    """How many people should judge an item; which are shared is drawn by chance, once."""
+    if drawn(secret, "overlap", item) < overlap.shared_fraction:
+        return max(overlap.judges, overlap.shared_judges)
+    return overlap.judges
 
 
-def judged_by(judgments: Iterable[Judgment]) -> dict[str, set[str]]:
-    """Who has judged each pair already: labeller ids by item id, from live judgments."""
-    done: dict[str, set[str]] = {}
-    for judgment in judgments:
-        if judgment.kind == "pair":
-            answer = judgment.answer
-            item = item_id(answer["left_completion_id"], answer["right_completion_id"])
-            done.setdefault(item, set()).add(judgment.labeller_id)
-    return done
+def share_of_more(overlap: Overlap) -> float:
+    """Of all judgments wanted, the share that shared items need beyond the others'."""
+    more = overlap.shared_fraction * max(0, overlap.shared_judges - overlap.judges)
+    return more / (overlap.judges + more)
 
 
-def next_pair(
-    pairs: Sequence[CompletionPair],
-    done: Mapping[str, Collection[str]],
-    key: bytes,
-    labeller_id: str,
-) -> CompletionPair | None:
-    """A pair that fewest people have judged and this labeller has not; None when all are done.
-
-    Among equals the order is drawn once for each labeller, so that several begin with different
-    pairs and each meets the same one again after a reload.
-    """
-    open_pairs = []
-    for pair in pairs:
-        item = item_id(pair[0].id, pair[1].id)
-        judges = done.get(item, ())
-        if labeller_id not in judges:
-            open_pairs.append((len(judges), item, pair))
-    if not open_pairs:
-        return None
-    fewest = min(num_judges for num_judges, _, _ in open_pairs)
-    drawn = {
-        _digest(key, "order", item, labeller_id): pair
-        for num_judges, item, pair in open_pairs
-        if num_judges == fewest
-    }
-    return drawn[min(drawn)]
+def purpose_of(secret: bytes, checks: Checks, labeller_id: str, number: int) -> Purpose:
+    """Whether a labeller's question of that number is work, a control item or a repeat."""
+    chance = drawn(secret, "purpose", labeller_id, str(number))
+    if chance < checks.gold_fraction:
+        return "gold"
+    return "repeat" if chance < checks.gold_fraction + checks.repeat_fraction else "work"
 
 
-def _digest(key: bytes, *parts: str) -> bytes:
-    return hmac.new(key, "\x1f".join(parts).encode(), hashlib.sha256).digest()
+def in_order(secret: bytes, labeller_id: str, num_pairs: int, item: Item) -> tuple[str, ...]:
+    """The completions of an item as a labeller who had so many pairs before is to see them."""
+    if item.kind == "pair":
+        return sides(secret, labeller_id, num_pairs, item.completion_ids)
+    return shuffled(secret, labeller_id, item.name, item.completion_ids)
+
+
+def sides(
+    secret: bytes, labeller_id: str, number: int, completion_ids: Sequence[str]
+) -> tuple[str, ...]:
+    """The two as this labeller's pair of that number: of two in a row, one is swapped."""
+    is_swapped = (drawn(secret, "side", labeller_id, str(number // 2)) < 0.5) ^ bool(number % 2)
+    first, second = completion_ids
+    return (second, first) if is_swapped else (first, second)
+
+
+def shuffled(
+    secret: bytes, labeller_id: str, item: str, completion_ids: Iterable[str]
+) -> tuple[str, ...]:
+    """The completions in an order drawn for this labeller and item."""
+    order = {id: drawn(secret, "order", labeller_id, item, id) for id in completion_ids}
+    return tuple(sorted(order, key=lambda id: (order[id], id)))
+
+
+def reordered(
+    secret: bytes, labeller_id: str, item: str, shown: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Another order than the one shown, for asking again: of two, the sides swapped."""
+    if len(shown) < 3:
+        return shown[::-1]
+    again = shuffled(secret, labeller_id, f"{item} again", shown)
+    return again if again != shown else again[1:] + again[:1]
+
+
+def drawn(secret: bytes, *parts: str) -> float:
+    """A number from 0 to 1 that only the secret and the parts decide."""
+    digest = hmac.new(secret, "\x1f".join(parts).encode(), hashlib.sha256).digest()
+    return int.from_bytes(digest[:6], "big") / 2**48
+
+
+def standing(num_right: int, num_answered: int, checks: Checks) -> Standing:
+    """What follows from so many right answers to control items."""
+    if num_answered < checks.min_gold:
+        return "fine"
+    accuracy = num_right / num_answered
+    if accuracy < checks.pause_below:
+        return "paused"
+    return "warned" if accuracy < checks.warn_below else "fine"

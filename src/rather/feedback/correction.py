@@ -1,9 +1,10 @@
 """A correction: a completion as somebody edited it, so a demonstration and a pair in one."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from rather.feedback.answer import Judged, require_text, take
+from rather.feedback.answer import Judged, require_text, take, wrong
 from rather.records import Comparison, Demonstration, Kind, StageName
 
 LEARNERS: tuple[StageName, ...] = ("sft", "reward", "dpo")
@@ -17,6 +18,36 @@ class Correction:
     text: str
 
     kind: ClassVar[Kind] = "correction"
+    plural: ClassVar[str] = "corrections"
+    question: ClassVar[str] = "Edit this answer until you would be glad to receive it."
+    lacking: ClassVar[str] = "There is nothing to correct yet; run `rather sample` first."
+    asks_heldout: ClassVar[bool] = True
+    is_checkable: ClassVar[bool] = False
+
+    @classmethod
+    def tasks(cls, answers: Sequence[str], size: int) -> Iterable[tuple[str, ...]]:
+        """Each by itself."""
+        return ((id,) for id in answers)
+
+    @classmethod
+    def from_said(cls, said: Mapping[str, Any], shown: Sequence[str]) -> Self:
+        """The edited text of the answer at `place`."""
+        place = said.get("place", 0)
+        if place >= len(shown):
+            raise wrong("correction", "place", "there is no such answer")
+        return cls(shown[place], require_text("correction", "text", said["text"]))
+
+    def to_said(self, shown: Sequence[str]) -> dict[str, Any]:
+        """The edited text, and where its original stands."""
+        return {
+            "kind": "correction",
+            "text": self.text,
+            "place": list(shown).index(self.completion_id),
+        }
+
+    def fits(self, truth: Self) -> bool:
+        """Never: nothing says what an edit should have been."""
+        return False
 
     def to_answer(self) -> dict[str, Any]:
         """The JSON kept in `Judgment.answer`."""

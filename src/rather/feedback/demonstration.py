@@ -1,5 +1,6 @@
 """A demonstration: the ideal answer to a prompt, written by somebody."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -17,6 +18,31 @@ class Demonstration:
     text: str
 
     kind: ClassVar[Kind] = "demonstration"
+    plural: ClassVar[str] = "demonstrations"
+    question: ClassVar[str] = "Write the answer you would like to receive."
+    lacking: ClassVar[str] = (
+        "There is nothing to answer yet; bring prompts with `rather import FILE`."
+    )
+    asks_heldout: ClassVar[bool] = False
+    is_checkable: ClassVar[bool] = False
+
+    @classmethod
+    def tasks(cls, answers: Sequence[str], size: int) -> Iterable[tuple[str, ...]]:
+        """The prompt alone, whatever has answered it."""
+        return ((),)
+
+    @classmethod
+    def from_said(cls, said: Mapping[str, Any], shown: Sequence[str]) -> Self:
+        """What was written."""
+        return cls(require_text("demonstration", "text", said["text"]))
+
+    def to_said(self, shown: Sequence[str]) -> dict[str, Any]:
+        """What was written."""
+        return {"kind": "demonstration", "text": self.text}
+
+    def fits(self, truth: Self) -> bool:
+        """Never: nothing says what should have been written."""
+        return False
 
     def to_answer(self) -> dict[str, Any]:
         """The JSON kept in `Judgment.answer`."""

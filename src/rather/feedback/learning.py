@@ -1,18 +1,34 @@
 """From judgments to what a trainer sees; what cannot be learnt from is listed with its reason."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
 from rather.errors import DataError
 from rather.feedback.answer import Answer, Judged, LeftOut
+from rather.feedback.items import item_of
 from rather.feedback.kinds import answer_of
-from rather.records import Comparison, Completion, Demonstration, Judgment, Prompt, Split
+from rather.records import (
+    Comparison,
+    Completion,
+    Demonstration,
+    Judgment,
+    Prompt,
+    Source,
+    Split,
+)
 
 T = TypeVar("T")
 HELD_BACK = "held back"
 """How the reason begins for what was not asked for: judgments about the other split's prompts."""
+SETTLED = "settled by an admin"
+TELLS_NOTHING: dict[Source, str] = {
+    "gold": "the known answer of a control item",
+    "gold_check": "an answer to a control item",
+    "repeat": "asked a second time, to see whether the answer stays",
+}
+"""Why nothing is learnt from what checks the labellers."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +80,26 @@ def demonstrations(
     return _learn(learn, judgments, _Known(prompts, completions, split))
 
 
+def passed_over(judgments: Iterable[Judgment]) -> dict[str, str]:
+    """Those of the live judgments that are not listened to, by id with the reason: they check a
+    labeller, or an admin has settled the matter."""
+    given = list(judgments)
+    reasons = {one.id: TELLS_NOTHING[one.source] for one in given if one.source in TELLS_NOTHING}
+    settled_by = {item_of(one): one.id for one in given if one.source == "resolution"}
+    if settled_by:
+        for one in given:
+            if one.id not in reasons and _is_settled(one, settled_by):
+                reasons[one.id] = SETTLED
+    return reasons
+
+
+def _is_settled(judgment: Judgment, settled_by: Mapping[str, str]) -> bool:
+    try:
+        return settled_by.get(item_of(judgment), judgment.id) != judgment.id
+    except DataError:  # it does not say what it is about, which is told where it is read
+        return False
+
+
 class _Known:
     """Prompts and texts by id, of one split."""
 
@@ -94,8 +130,12 @@ def _learn(
 ) -> tuple[list[T], Dropped]:
     learnt: list[T] = []
     reasons: list[tuple[str, str]] = []
-    for judgment in judgments:
+    given = list(judgments)
+    unheard = passed_over(given)
+    for judgment in given:
         try:
+            if judgment.id in unheard:
+                raise LeftOut(unheard[judgment.id])
             learnt.append(learn(answer_of(judgment), known.look_up(judgment)))
         except (LeftOut, DataError) as reason:
             reasons.append((judgment.id, str(reason)))

@@ -1,12 +1,16 @@
 """A ranking: K completions in order, ties allowed."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any, ClassVar, Self
 
 from rather.feedback.answer import Judged, LeftOut, take, wrong
 from rather.records import Comparison, Demonstration, Kind, StageName
 
 LEARNERS: tuple[StageName, ...] = ("reward", "dpo")
+FEWEST = 3
+"""Answers worth ranking; two are ranked only where there are no more."""
 
 
 @dataclass(frozen=True)
@@ -17,6 +21,43 @@ class Ranking:
     ranks: tuple[int, ...]
 
     kind: ClassVar[Kind] = "ranking"
+    plural: ClassVar[str] = "rankings"
+    question: ClassVar[str] = "Put the answers in order, the best first."
+    lacking: ClassVar[str] = "There is nothing to rank yet; run `rather sample` first."
+    asks_heldout: ClassVar[bool] = True
+    is_checkable: ClassVar[bool] = True
+
+    @classmethod
+    def tasks(cls, answers: Sequence[str], size: int) -> Iterable[tuple[str, ...]]:
+        """`size` after `size`; a short rest takes in the last of those before it."""
+        for start in range(0, len(answers), size):
+            group = tuple(answers[start : start + size])
+            if len(group) < FEWEST:
+                group = tuple(answers[-FEWEST:])
+            if len(group) > 1:
+                yield group
+
+    @classmethod
+    def from_said(cls, said: Mapping[str, Any], shown: Sequence[str]) -> Self:
+        """Ranks in the order shown."""
+        if len(said["ranks"]) != len(shown):
+            raise wrong("ranking", "ranks", "it must have one rank for each answer")
+        return cls(tuple(shown), tuple(said["ranks"]))
+
+    def to_said(self, shown: Sequence[str]) -> dict[str, Any]:
+        """The ranks of those shown."""
+        ranks = dict(zip(self.completion_ids, self.ranks, strict=True))
+        return {"kind": "ranking", "ranks": [ranks[id] for id in shown]}
+
+    def fits(self, truth: Self) -> bool:
+        """Whether all that the truth puts before another is before it here too."""
+        said = dict(zip(self.completion_ids, self.ranks, strict=True))
+        known = list(zip(truth.completion_ids, truth.ranks, strict=True))
+        return all(
+            (said[one] < said[other]) if rank < lower else (said[one] > said[other])
+            for (one, rank), (other, lower) in combinations(known, 2)
+            if rank != lower
+        )
 
     def to_answer(self) -> dict[str, Any]:
         """The JSON kept in `Judgment.answer`."""

@@ -1,5 +1,6 @@
 """A thumb: one completion called good or bad by itself."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -18,6 +19,29 @@ class Thumb:
     good: bool
 
     kind: ClassVar[Kind] = "thumb"
+    plural: ClassVar[str] = "thumbs"
+    question: ClassVar[str] = "Is this a good answer?"
+    lacking: ClassVar[str] = "There is nothing to judge yet; run `rather sample` first."
+    asks_heldout: ClassVar[bool] = True
+    is_checkable: ClassVar[bool] = True
+
+    @classmethod
+    def tasks(cls, answers: Sequence[str], size: int) -> Iterable[tuple[str, ...]]:
+        """Each by itself."""
+        return ((id,) for id in answers)
+
+    @classmethod
+    def from_said(cls, said: Mapping[str, Any], shown: Sequence[str]) -> Self:
+        """Good or bad of the one shown."""
+        return cls(shown[0], said["is_good"])
+
+    def to_said(self, shown: Sequence[str]) -> dict[str, Any]:
+        """Good or bad."""
+        return {"kind": "thumb", "is_good": self.good}
+
+    def fits(self, truth: Self) -> bool:
+        """Whether it points the same way."""
+        return self.good == truth.good
 
     def to_answer(self) -> dict[str, Any]:
         """The JSON kept in `Judgment.answer`."""

@@ -135,9 +135,9 @@ def _documents(ws: Workspace, path: str) -> list[str]:
 
 
 def tasks(ws: Workspace, codec: Codec, left_out: LeftOut, split: Split = "train") -> list[Task]:
-    """One split's prompts with their tokens."""
+    """One split's prompts with their tokens; without those that models are not asked."""
     found = []
-    for prompt in prompts.all(ws.db, split):
+    for prompt in (one for one in prompts.all(ws.db, split) if one.is_asked):
         row = encode(codec, prompt, (), left_out, prompt.id)
         found += [] if row is None else [Task(prompt, row.prompt_ids)]
     return found

@@ -1,14 +1,18 @@
 """`label`: serve the app to people, or let a declared simulated labeller judge."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from rather.errors import DataError
 from rather.feedback import gold
-from rather.feedback.assignment import askable, candidate_pairs
+from rather.feedback.answer import Answer
+from rather.feedback.assignment import Item, all_items
 from rather.feedback.events import Circumstances, guidelines_hash, new_judgment
+from rather.feedback.items import item_of
+from rather.feedback.kinds import KINDS
 from rather.feedback.simulated import SimulatedLabeller
 from rather.records import Completion, Judgment, Labeller, Prompt
+from rather.stages import controls
 from rather.store import completions, judgments, labellers, logins, prompts
 from rather.workspace import Workspace
 
@@ -26,12 +30,15 @@ def serve_people(
     from rather.web.app import create_app  # imported here: only this verb needs a web server
     from rather.web.server import serve
 
-    pairs = candidate_pairs(completions.all(ws.db))
-    if not pairs:
-        raise DataError("There is nothing to compare yet; run `rather sample` first.")
     section = ws.config.label
+    truths = controls.read(ws)
+    items = all_items(prompts.all(ws.db), completions.all(ws.db), section)
+    if not items:
+        raise DataError(KINDS[section.kind].lacking)
     if dry_run:
-        return {"summary": f"would serve {len(pairs)} pairs on {section.host}:{section.port}."}
+        what = f"{len(items)} {KINDS[section.kind].plural}"
+        return {"summary": f"would serve {what} on {section.host}:{section.port}."}
+    controls.bring(ws, truths)
     owner = Labeller("owner", "owner", is_simulated=False, role="admin")
     labellers.add(ws.db, [owner])
     token = logins.create_token(ws.db, owner.id, LINK_SECONDS)
@@ -60,12 +67,11 @@ def simulate(ws: Workspace, name: str, *, dry_run: bool) -> dict[str, Any]:
         section.tie_margin,
         ws.config.seed,
     )
-    items = list(_items(completions.all(ws.db), section.kind))
-    done = {
-        _key(judgment.kind, judgment.answer)
-        for judgment in judgments.live(ws.db, labeller_id=simulator.labeller.id)
-    }
-    todo = [item for item in items if _item_key(section.kind, item) not in done]
+    asked = {prompt.id: prompt for prompt in prompts.all(ws.db)}
+    answers = {one.id: one for one in completions.all(ws.db)}
+    items = all_items(asked.values(), answers.values(), section)
+    done = {item_of(one) for one in judgments.live(ws.db, labeller_id=simulator.labeller.id)}
+    todo = [item for item in items if item.name not in done]
     if section.num_judgments is not None:
         todo = todo[: max(0, section.num_judgments - len(done))]
     if not items:
@@ -73,13 +79,11 @@ def simulate(ws: Workspace, name: str, *, dry_run: bool) -> dict[str, Any]:
     if dry_run:
         return {"summary": f"would simulate {len(todo)} judgments by {name}."}
     labellers.add(ws.db, [simulator.labeller])
-    by_id = {prompt.id: prompt for prompt in prompts.all(ws.db)}
     with ws.progress.track(f"simulated labeller {name}", len(todo), "judgments") as task:
         for start in range(0, len(todo), BATCH):
             part = todo[start : start + BATCH]
-            judgments.record_many(
-                ws.db, [_judge(ws, simulator, by_id[item[0].prompt_id], item) for item in part]
-            )
+            given = [_judge(ws, simulator, asked[item.prompt_id], item, answers) for item in part]
+            judgments.record_many(ws.db, given)
             task.advance(len(part))
     return {
         "summary": f"{len(todo)} judgments by {name}, marked as simulated.",
@@ -89,45 +93,26 @@ def simulate(ws: Workspace, name: str, *, dry_run: bool) -> dict[str, Any]:
     }
 
 
-def _items(found: Sequence[Completion], kind: str) -> Iterator[tuple[Completion, ...]]:
-    """What is put before the labeller: pairs, all answers of a prompt, or single answers."""
-    if kind == "pair":
-        yield from candidate_pairs(found)
-        return
-    for answers in askable(found).values():
-        if kind == "thumb":
-            yield from ((one,) for one in answers)
-        elif len(answers) > 1:
-            yield tuple(answers)
-
-
 def _judge(
-    ws: Workspace, simulator: SimulatedLabeller, prompt: Prompt, item: tuple[Completion, ...]
+    ws: Workspace,
+    simulator: SimulatedLabeller,
+    prompt: Prompt,
+    item: Item,
+    answers: Mapping[str, Completion],
 ) -> Judgment:
-    match ws.config.label.kind:
+    shown = [answers[id] for id in item.completion_ids]
+    match item.kind:
         case "pair":
-            answer: Any = simulator.judge_pair(prompt, item[0], item[1])
+            answer: Answer = simulator.judge_pair(prompt, *shown)
         case "ranking":
-            answer = simulator.judge_ranking(prompt, item)
-        case "thumb":
-            answer = simulator.judge_thumb(prompt, item[0])
-    key = f"{simulator.labeller.id}:{_item_key(ws.config.label.kind, item)}"
-    guidelines = guidelines_hash(ws.config.label.guidelines)
-    circumstances = Circumstances(idempotency_key=key, guidelines_hash=guidelines)
+            answer = simulator.judge_ranking(prompt, shown)
+        case _:  # the configuration allows no simulator that writes
+            answer = simulator.judge_thumb(prompt, *shown)
+    circumstances = Circumstances(
+        idempotency_key=f"{simulator.labeller.id}:{item.kind}:{','.join(sorted(item.completion_ids))}",
+        guidelines_hash=guidelines_hash(ws.config.label.guidelines),
+    )
     return new_judgment(prompt.id, simulator.labeller, answer, circumstances)
-
-
-def _item_key(kind: str, item: Sequence[Completion]) -> str:
-    return f"{kind}:" + ",".join(sorted(one.id for one in item))
-
-
-def _key(kind: str, answer: dict[str, Any]) -> str:
-    ids = answer.get("completion_ids") or [
-        answer[name]
-        for name in ("left_completion_id", "right_completion_id", "completion_id")
-        if name in answer
-    ]
-    return f"{kind}:" + ",".join(sorted(ids))
 
 
 def num_by_people(ws: Workspace) -> int:

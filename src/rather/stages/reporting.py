@@ -7,7 +7,7 @@ from typing import Any
 
 from rather.evaluation.policy import shown_samples
 from rather.feedback import gold
-from rather.records import Judgment, Labeller, Prompt
+from rather.records import CHECK_SOURCES, Judgment, Labeller, Prompt
 from rather.report.curves import learning_curves
 from rather.report.model import (
     Alarm,
@@ -51,7 +51,7 @@ PANELS = {
 def gather_report(ws: Workspace) -> Report:
     """Everything the page shows, as far as it exists."""
     result = newest_result(ws) or {}
-    live = judgments.live(ws.db)
+    live = [one for one in judgments.live(ws.db) if one.source not in CHECK_SOURCES]
     people = {one.id: one for one in labellers.all(ws.db)}
     return Report(
         title=ws.root.name,

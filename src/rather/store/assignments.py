@@ -1,6 +1,6 @@
 """Who was shown what, in which order, and until when it is theirs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -8,15 +8,36 @@ from sqlalchemy import Connection, select
 
 from rather.records import Assignment, Purpose
 from rather.store.database import Database
-from rather.store.rows import fields
-from rather.store.schema import ASSIGNMENTS
+from rather.store.rows import chunks, fields
+from rather.store.schema import ASSIGNMENTS, LABELLERS
 
 
 def all(db: Database) -> list[Assignment]:
     """Every assignment in the order they were made."""
     with db.read() as connection:
         rows = connection.execute(select(ASSIGNMENTS).order_by(ASSIGNMENTS.c.seq)).mappings()
-        return [_record(row) for row in rows]
+        return [to_record(row) for row in rows]
+
+
+def after(connection: Connection, seq: int) -> list[Assignment]:
+    """Those made after a sequence number; renewals make none."""
+    query = select(ASSIGNMENTS).where(ASSIGNMENTS.c.seq > seq).order_by(ASSIGNMENTS.c.seq)
+    return [to_record(row) for row in connection.execute(query).mappings()]
+
+
+def holders(connection: Connection, items: Iterable[str], now: str) -> dict[str, dict[str, str]]:
+    """Whose leases on these items have not expired: {item: {labeller: expires_at}}."""
+    found: dict[str, dict[str, str]] = {}
+    columns = (ASSIGNMENTS.c.item, ASSIGNMENTS.c.labeller_id, ASSIGNMENTS.c.expires_at)
+    for part in chunks(items):
+        query = select(*columns).where(
+            ASSIGNMENTS.c.item.in_(part),
+            ASSIGNMENTS.c.purpose == "work",
+            ASSIGNMENTS.c.expires_at > now,
+        )
+        for item, labeller_id, expires_at in connection.execute(query):
+            found.setdefault(item, {})[labeller_id] = expires_at
+    return found
 
 
 def get(db: Database, labeller_id: str, item: str, purpose: Purpose) -> Assignment | None:
@@ -35,7 +56,7 @@ def find(
         ASSIGNMENTS.c.purpose == purpose,
     )
     row = connection.execute(query).mappings().first()
-    return None if row is None else _record(row)
+    return None if row is None else to_record(row)
 
 
 def add(connection: Connection, assignment: Assignment) -> None:
@@ -56,6 +77,13 @@ def renew(
     connection.execute(ASSIGNMENTS.update().where(is_it).values(expires_at=expires_at))
 
 
-def _record(row: Mapping[Any, Any]) -> Assignment:
+def pause(connection: Connection, labeller_id: str, reason: str) -> None:
+    """Assign this labeller nothing more, until somebody empties the reason."""
+    is_it = LABELLERS.c.id == labeller_id
+    connection.execute(LABELLERS.update().where(is_it).values(paused=reason))
+
+
+def to_record(row: Mapping[Any, Any]) -> Assignment:
+    """The assignment in a row."""
     known = fields(row)
     return Assignment(**known | {"completion_ids": tuple(known["completion_ids"])})

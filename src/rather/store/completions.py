@@ -3,12 +3,12 @@
 from collections.abc import Collection, Iterable
 from dataclasses import asdict
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
-from rather.records import Completion
+from rather.records import NOT_ASKED, Completion
 from rather.store.database import Database
 from rather.store.rows import add_new, chunks, fields
-from rather.store.schema import COMPLETIONS
+from rather.store.schema import COMPLETIONS, PROMPTS
 
 
 def add(db: Database, completions: Iterable[Completion]) -> int:
@@ -36,6 +36,12 @@ def all(
     return [Completion(**fields(row)) for row in rows]
 
 
+def after(connection: Connection, seq: int) -> list[Completion]:
+    """Those that came after a sequence number."""
+    query = select(COMPLETIONS).where(COMPLETIONS.c.seq > seq).order_by(COMPLETIONS.c.seq)
+    return [Completion(**fields(row)) for row in connection.execute(query).mappings()]
+
+
 def get_many(db: Database, ids: Iterable[str]) -> dict[str, Completion]:
     """The completions of these ids by id; unknown ids are simply not in it."""
     found: dict[str, Completion] = {}
@@ -48,9 +54,11 @@ def get_many(db: Database, ids: Iterable[str]) -> dict[str, Completion]:
 
 
 def count(db: Database) -> dict[str, int]:
-    """How many completions each model gave."""
+    """How many completions each model gave, without those of control items and chats."""
     query = (
         select(COMPLETIONS.c.model, func.count())
+        .join(PROMPTS, PROMPTS.c.id == COMPLETIONS.c.prompt_id)
+        .where(PROMPTS.c.source.not_in(sorted(NOT_ASKED)))
         .group_by(COMPLETIONS.c.model)
         .order_by(func.min(COMPLETIONS.c.seq))
     )

@@ -1,13 +1,13 @@
 """Feedback as append-only events: the same idempotency key has its effect once, for ever."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any, get_args
 
 from sqlalchemy import Connection, Select, exists, func, select
 
 from rather.errors import DataError
-from rather.records import Judgment, Kind
+from rather.records import CHECK_SOURCES, Judgment, Kind, Source
 from rather.store.database import Database
 from rather.store.rows import add_new, fields
 from rather.store.schema import JUDGMENTS
@@ -20,16 +20,17 @@ def record(db: Database, judgment: Judgment) -> tuple[Judgment, bool]:
     one has superseded.
     """
 
-    def act(connection: Connection) -> tuple[Judgment, bool]:
-        known = select(JUDGMENTS).where(JUDGMENTS.c.idempotency_key == judgment.idempotency_key)
-        row = connection.execute(known).mappings().first()
-        if row is not None:
-            return _record(row), True
-        _refuse_second_edit(connection, judgment)
-        connection.execute(JUDGMENTS.insert().values(asdict(judgment)))
-        return judgment, False
+    return db.write(lambda connection: record_in(connection, judgment))
 
-    return db.write(act)
+
+def record_in(connection: Connection, judgment: Judgment) -> tuple[Judgment, bool]:
+    """`record`, inside a transaction."""
+    known = by_key(connection, judgment.idempotency_key)
+    if known is not None:
+        return known, True
+    _refuse_second_edit(connection, judgment)
+    connection.execute(JUDGMENTS.insert().values(asdict(judgment)))
+    return judgment, False
 
 
 def record_many(db: Database, judgments: Iterable[Judgment]) -> int:
@@ -53,11 +54,61 @@ def all(db: Database) -> list[Judgment]:
     return _records(db, select(JUDGMENTS).order_by(JUDGMENTS.c.seq))
 
 
+def after(connection: Connection, seq: int) -> list[Judgment]:
+    """The events recorded after a sequence number."""
+    query = select(JUDGMENTS).where(JUDGMENTS.c.seq > seq).order_by(JUDGMENTS.c.seq)
+    return [to_record(row) for row in connection.execute(query).mappings()]
+
+
+def by_key(connection: Connection, idempotency_key: str) -> Judgment | None:
+    """The event that came with that key."""
+    query = select(JUDGMENTS).where(JUDGMENTS.c.idempotency_key == idempotency_key)
+    row = connection.execute(query).mappings().first()
+    return None if row is None else to_record(row)
+
+
+def successor(connection: Connection, id: str) -> str | None:
+    """The event that superseded this one; None while it counts."""
+    return connection.scalar(select(JUDGMENTS.c.id).where(JUDGMENTS.c.supersedes == id))
+
+
+def live_about(connection: Connection, prompt_id: str, labeller_id: str) -> list[Judgment]:
+    """What counts of what one labeller said about one prompt."""
+    query = _live(select(JUDGMENTS)).where(
+        JUDGMENTS.c.prompt_id == prompt_id, JUDGMENTS.c.labeller_id == labeller_id
+    )
+    return [
+        to_record(row) for row in connection.execute(query.order_by(JUDGMENTS.c.seq)).mappings()
+    ]
+
+
+def newest(
+    connection: Connection,
+    labeller_id: str,
+    sources: Collection[Source],
+    limit: int,
+    before: str | None = None,
+) -> list[Judgment]:
+    """A labeller's live judgments from these sources, the newest first; those before one, by id."""
+    query = _live(select(JUDGMENTS)).where(
+        JUDGMENTS.c.labeller_id == labeller_id, JUDGMENTS.c.source.in_(sorted(sources))
+    )
+    if before is not None:
+        seq = select(JUDGMENTS.c.seq).where(JUDGMENTS.c.id == before).scalar_subquery()
+        query = query.where(JUDGMENTS.c.seq < seq)
+    query = query.order_by(JUDGMENTS.c.seq.desc()).limit(limit)
+    return [to_record(row) for row in connection.execute(query).mappings()]
+
+
 def count(db: Database) -> dict[str, dict[str, int]]:
-    """How many live judgments of each kind there are: {kind: {"people": n, "simulated": m}}."""
+    """How many live judgments of each kind there are: {kind: {"people": n, "simulated": m}}.
+
+    What checks the labellers is not among them.
+    """
     counted = {kind: {"people": 0, "simulated": 0} for kind in get_args(Kind)}
     columns = (JUDGMENTS.c.kind, JUDGMENTS.c.is_simulated)
     query = _live(select(*columns, func.count())).group_by(*columns)
+    query = query.where(JUDGMENTS.c.source.not_in(sorted(CHECK_SOURCES)))
     with db.read() as connection:
         for kind, is_simulated, number in connection.execute(query):
             counted[kind]["simulated" if is_simulated else "people"] = number
@@ -83,8 +134,9 @@ def _refuse_second_edit(connection: Connection, judgment: Judgment) -> None:
 
 def _records(db: Database, query: Select[Any]) -> list[Judgment]:
     with db.read() as connection:
-        return [_record(row) for row in connection.execute(query).mappings()]
+        return [to_record(row) for row in connection.execute(query).mappings()]
 
 
-def _record(row: Mapping[Any, Any]) -> Judgment:
+def to_record(row: Mapping[Any, Any]) -> Judgment:
+    """The judgment in a row."""
     return Judgment(**fields(row))

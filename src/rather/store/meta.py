@@ -14,9 +14,16 @@ def get(db: Database, name: str) -> str | None:
 
 def put(db: Database, name: str, value: str) -> None:
     """Keep a value under a name, replacing the one before."""
+    db.write(lambda connection: put_in(connection, name, value))
 
-    def act(connection: Connection) -> None:
-        connection.execute(META.delete().where(META.c.name == name))
-        connection.execute(META.insert().values(name=name, value=value))
 
-    db.write(act)
+def put_in(connection: Connection, name: str, value: str) -> None:
+    """`put`, inside a transaction."""
+    connection.execute(META.delete().where(META.c.name == name))
+    connection.execute(META.insert().values(name=name, value=value))
+
+
+def beginning(connection: Connection, start: str) -> dict[str, str]:
+    """The values of all names that begin so, by the rest of the name."""
+    query = select(META.c.name, META.c.value).where(META.c.name.startswith(start, autoescape=True))
+    return {name.removeprefix(start): value for name, value in connection.execute(query)}

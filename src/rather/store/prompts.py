@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
-from rather.records import Message, Prompt, Split
+from rather.records import NOT_ASKED, Message, Prompt, Split
 from rather.store.database import Database
 from rather.store.rows import add_new, fields
 from rather.store.schema import PROMPTS
@@ -24,25 +24,33 @@ def all(db: Database, split: Split | None = None) -> list[Prompt]:
     if split is not None:
         query = query.where(PROMPTS.c.split == split)
     with db.read() as connection:
-        return [_record(row) for row in connection.execute(query).mappings()]
+        return [to_record(row) for row in connection.execute(query).mappings()]
+
+
+def after(connection: Connection, seq: int) -> list[Prompt]:
+    """Those that came after a sequence number."""
+    query = select(PROMPTS).where(PROMPTS.c.seq > seq).order_by(PROMPTS.c.seq)
+    return [to_record(row) for row in connection.execute(query).mappings()]
 
 
 def get(db: Database, id: str) -> Prompt | None:
     """The prompt of that id, None where there is none."""
     with db.read() as connection:
         row = connection.execute(select(PROMPTS).where(PROMPTS.c.id == id)).mappings().first()
-    return None if row is None else _record(row)
+    return None if row is None else to_record(row)
 
 
 def count(db: Database) -> dict[str, int]:
-    """How many prompts each split has."""
-    query = select(PROMPTS.c.split, func.count()).group_by(PROMPTS.c.split)
+    """How many prompts each split has, without those that models are not asked."""
+    is_asked = PROMPTS.c.source.not_in(sorted(NOT_ASKED))
+    query = select(PROMPTS.c.split, func.count()).where(is_asked).group_by(PROMPTS.c.split)
     with db.read() as connection:
         counted: dict[str, int] = dict(connection.execute(query).all())
     return {"train": 0, "heldout": 0} | counted
 
 
-def _record(row: Mapping[Any, Any]) -> Prompt:
+def to_record(row: Mapping[Any, Any]) -> Prompt:
+    """The prompt in a row."""
     values = fields(row)
     values["messages"] = tuple(Message(**message) for message in values["messages"])
     values["tags"] = tuple(values["tags"])

@@ -19,33 +19,45 @@ def record(db: Database, remark: Remark) -> tuple[Remark, bool]:
     Raises DataError where it withdraws a remark that was withdrawn already.
     """
 
-    def act(connection: Connection) -> tuple[Remark, bool]:
-        known = select(REMARKS).where(REMARKS.c.idempotency_key == remark.idempotency_key)
-        row = connection.execute(known).mappings().first()
-        if row is not None:
-            return _record(row), True
-        later = select(REMARKS.c.id).where(REMARKS.c.supersedes == remark.supersedes)
-        if remark.supersedes is not None and connection.scalar(later) is not None:
-            raise DataError(f"The remark {remark.supersedes} was withdrawn already.")
-        connection.execute(REMARKS.insert().values(asdict(remark)))
-        return remark, False
+    return db.write(lambda connection: record_in(connection, remark))
 
-    return db.write(act)
+
+def record_in(connection: Connection, remark: Remark) -> tuple[Remark, bool]:
+    """`record`, inside a transaction."""
+    known = find(connection, remark.idempotency_key)
+    if known is not None:
+        return known, True
+    later = select(REMARKS.c.id).where(REMARKS.c.supersedes == remark.supersedes)
+    if remark.supersedes is not None and connection.scalar(later) is not None:
+        raise DataError(f"The remark {remark.supersedes} was withdrawn already.")
+    connection.execute(REMARKS.insert().values(asdict(remark)))
+    return remark, False
 
 
 def by_key(db: Database, idempotency_key: str) -> Remark | None:
     """The remark that came with that key."""
-    query = select(REMARKS).where(REMARKS.c.idempotency_key == idempotency_key)
     with db.read() as connection:
-        row = connection.execute(query).mappings().first()
-    return None if row is None else _record(row)
+        return find(connection, idempotency_key)
+
+
+def find(connection: Connection, idempotency_key: str) -> Remark | None:
+    """`by_key`, inside a transaction."""
+    query = select(REMARKS).where(REMARKS.c.idempotency_key == idempotency_key)
+    row = connection.execute(query).mappings().first()
+    return None if row is None else to_record(row)
+
+
+def after(connection: Connection, seq: int) -> list[Remark]:
+    """Those that came after a sequence number."""
+    query = select(REMARKS).where(REMARKS.c.seq > seq).order_by(REMARKS.c.seq)
+    return [to_record(row) for row in connection.execute(query).mappings()]
 
 
 def all(db: Database) -> list[Remark]:
     """Every remark ever made, in the order they came."""
     with db.read() as connection:
         rows = connection.execute(select(REMARKS).order_by(REMARKS.c.seq)).mappings()
-        return [_record(row) for row in rows]
+        return [to_record(row) for row in rows]
 
 
 def live(remarks: Iterable[Remark]) -> list[Remark]:
@@ -55,5 +67,6 @@ def live(remarks: Iterable[Remark]) -> list[Remark]:
     return [one for one in found if one.what != "withdrawal" and one.id not in withdrawn]
 
 
-def _record(row: Mapping[Any, Any]) -> Remark:
+def to_record(row: Mapping[Any, Any]) -> Remark:
+    """The remark in a row."""
     return Remark(**fields(row))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, func, select
 
 _CHUNK = 1000  # well below the number of parameters any database takes in one statement
 
@@ -29,6 +29,12 @@ def add_new(
     if new:
         connection.execute(table.insert(), list(new.values()))
     return len(new)
+
+
+def heads(connection: Connection, tables: Sequence[Table]) -> tuple[int, ...]:
+    """The newest sequence number of each table; 0 where it is empty."""
+    newest = [select(func.max(table.c.seq)).scalar_subquery() for table in tables]
+    return tuple(seq or 0 for seq in connection.execute(select(*newest)).one())
 
 
 def fields(row: Mapping[Any, Any]) -> dict[str, Any]:

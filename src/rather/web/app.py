@@ -2,32 +2,52 @@
 
 import logging
 import secrets
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from rather.config.labelling import Labelling
 from rather.config.stages import Config
 from rather.errors import DataError, EnvironmentFault, RatherError
 from rather.feedback.events import guidelines_hash
+from rather.feedback.kinds import KINDS
+from rather.store import guidelines
 from rather.store.database import Database
-from rather.web import auth, labelling, pages
+from rather.web import auth, pages
 from rather.web.context import Context, cookie_name_of
-from rather.web.contract import Guidelines
+from rather.web.contract.labelling import Guidelines, Question
+from rather.web.labelling import answering, asking, remarking
 from rather.web.markup import to_html
 from rather.web.replies import Refusal, fault
 from rather.web.security import SECURITY_HEADERS, Guard, HostList
-from rather.web.worklist import Worklist
+from rather.web.worklist import Worklist, utc_now
+
+ROUTERS: tuple[APIRouter, ...] = (
+    auth.router,
+    asking.router,
+    answering.router,
+    remarking.router,
+)
+"""All routes but those of the built page; whoever adds some adds their router here."""
 
 STATIC = Path(__file__).parent / "static"
 LOG = logging.getLogger(__name__)
 
 
 def create_app(
-    db: Database, config: Config, workspace_name: str, *, secret: bytes, static: Path = STATIC
+    db: Database,
+    config: Config,
+    workspace_name: str,
+    *,
+    secret: bytes,
+    static: Path = STATIC,
+    now: Callable[[], datetime] = utc_now,
 ) -> FastAPI:
     """The labelling app on an open store; every route but `auth.PUBLIC_PATHS` needs a session.
 
@@ -44,12 +64,13 @@ def create_app(
         db=db,
         config=config,
         workspace_name=workspace_name,
-        worklist=Worklist(db, secret),
-        guidelines=_guidelines(config.label.guidelines),
+        worklist=Worklist(db, secret, config.label, now),
+        guidelines=_guidelines(db, config.label.guidelines, now),
+        question=_question(config.label),
         cookie_name=cookie_name_of(secret),
     )
-    app.include_router(auth.router)
-    app.include_router(labelling.router)
+    for router in ROUTERS:
+        app.include_router(router)
     app.include_router(pages.router(static))
     app.add_middleware(Guard, hosts=HostList(config.label.host))
     app.add_exception_handler(auth.NotLoggedIn, auth.not_logged_in)
@@ -61,8 +82,20 @@ def create_app(
     return app
 
 
-def _guidelines(text: str) -> Guidelines:
-    return Guidelines(html=to_html(text), hash=guidelines_hash(text))
+def _guidelines(db: Database, text: str, now: Callable[[], datetime]) -> Guidelines:
+    """What is in force; kept, so that judgments can be read by it when it has changed."""
+    hash = guidelines_hash(text)
+    guidelines.keep(db, hash, text, now().isoformat(timespec="microseconds"))
+    return Guidelines(html=to_html(text), hash=hash)
+
+
+def _question(section: Labelling) -> Question:
+    return Question(
+        kind=section.kind,
+        text=section.question or KINDS[section.kind].question,
+        dimensions=list(section.dimensions) if section.kind == "pair" else [],
+        ask_strength=section.kind == "pair" and section.ask_strength,
+    )
 
 
 def _refused(_: Request, error: Exception) -> Response:

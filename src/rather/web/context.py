@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from rather.config.stages import Config
 from rather.store.database import Database
-from rather.web.contract import Guidelines
+from rather.web.contract.labelling import Guidelines, Question
 from rather.web.worklist import Worklist
 
 
@@ -23,6 +23,7 @@ class Context:
     workspace_name: str
     worklist: Worklist
     guidelines: Guidelines
+    question: Question
     cookie_name: str
     """Of this workspace only: cookies do not tell ports apart, so two servers would clash."""
 

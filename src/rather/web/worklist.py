@@ -1,169 +1,139 @@
-"""What there is to judge and who has judged it, kept in memory so that asking is cheap.
+"""What there is to judge and who has judged or holds it: a board kept true to the store.
 
-The store's log of events is replayed once and then followed: every event this server writes is
-noted here too. New completions are looked for every few seconds.
+Several servers and imports write one database. Every change but a longer lease is a new row, and
+rows are numbered in the order of their commits, so following the newest numbers misses nothing.
+What must hold between servers is decided again inside the write (`labelling.claims`).
 """
 
-import hashlib
-import hmac
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
 
-from rather.feedback.assignment import CompletionPair, candidate_pairs, item_id, next_pair, side
-from rather.feedback.pair import Pair
-from rather.records import Completion, Judgment
-from rather.store import completions, judgments
+from sqlalchemy import Connection
+
+from rather.config.labelling import Labelling
+from rather.feedback.assignment import Standing, share_of_more, standing
+from rather.records import Assignment
+from rather.store import assignments, completions, judgments, meta, prompts, remarks
 from rather.store.database import Database
+from rather.store.rows import heads
+from rather.store.schema import ASSIGNMENTS, COMPLETIONS, JUDGMENTS, PROMPTS, REMARKS
+from rather.web.labelling.board import Board, Row
 
-RECHECK_SECONDS = 2.0
+FOLLOWED = (PROMPTS, COMPLETIONS, ASSIGNMENTS, REMARKS, JUDGMENTS)
+SECONDS_BETWEEN_LOOKS = 0.25
+ACTIVE_SECONDS = 600
+FORGIVEN = "control items count after: "
+"""Before a labeller's id, the name in `meta` of the moment from which they are checked anew."""
 
 
-@dataclass(frozen=True)
-class Item:
-    """Two different completions of one prompt, without sides."""
-
-    id: str
-    """Opaque: a keyed hash of `name`, the only thing a browser ever sees."""
-    name: str
-    """`assignment.item_id` of the two completions."""
-    pair: CompletionPair
+def utc_now() -> datetime:
+    """The moment."""
+    return datetime.now(UTC)
 
 
 class Worklist:
-    """Every pair that can be asked, and the live judgments on them."""
+    """The board of one workspace, for all threads of a server.
 
-    def __init__(self, db: Database, secret: bytes) -> None:
-        self._db = db
-        self._key = secret
-        self._lock = threading.Lock()
-        self._items: dict[str, Item] = {}
-        self._counts: dict[str, int] | None = None
-        self._checked_at = 0.0
-        self._holders: dict[tuple[str, str], str] = {}
-        self._log = _Log()
+    `lock` guards the board; nobody holds it while waiting for the store to write.
+    """
 
-    def next_item(self, labeller_id: str, skipped: Sequence[str]) -> Item | None:
-        """A least-judged pair this person has not judged; skipped ones last, in their order."""
-        with self._lock:
-            self._refresh()
-            fresh = [item.pair for id, item in self._items.items() if id not in skipped]
-            pair = next_pair(fresh, self._log.judges, self._key, labeller_id)
-            if pair is not None:
-                return self._items[self._opaque(item_id(pair[0].id, pair[1].id))]
-            passed = [self._items[id] for id in skipped if id in self._items]
-            judged = self._log.judged[labeller_id]
-            return next((item for item in passed if item.name not in judged), None)
+    def __init__(
+        self,
+        db: Database,
+        secret: bytes,
+        section: Labelling,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.db = db
+        self.secret = secret
+        self.section = section
+        self.share_of_more = share_of_more(section.overlap)
+        self.lock = threading.RLock()
+        self.board = Board(secret, section, self.moment)
+        self.heads = (0,) * len(FOLLOWED)
+        """The newest rows that the board knows, and all before them."""
+        self._now = now
+        self._looked_at = float("-inf")
+        self._looking = threading.Lock()
+        self._active: dict[str, float] = {}
+        self._forgiven: dict[str, str] = {}
 
-    def find(self, opaque_id: str) -> Item | None:
-        """The pair of that id, None where the client made it up."""
-        with self._lock:
-            self._refresh()
-            return self._items.get(opaque_id)
+    def moment(self, later_minutes: float = 0) -> str:
+        """Now, or so much later, in the form that sorts."""
+        moment = self._now() + timedelta(minutes=later_minutes)
+        return moment.isoformat(timespec="microseconds")
 
-    def item_of(self, judgment: Judgment) -> Item | None:
-        """The pair a judgment is about."""
-        return self.find(self._opaque(_name_of(judgment)))
-
-    def sides(self, item: Item, labeller_id: str) -> tuple[Completion, Completion]:
-        """Left and right as this labeller sees them, the same on every visit."""
-        first, second = item.pair
-        return (first, second) if side(self._key, item.name, labeller_id) else (second, first)
-
-    def progress(self, labeller_id: str) -> tuple[int, int]:
-        """How many pairs this person has judged, and how many are left."""
-        with self._lock:
-            self._refresh()
-            judged = self._log.judged[labeller_id]
-            # A judged pair need not be asked any more, so it is not simply the difference.
-            num_closed = sum(self._opaque(name) in self._items for name in judged)
-            return len(judged), len(self._items) - num_closed
-
-    def last_judgment(self, labeller_id: str) -> Judgment | None:
-        """This person's newest live judgment."""
-        with self._lock:
-            self._refresh()
-            return next(reversed(self._log.judged[labeller_id].values()), None)
-
-    def retraction(self, idempotency_key: str) -> Judgment | None:
-        """The undo that was done with this key already."""
-        with self._lock:
-            self._refresh()
-            return self._log.retractions.get(idempotency_key)
-
-    @contextmanager
-    def reserved(self, labeller_id: str, item: Item, key: str) -> Iterator[bool]:
-        """Hold a pair for one judgment; gives False where another one of this person has it."""
-        place = (labeller_id, item.name)
-        with self._lock:
-            judged = self._log.judged[labeller_id].get(item.name)
-            holder = judged.idempotency_key if judged else self._holders.setdefault(place, key)
+    def look(self) -> None:
+        """Follow what the store has taken from anybody, unless that was done just now."""
+        if time.monotonic() - self._looked_at < SECONDS_BETWEEN_LOOKS:
+            return
+        # Whoever comes while another looks goes on with what is known, but not with nothing.
+        if not self._looking.acquire(blocking=self._looked_at < 0):
+            return
         try:
-            yield holder == key
+            with self.db.read() as connection:
+                self._follow(connection)
+            self._looked_at = time.monotonic()
         finally:
-            with self._lock:
-                if self._holders.get(place) == key:
-                    del self._holders[place]
+            self._looking.release()
 
-    def note(self, judgment: Judgment) -> None:
-        """Follow one event that the store has just taken."""
-        with self._lock:
-            self._log.follow(judgment)
+    def note(self, rows: Iterable[Row]) -> None:
+        """Take rows into account that are on disk."""
+        with self.lock:
+            self.board.note(rows)
 
-    def _refresh(self) -> None:
-        now = time.monotonic()
-        if self._counts is not None and now - self._checked_at < RECHECK_SECONDS:
-            return
-        counts = completions.count(self._db)
-        if counts != self._counts:
-            pairs = candidate_pairs(completions.all(self._db))
-            named = [(item_id(one.id, other.id), (one, other)) for one, other in pairs]
-            items = [Item(self._opaque(name), name, pair) for name, pair in named]
-            log = _Log()
-            for judgment in judgments.all(self._db):
-                log.follow(judgment)
-            self._items = {item.id: item for item in items}
-            self._log = log
-            self._counts = counts
-        self._checked_at = now
+    def find(self, labeller_id: str, id: str) -> Assignment | None:
+        """What this labeller was shown under that id; None for everything else."""
+        with self.lock:
+            return self.board.find(labeller_id, id)
 
-    def _opaque(self, name: str) -> str:
-        return hmac.new(self._key, name.encode(), hashlib.sha256).hexdigest()[:26]
+    def progress(self, labeller_id: str) -> tuple[int, int, int, int]:
+        """Judgments of this labeller, items open for them, their judgments today, the team's."""
+        with self.lock:
+            days = self.board.labelled(labeller_id).days
+            today, left = days[self.moment()[:10]], self.board.num_left(labeller_id)
+            return sum(days.values()), left, today, self.board.ledger.num_judgments
 
+    def standing(self, labeller_id: str) -> Standing:
+        """What this labeller's answers to control items say."""
+        with self.lock:
+            truths, since = self.board.ledger.truths, self._forgiven.get(labeller_id, "")
+            right = [
+                answer.fits(truths[item].answer)
+                for moment, item, answer in self.board.labelled(labeller_id).checked.values()
+                if moment > since and item in truths
+            ]
+        return standing(sum(right), len(right), self.section.checks)
 
-class _Log:
-    """The pair events in order, folded into what they say now."""
+    def forgive(self, labeller_id: str, moment: str) -> None:
+        """Check them only from that moment on; the store knows it already."""
+        with self.lock:
+            self._forgiven[labeller_id] = moment
 
-    def __init__(self) -> None:
-        self.judged: dict[str, dict[str, Judgment]] = defaultdict(dict)
-        """Live judgments by labeller and item name, oldest first."""
-        self.judges: dict[str, set[str]] = defaultdict(set)
-        """People by item name; simulated labellers do not spare anybody a pair."""
-        self.retractions: dict[str, Judgment] = {}
-        """By idempotency key."""
-        self._live: dict[str, Judgment] = {}
+    def most_at_once(self, labeller_id: str) -> int:
+        """Items that one labeller may take along, so that the others are not left with none."""
+        with self.lock:
+            now = time.monotonic()
+            self._active[labeller_id] = now
+            num_active = sum(now - seen < ACTIVE_SECONDS for seen in self._active.values())
+            return max(1, self.board.pool.num_open // (2 * num_active))
 
-    def follow(self, judgment: Judgment) -> None:
-        """Take one event into account; one that is known already changes nothing."""
-        if judgment.kind != "pair" or judgment.id in self._live:
-            return
-        earlier = self._live.pop(judgment.supersedes or "", None)
-        if earlier is not None:
-            name = _name_of(earlier)
-            self.judged[earlier.labeller_id].pop(name, None)
-            self.judges[name].discard(earlier.labeller_id)
-        if judgment.is_retraction:
-            self.retractions[judgment.idempotency_key] = judgment
-            return
-        name = _name_of(judgment)
-        self._live[judgment.id] = judgment
-        self.judged[judgment.labeller_id][name] = judgment
-        if not judgment.is_simulated:
-            self.judges[name].add(judgment.labeller_id)
-
-
-def _name_of(judgment: Judgment) -> str:
-    return item_id(*Pair.from_answer(judgment.answer).completion_ids)
+    def _follow(self, connection: Connection) -> None:
+        before, newest = self.heads, heads(connection, FOLLOWED)
+        with self.lock:
+            if newest[0] > before[0]:
+                self.board.add_prompts(prompts.after(connection, before[0]))
+            if newest[1] > before[1]:
+                self.board.add_completions(completions.after(connection, before[1]))
+            if newest[2] > before[2]:
+                self.board.note(assignments.after(connection, before[2]))
+            if newest[3] > before[3]:
+                self.board.note(remarks.after(connection, before[3]))
+            if newest[4] > before[4]:
+                self.board.note(judgments.after(connection, before[4]))
+            self.heads = newest
+            if self.section.checks.gold is not None:
+                self._forgiven |= meta.beginning(connection, FORGIVEN)
+            self.board.let_go()
