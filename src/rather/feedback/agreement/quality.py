@@ -4,21 +4,20 @@ from collections.abc import Collection, Iterable
 from statistics import median
 
 from rather.feedback.agreement.estimate import Estimate, share
-from rather.feedback.agreement.labels import Label
 from rather.feedback.pair import Pair
 
 FAST_MILLISECONDS = 2000
 """Nobody reads two answers in less."""
 
 
-def gold_accuracy(answered: Iterable[tuple[Label, Label]]) -> Estimate:
-    """Share of (answer, truth) of control items that are the same."""
-    return _same(answered, "no control item was answered")
+def gold_accuracy(right: Iterable[bool]) -> Estimate:
+    """Share of the answers to control items that were right."""
+    return _true(right, "no control item was answered")
 
 
-def consistency(answered: Iterable[tuple[Label, Label]]) -> Estimate:
-    """Share of (first answer, answer when asked again) that are the same."""
-    return _same(answered, "no item was asked a second time")
+def consistency(same: Iterable[bool]) -> Estimate:
+    """Share of the items asked twice that were answered the same."""
+    return _true(same, "no item was asked a second time")
 
 
 def left_picks(answers: Iterable[Pair]) -> Estimate:
@@ -37,6 +36,6 @@ def num_fast(times: Iterable[int]) -> int:
     return sum(one < FAST_MILLISECONDS for one in times)
 
 
-def _same(answered: Iterable[tuple[Label, Label]], nothing: str) -> Estimate:
-    same = [one == other for one, other in answered]
-    return share(sum(same), len(same), nothing)
+def _true(cases: Iterable[bool], nothing: str) -> Estimate:
+    counted = list(cases)
+    return share(sum(counted), len(counted), nothing)
