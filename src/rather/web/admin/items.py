@@ -112,9 +112,9 @@ def entry_of(ledger: Ledger, item_id: str) -> Entry:
 
 def _in_order(ledger: Ledger) -> list[Entry]:
     """Those that something was said about, the last begun first; then the untouched ones."""
-    touched = [entry for entry in ledger.entries.values() if entry.first_event is not None]
-    touched.sort(key=lambda entry: entry.first_event or 0, reverse=True)
-    return touched + [entry for entry in ledger.entries.values() if entry.first_event is None]
+    touched = [entry for entry in ledger.entries.values() if entry.is_touched]
+    touched.sort(key=lambda entry: (entry.first_event, entry.id), reverse=True)
+    return touched + [entry for entry in ledger.entries.values() if not entry.is_touched]
 
 
 def _is_in(ledger: Ledger, entry: Entry, state: ItemState) -> bool:
@@ -122,7 +122,7 @@ def _is_in(ledger: Ledger, entry: Entry, state: ItemState) -> bool:
         return True
     if state == "leak":
         return states.leaking(ledger, entry)
-    return entry.first_event is not None and state in states.states(ledger, entry)
+    return entry.is_touched and state in states.states(ledger, entry)
 
 
 def _people(ledger: Ledger, entry: Entry) -> set[str]:

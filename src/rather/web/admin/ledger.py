@@ -45,8 +45,17 @@ class Entry:
     """What browsers call it."""
     events: list[Judgment] = field(default_factory=list)
     remarks: list[Remark] = field(default_factory=list)
-    first_event: int | None = None
-    """Its place among all items in the order in which something was first said about them."""
+    first_event: str = ""
+    """When something was first said about it; empty while it was not."""
+
+    @property
+    def is_touched(self) -> bool:
+        """Whether anything was ever said about it."""
+        return bool(self.first_event)
+
+    def note(self, moment: str) -> None:
+        """Something was said at that moment."""
+        self.first_event = min(moment, self.first_event or moment)
 
     @property
     def order(self) -> tuple[str, ...]:
@@ -81,7 +90,6 @@ class Ledger:
         self.leaks: dict[str, list[str]] = {}
         """Identity words by completion."""
         self.num_unreadable = 0
-        self._num_noted = 0
 
     @contextmanager
     def reading(self) -> Iterator["Ledger"]:
@@ -144,7 +152,7 @@ class Ledger:
         ids = answer.completion_ids
         name = item_name(judgment.kind, judgment.prompt_id, ids)
         entry = self._entry(Item(name, judgment.kind, judgment.prompt_id, ids))
-        self._note(entry)
+        entry.note(judgment.created_at)
         entry.events.append(judgment)
         if judgment.supersedes is not None:
             self.live.pop(judgment.supersedes, None)
@@ -159,7 +167,7 @@ class Ledger:
             LOG.warning("remark %s names an item that is not known", remark.id)
             self.num_unreadable += 1
             return
-        self._note(entry)
+        entry.note(remark.created_at)
         entry.remarks.append(remark)
 
     def _entry(self, item: Item) -> Entry:
@@ -168,11 +176,6 @@ class Ledger:
             known = self.entries[item.name] = Entry(item, opaque_id(self.secret, item.name))
             self.by_id[known.id] = known
         return known
-
-    def _note(self, entry: Entry) -> None:
-        if entry.first_event is None:
-            entry.first_event = self._num_noted
-            self._num_noted += 1
 
 
 def ledger_of(request: Request, context: CurrentContext) -> Ledger:

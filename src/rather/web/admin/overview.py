@@ -110,9 +110,7 @@ def _counts(ledger: Ledger, goal: int) -> Counts:
         if not states.is_gold(ledger, entry)
     ]
     # Most items of a large workspace were never touched: they have one state at most.
-    touched = [
-        (entry, states.states(ledger, entry)) for entry in work if entry.first_event is not None
-    ]
+    touched = [(entry, states.states(ledger, entry)) for entry in work if entry.is_touched]
     found = Counter(state for _, said in touched for state in said)
     beyond = [
         len(states.labels(ledger, entry)) - states.wanted(ledger, entry) for entry, _ in touched
@@ -135,7 +133,7 @@ def _counts(ledger: Ledger, goal: int) -> Counts:
 def _is_open(ledger: Ledger, entry: Entry) -> bool:
     if entry.item.name not in ledger.asked:
         return False
-    if entry.first_event is None:
+    if not entry.is_touched:
         return True
     if states.is_hidden(ledger, entry) or states.is_settled(ledger, entry):
         return False
