@@ -16,7 +16,7 @@ from rather.feedback.agreement.quality import left_picks
 from rather.feedback.agreement.shares import ceiling, raw_agreement
 from rather.feedback.items import item_name
 from rather.feedback.pair import Pair
-from rather.records import Labeller
+from rather.records import CHECK_SOURCES, Labeller
 from rather.store import labellers
 from rather.web.admin import states
 from rather.web.admin.labelled import labelled, measured
@@ -119,7 +119,9 @@ def _counts(ledger: Ledger, goal: int) -> Counts:
         items=len(work),
         open_items=sum(_is_open(ledger, entry) for entry in work),
         judgments=sum(1 for _ in ledger.labels()),
-        simulated=sum(one.is_simulated for one in ledger.live.values()),
+        simulated=sum(
+            one.is_simulated and one.source not in CHECK_SOURCES for one in ledger.live.values()
+        ),
         goal=goal,
         skipped=found["skipped"],
         flagged=found["flagged"],

@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter, Depends
 
-from rather.web.admin import exports, items, overview, people, settling
+from rather.web.admin import details, exports, items, overview, people, settling
 from rather.web.auth import current_admin
 
 router = APIRouter(prefix="/api/admin", dependencies=[Depends(current_admin)])
-for part in (overview, items, settling, people, exports):
+for part in (overview, items, details, settling, people, exports):
     router.include_router(part.router)

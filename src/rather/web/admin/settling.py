@@ -4,20 +4,20 @@ from datetime import UTC, datetime
 
 from fastapi import APIRouter
 
-from rather.errors import DataError
 from rather.feedback.answer import Answer
 from rather.feedback.events import Circumstances, guidelines_hash, new_id, new_judgment
-from rather.feedback.kinds import KINDS
-from rather.records import Labeller, Remark
+from rather.records import Assignment, Remark
 from rather.store import remarks, resolutions
 from rather.web.admin import states
-from rather.web.admin.items import entry_of
+from rather.web.admin.details import entry_of
 from rather.web.admin.ledger import CurrentLedger, Entry, Ledger
 from rather.web.auth import CurrentAdmin
 from rather.web.context import CurrentContext
-from rather.web.contract.labelling import PairSaid, Said
+from rather.web.contract.labelling import Said
 from rather.web.contract.overview import ItemDecisionRequest, SettleRequest
 from rather.web.contract.shape import Done, ItemId
+from rather.web.labelling.answering import own_key
+from rather.web.labelling.wire import answer_from
 from rather.web.replies import Refusal
 
 router = APIRouter()
@@ -39,7 +39,7 @@ def settle(
     answer = _answer(entry, body.said, ledger)
     circumstances = Circumstances(
         source="resolution",
-        idempotency_key=_own_key(admin, body.idempotency_key),
+        idempotency_key=own_key(admin, body.idempotency_key),
         guidelines_hash=guidelines_hash(context.config.label.guidelines),
         comment=body.comment,
     )
@@ -71,7 +71,7 @@ def decide(
         reason="",
         comment=body.comment,
         created_at=datetime.now(UTC).isoformat(timespec="microseconds"),
-        idempotency_key=_own_key(admin, body.idempotency_key),
+        idempotency_key=own_key(admin, body.idempotency_key),
     )
     stored, replayed = remarks.record(context.db, decision)
     if (stored.what, stored.item) != (decision.what, decision.item):
@@ -80,20 +80,12 @@ def decide(
 
 
 def _answer(entry: Entry, said: Said, ledger: Ledger) -> Answer:
-    if said.kind != entry.item.kind:
-        message = f"This item is a {entry.item.kind}, and was answered as a {said.kind}."
+    item = entry.item
+    if said.kind != item.kind:
+        message = f"This item is a {item.kind}, and was answered as a {said.kind}."
         raise Refusal(422, message, code="invalid")
-    if isinstance(said, PairSaid) and not set(said.dimensions) <= set(ledger.section.dimensions):
-        raise Refusal(422, "This project does not ask for that dimension.", code="invalid")
-    try:
-        return KINDS[said.kind].from_said(said.model_dump(), entry.order)
-    except DataError as error:
-        raise Refusal(422, str(error), code="invalid") from error
-
-
-def _own_key(admin: Labeller, key: str) -> str:
-    """Keys are one person's own: nobody can replay, or block, somebody else's."""
-    return f"{admin.id}:{key}"
+    shown = Assignment(item.name, "", "work", item.kind, item.prompt_id, entry.order, "", "")
+    return answer_from(said, shown, ledger.section)
 
 
 def _reused() -> Refusal:

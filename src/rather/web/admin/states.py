@@ -6,6 +6,7 @@ from rather.records import Judgment, Remark
 from rather.store import remarks
 from rather.web.admin.ledger import Entry, Ledger
 from rather.web.contract.overview import ItemState
+from rather.web.labelling.places import weigh
 
 DECISIONS = ("restore", "retire")
 
@@ -49,11 +50,7 @@ def skips(entry: Entry) -> list[Remark]:
 
 def is_hidden(ledger: Ledger, entry: Entry) -> bool:
     """Whether nobody is asked it: retired by an admin, or flagged by enough people."""
-    decisions = [remark.what for remark in entry.remarks if remark.what in DECISIONS]
-    if decisions and decisions[-1] == "retire":
-        return True
-    flaggers = {flag.labeller_id for flag in open_flags(entry)}
-    return len(flaggers) >= ledger.section.checks.num_flags
+    return weigh(entry.remarks, ledger.section.checks.num_flags)[1]
 
 
 def wanted(ledger: Ledger, entry: Entry) -> int:
