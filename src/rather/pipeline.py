@@ -9,7 +9,7 @@ torch are imported inside the functions, so that `status` and `--help` answer at
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rather.data.collected import Collected
 from rather.data.exporting import ExportFormat
@@ -130,6 +130,15 @@ def label(ws: Workspace, dry_run: bool = False, expose: bool = False) -> Result:
     if ws.config.label.simulate is None:
         return labelling.serve_people(ws, dry_run=dry_run, expose=expose)
     return labelling.simulate(ws, ws.config.label.simulate, dry_run=dry_run)
+
+
+def invite(
+    ws: Workspace, name: str, role: Literal["admin", "labeller"], dry_run: bool = False
+) -> Result:
+    """Take somebody in; the link to send them is in the summary."""
+    from rather.stages import inviting
+
+    return inviting.invite(ws, name, role, dry_run=dry_run)
 
 
 def sft(ws: Workspace, dry_run: bool = False, fresh: bool = False) -> Result:

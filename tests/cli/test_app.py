@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import rather
-from rather.cli import verbs
+from rather.cli import late
 from rather.cli.app import main
 from rather.errors import DataError, EnvironmentFault, RatherError, StoppedByRule, UsageError
 from rather.workspace import Workspace
@@ -33,7 +33,7 @@ def pipeline_that(monkeypatch: pytest.MonkeyPatch, outcome: BaseException | dict
                 raise outcome
             return outcome
 
-    monkeypatch.setattr(verbs, "_pipeline", Pipeline)
+    monkeypatch.setattr(late, "pipeline", Pipeline)
 
 
 @pytest.mark.parametrize(

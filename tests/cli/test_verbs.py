@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rather.cli import verbs
+from rather.cli import late
 from rather.cli.app import main
 from rather.workspace import Workspace
 
@@ -32,7 +32,7 @@ class Recorder:
 @pytest.fixture
 def pipeline(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     recorder = Recorder()
-    monkeypatch.setattr(verbs, "_pipeline", lambda: recorder)
+    monkeypatch.setattr(late, "pipeline", lambda: recorder)
     return recorder
 
 
@@ -53,6 +53,8 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         ("export --as trl --out x", "export", ("trl", Path("x")), {"dry_run": False}),
         ("sample", "sample", (), {"dry_run": False}),
         ("label --expose", "label", (), {"dry_run": False, "expose": True}),
+        ("invite Ann", "invite", ("Ann", "labeller"), {"dry_run": False}),
+        ("invite Ann --role admin -n", "invite", ("Ann", "admin"), {"dry_run": True}),
         ("sft", "sft", (), {"dry_run": False, "fresh": False}),
         ("reward -n", "reward", (), {"dry_run": True, "fresh": False}),
         ("ppo --fresh", "ppo", (), {"dry_run": False, "fresh": True, "force": False}),

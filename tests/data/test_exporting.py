@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rather.data.collected import Collected
-from rather.data.exporting import export
+from rather.data.exporting import export, texts
 from rather.data.identity import completion_id, prompt_id
 from rather.data.importing import read
 from rather.errors import UsageError
@@ -129,6 +129,20 @@ def test_parquet_tables_come_in_again(tmp_path: Path) -> None:
     assert (len(pairs.judgments), pairs.prompts[0].messages) == (4, QUESTION)
     empty = export(replace(FIVE_KINDS, judgments=()), "parquet", tmp_path)
     assert empty.counts == {"pairs.parquet": 0, "sft.parquet": 0, "kto.parquet": 0}
+
+
+def test_the_files_without_writing_them(tmp_path: Path) -> None:
+    for format, out in [
+        ("trl", "out"),
+        ("arena", "out/arena.jsonl"),
+        ("jsonl", "out/rather.jsonl"),
+    ]:
+        exported = export(FIVE_KINDS, format, tmp_path / out)  # type: ignore[arg-type]
+        made, dropped = texts(FIVE_KINDS, format)  # type: ignore[arg-type]
+        assert list(made) == [path.name for path in exported.files]
+        assert dropped == exported.dropped
+        for path in exported.files:
+            assert made[path.name] == path.read_text("utf-8")
 
 
 def test_events_that_no_longer_count_stay_at_home(tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
-"""The verbs: each reads its arguments, calls one function of the pipeline, returns its result."""
+"""The verbs: each reads its arguments, calls one function of the pipeline, returns its result.
+
+Those of labelling and of training stand in files of their own.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,21 +10,14 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, Parameter
 
 from rather import __version__
+from rather.cli import late
 from rather.cli.flags import COMMON, EVERYTHING, Common, add_settings, overrides, takes_settings
+from rather.cli.label_verbs import invite, label
+from rather.cli.late import Result, Switch
+from rather.cli.training_verbs import dpo, ppo, reward, sft
 from rather.config.loading import load
 from rather.data.importing import ImportKind
 from rather.progress import Progress
-
-Result = dict[str, Any]
-"""JSON-able; its "summary" is the sentence people read, "text" a page for them."""
-Switch = Annotated[bool, Parameter(negative=(), show_default=False)]
-
-
-def _pipeline() -> Any:
-    # Imported here: the stages bring torch, which `--help` must not wait for.
-    from rather import pipeline
-
-    return pipeline
 
 
 def init(directory: Path, *, common: Common = COMMON, **settings: Any) -> Result:
@@ -55,7 +51,9 @@ def import_(
         A malformed row stops the import before anything is stored, or is skipped, counted, listed.
     """
     with common.open(settings) as ws:
-        return _pipeline().import_file(ws, file, kind, on_error=on_error, dry_run=common.dry_run)
+        return late.pipeline().import_file(
+            ws, file, kind, on_error=on_error, dry_run=common.dry_run
+        )
 
 
 def export(
@@ -73,83 +71,19 @@ def export(
         File or folder to write; without it one is made in the workspace.
     """
     with common.open(settings) as ws:
-        return _pipeline().export(ws, format, out, dry_run=common.dry_run)
+        return late.pipeline().export(ws, format, out, dry_run=common.dry_run)
 
 
 def sample(*, common: Common = COMMON, **settings: Any) -> Result:
     """Let models answer the prompts, several times each."""
     with common.open(settings) as ws:
-        return _pipeline().sample(ws, dry_run=common.dry_run)
-
-
-def label(*, expose: Switch = False, common: Common = COMMON, **settings: Any) -> Result:
-    """Open the labelling app, or let a declared simulated labeller answer (--simulate NAME).
-
-    Parameters
-    ----------
-    expose
-        Let other machines reach the app, not only this one.
-    """
-    with common.open(settings) as ws:
-        return _pipeline().label(ws, dry_run=common.dry_run, expose=expose)
-
-
-def sft(*, fresh: Switch = False, common: Common = COMMON, **settings: Any) -> Result:
-    """Learn from demonstrations and corrections, or from plain text.
-
-    Parameters
-    ----------
-    fresh
-        Start anew instead of going on from the last checkpoint.
-    """
-    with common.open(settings) as ws:
-        return _pipeline().sft(ws, dry_run=common.dry_run, fresh=fresh)
-
-
-def reward(*, fresh: Switch = False, common: Common = COMMON, **settings: Any) -> Result:
-    """Learn from comparisons what people prefer.
-
-    Parameters
-    ----------
-    fresh
-        Start anew instead of going on from the last checkpoint.
-    """
-    with common.open(settings) as ws:
-        return _pipeline().reward(ws, dry_run=common.dry_run, fresh=fresh)
-
-
-def ppo(
-    *, fresh: Switch = False, force: Switch = False, common: Common = COMMON, **settings: Any
-) -> Result:
-    """Tune the policy against the reward under a KL penalty.
-
-    Parameters
-    ----------
-    fresh
-        Start anew instead of going on from the last checkpoint.
-    force
-        Tune also against a reward model that is hardly better than chance.
-    """
-    with common.open(settings) as ws:
-        return _pipeline().ppo(ws, dry_run=common.dry_run, fresh=fresh, force=force)
-
-
-def dpo(*, fresh: Switch = False, common: Common = COMMON, **settings: Any) -> Result:
-    """Tune the policy on the comparisons directly, without a reward model.
-
-    Parameters
-    ----------
-    fresh
-        Start anew instead of going on from the last checkpoint.
-    """
-    with common.open(settings) as ws:
-        return _pipeline().dpo(ws, dry_run=common.dry_run, fresh=fresh)
+        return late.pipeline().sample(ws, dry_run=common.dry_run)
 
 
 def evaluate(*versions: str, common: Common = COMMON, **settings: Any) -> Result:
     """Compare VERSIONS (without any: the newest) with the baseline on held-out prompts."""
     with common.open(settings) as ws:
-        return _pipeline().evaluate(ws, versions, dry_run=common.dry_run)
+        return late.pipeline().evaluate(ws, versions, dry_run=common.dry_run)
 
 
 def score(
@@ -178,13 +112,13 @@ def score(
         if common.dry_run:
             what = f"would score {len(rows)} completions with {model}"
             return {"summary": what, "rows": len(rows)}
-        return _pipeline().score(ws, model, rows)
+        return late.pipeline().score(ws, model, rows)
 
 
 def report(*, common: Common = COMMON, **settings: Any) -> Result:
     """Write report.html: one self-contained page on what was collected, trained and measured."""
     with common.open(settings) as ws:
-        return _pipeline().report(ws, dry_run=common.dry_run)
+        return late.pipeline().report(ws, dry_run=common.dry_run)
 
 
 def chat(
@@ -204,25 +138,25 @@ def chat(
         Answer this one message and end.
     """
     with common.open(settings) as ws:
-        return _pipeline().chat(ws, tuple(model or ("newest",)), prompt)
+        return late.pipeline().chat(ws, tuple(model or ("newest",)), prompt)
 
 
 def run(*, common: Common = COMMON, **settings: Any) -> Result:
     """Do the whole loop; it stops where a human is needed, and goes on from there."""
     with common.open(settings) as ws:
-        return _pipeline().run(ws, dry_run=common.dry_run)
+        return late.pipeline().run(ws, dry_run=common.dry_run)
 
 
 def status(*, common: Common = COMMON, **settings: Any) -> Result:
     """Say what the workspace holds, and what the next sensible command is."""
     with common.open(settings) as ws:
-        return _pipeline().status(ws)
+        return late.pipeline().status(ws)
 
 
 def doctor(*, common: Common = COMMON, **settings: Any) -> Result:
     """Check model, tokenizer, template, data and machine before time is spent on training."""
     with common.open(settings) as ws:
-        return _pipeline().doctor(ws, dry_run=common.dry_run)
+        return late.pipeline().doctor(ws, dry_run=common.dry_run)
 
 
 def demo(
@@ -269,6 +203,7 @@ VERBS: tuple[tuple[Callable[..., Result], str, tuple[str, ...]], ...] = (
     (export, "", ()),
     (sample, "sample", ()),
     (label, "label", ("rules",)),
+    (invite, "", ()),
     (sft, "sft", ()),
     (reward, "reward", ()),
     (ppo, "ppo", ("rules",)),

@@ -17,6 +17,7 @@ from rather.feedback.pair import Pair
 from rather.records import Comparison, Judgment, Message, Prompt
 
 ExportFormat = Literal["trl", "arena", "jsonl", "parquet"]
+TextFormat = Literal["trl", "arena", "jsonl"]
 Rows = list[dict[str, Any]]
 
 _WINNERS = {"A": "model_a", "B": "model_b", "tie": "tie", "both_bad": "both_bad"}
@@ -47,12 +48,23 @@ def export(collected: Collected, format: ExportFormat, out: Path) -> Exported:
         raise UsageError(f"{out} is a file and {format} needs a folder; choose another name.")
     out.mkdir(parents=True, exist_ok=True)
     suffix, write = ("parquet", _write_parquet) if format == "parquet" else ("jsonl", _write_jsonl)
-    tables = {"pairs": pair_rows, "sft": sft_rows, "kto": kto_rows}
-    made = {out / f"{name}.{suffix}": rows_of(collected) for name, rows_of in tables.items()}
+    made = {out / f"{name}.{suffix}": rows_of(collected) for name, rows_of in _tables().items()}
     return _write(
         {path: rows for path, (rows, _) in made.items()},
         {path: dropped for path, (_, dropped) in made.items()},
         write,
+    )
+
+
+def texts(collected: Collected, format: TextFormat) -> tuple[dict[str, str], dict[str, Dropped]]:
+    """What `export` would write, and what it would leave out, by file name; nothing is written."""
+    if format == "jsonl":
+        return {"rather.jsonl": _native_text(collected)}, {}
+    tables = {"arena": arena_rows} if format == "arena" else _tables()
+    made = {f"{name}.jsonl": rows_of(collected) for name, rows_of in tables.items()}
+    return (
+        {name: _jsonl(rows) for name, (rows, _) in made.items()},
+        {name: dropped for name, (_, dropped) in made.items()},
     )
 
 
@@ -144,8 +156,13 @@ def arena_rows(collected: Collected) -> tuple[Rows, Dropped]:
     return rows, Dropped(tuple(reasons))
 
 
+def _tables() -> dict[str, Callable[[Collected], tuple[Rows, Dropped]]]:
+    """TRL's files by name."""
+    return {"pairs": pair_rows, "sft": sft_rows, "kto": kto_rows}
+
+
 def _export_native(collected: Collected, out: Path) -> Exported:
-    write_text(out, "".join(f"{line}\n" for line in native.lines(collected)))
+    write_text(out, _native_text(collected))
     counts = {
         "prompts": len(collected.prompts),
         "completions": len(collected.completions),
@@ -200,9 +217,17 @@ def _write(
     )
 
 
-def _write_jsonl(path: Path, rows: Rows) -> None:
+def _native_text(collected: Collected) -> str:
+    return "".join(f"{line}\n" for line in native.lines(collected))
+
+
+def _jsonl(rows: Rows) -> str:
     lines = (json.dumps(row, ensure_ascii=False, allow_nan=False) for row in rows)
-    write_text(path, "".join(f"{line}\n" for line in lines))
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _write_jsonl(path: Path, rows: Rows) -> None:
+    write_text(path, _jsonl(rows))
 
 
 def _write_parquet(path: Path, rows: Rows) -> None:

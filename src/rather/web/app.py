@@ -20,6 +20,7 @@ from rather.feedback.kinds import KINDS
 from rather.store import guidelines
 from rather.store.database import Database
 from rather.web import auth, pages
+from rather.web.admin import routes
 from rather.web.context import Context, cookie_name_of
 from rather.web.contract.labelling import Guidelines, Question
 from rather.web.labelling import answering, asking, remarking
@@ -33,6 +34,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     asking.router,
     answering.router,
     remarking.router,
+    routes.router,
 )
 """All routes but those of the built page; whoever adds some adds their router here."""
 

@@ -1,0 +1,37 @@
+"""The verbs of labelling: the app, and who may come in."""
+
+from typing import Any, Literal
+
+from rather.cli import late
+from rather.cli.flags import COMMON, Common
+from rather.cli.late import Result, Switch
+
+
+def label(*, expose: Switch = False, common: Common = COMMON, **settings: Any) -> Result:
+    """Open the labelling app, or let a declared simulated labeller answer (--simulate NAME).
+
+    Parameters
+    ----------
+    expose
+        Let other machines reach the app, not only this one.
+    """
+    with common.open(settings) as ws:
+        return late.pipeline().label(ws, dry_run=common.dry_run, expose=expose)
+
+
+def invite(
+    name: str,
+    *,
+    role: Literal["admin", "labeller"] = "labeller",
+    common: Common = COMMON,
+    **settings: Any,
+) -> Result:
+    """Take NAME in and print a link for them, good once and for seven days.
+
+    Parameters
+    ----------
+    role
+        An admin sees everybody's work and settles disagreements; a labeller judges.
+    """
+    with common.open(settings) as ws:
+        return late.pipeline().invite(ws, name, role, dry_run=common.dry_run)

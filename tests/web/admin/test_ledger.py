@@ -1,0 +1,70 @@
+"""The history is read once and then followed, whoever wrote it."""
+
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import event, update
+
+from rather.config.labelling import Labelling
+from rather.feedback.pair import Pair
+from rather.store import judgments
+from rather.store.database import Database
+from rather.store.schema import JUDGMENTS
+from rather.web.admin.ledger import Ledger
+
+SECRET = b"secret"
+
+
+def test_a_judgment_that_cannot_be_read_is_left_out(
+    ada: TestClient, team: Any, db: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = team.says("ann", Pair("c0a", "c0b", "A"), "p0")
+    team.says("bob", Pair("c0a", "c0b", "A"), "p0")
+    change = update(JUDGMENTS).where(JUDGMENTS.c.id == broken.id).values(answer={"choice": "Q"})
+    db.write(lambda connection: connection.execute(change) and None)
+    assert ada.get("/api/admin/overview").json()["counts"]["judgments"] == 1
+    assert broken.id in caplog.text
+
+
+def test_only_what_is_new_is_read(db: Database, team: Any) -> None:
+    ledger = Ledger(db, Labelling(), SECRET)
+    first = team.says("ann", Pair("c0a", "c0b", "A"), "p0")
+    with ledger.reading():
+        assert list(ledger.live) == [first.id]
+    asked: list[str] = []
+    event.listen(db._engine, "before_cursor_execute", lambda *heard: asked.append(heard[2]))
+    with ledger.reading():
+        assert not [text for text in asked if "JSON" in text or "judgments.answer" in text]
+    second = team.says("bob", Pair("c0a", "c0b", "B"), "p0")
+    with ledger.reading():
+        assert list(ledger.live) == [first.id, second.id]
+
+
+def test_a_row_that_appears_late_is_not_missed(db: Database, team: Any) -> None:
+    # On PostgreSQL a transaction may take a lower number and commit later.
+    ledger = Ledger(db, Labelling(), SECRET)
+    first = team.says("ann", Pair("c0a", "c0b", "A"), "p0")
+    move = update(JUDGMENTS).where(JUDGMENTS.c.id == first.id).values(seq=5)
+    db.write(lambda connection: connection.execute(move) and None)
+    with ledger.reading():
+        assert list(ledger.live) == [first.id]
+    late = team.says("bob", Pair("c0a", "c0b", "B"), "p0")
+    move = update(JUDGMENTS).where(JUDGMENTS.c.id == late.id).values(seq=3)
+    db.write(lambda connection: connection.execute(move) and None)
+    with ledger.reading():
+        assert set(ledger.live) == {first.id, late.id}
+
+
+def test_it_says_what_the_store_says(db: Database, team: Any) -> None:
+    ledger = Ledger(db, Labelling(), SECRET)
+    last = None
+    for choice in ("A", "B", "tie", "A"):
+        last = team.says("ann", Pair("c0a", "c0b", choice), "p0", supersedes=last and last.id)
+        with ledger.reading():
+            assert list(ledger.live.values()) == judgments.live(db)
+    assert last is not None
+    team.says("ann", Pair("c0a", "c0b", "A"), "p0", supersedes=last.id, is_retraction=True)
+    with ledger.reading():
+        assert ledger.live == {}
+        assert len(ledger.entries["pair:c0a-c0b"].events) == 5
