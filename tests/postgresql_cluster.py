@@ -82,8 +82,8 @@ class Cluster:
             cursor = connection.execute(statement)
             return cursor.fetchall() if cursor.description else []
 
-    def start(self) -> None:
-        options = {"listen_addresses": "", "unix_socket_directories": self.folder, "fsync": "on"}
+    def start(self, fsync: str = "on") -> None:
+        options = {"listen_addresses": "", "unix_socket_directories": self.folder, "fsync": fsync}
         # Small, and without the checkpoints a real server spreads out.
         options |= {"shared_buffers": "32MB", "max_wal_size": "256MB", "autovacuum": "off"}
         flags = [text for item in options.items() for text in ("-c", "=".join(map(str, item)))]

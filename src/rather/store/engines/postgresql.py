@@ -26,12 +26,11 @@ _NETWORK = {  # a machine that vanished is noticed, instead of waited for
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
 }
-_SETTINGS = (
-    f"SET lock_timeout = '{LOCK_SECONDS}s'",
-    # Never weaker than "the commit is on disk", whatever the role or the server says; remote_apply
-    # is stronger.
+# Never weaker than "the commit is on disk", whatever the role or the server says; remote_apply is
+# stronger.
+_DURABLE_COMMIT = (
     "SELECT set_config('synchronous_commit', 'on', false)"
-    " WHERE current_setting('synchronous_commit') <> 'remote_apply'",
+    " WHERE current_setting('synchronous_commit') <> 'remote_apply'"
 )
 _NEVER_HOLD_THE_LOCK = "SET idle_in_transaction_session_timeout = '60s'"
 """A writer that is stopped or cut off in the middle lets the others go on after this."""
@@ -94,7 +93,9 @@ def _require_driver() -> None:
 
 def _set_up(connection: Any, *statements: str) -> None:
     connection.autocommit = True  # else a rollback would undo the settings
-    for statement in (*_SETTINGS, *statements):
+    # No limit on the time of a statement: reading a large database may honestly take minutes.
+    limit = f"SET lock_timeout = '{LOCK_SECONDS}s'"
+    for statement in (limit, _DURABLE_COMMIT, *statements):
         connection.execute(statement)
     connection.autocommit = False
 
@@ -119,7 +120,7 @@ def _take_lock(connection: Connection) -> None:
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
 
 
-_DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
+_MUST_BE_ON = ("fsync", "full_page_writes", "synchronous_commit")
 _INVALID = (
     "SELECT 'the index ' || indexrelid::regclass FROM pg_index"
     " JOIN pg_class ON pg_class.oid = indexrelid"
@@ -136,7 +137,7 @@ def wrong_with(connection: Connection) -> list[str]:
     """Settings that lose data in a power cut, pages that failed their checksum, what is invalid."""
     found = [
         f"{name} is off: a power cut can lose judgments that were acknowledged"
-        for name in _DURABLE
+        for name in _MUST_BE_ON
         if connection.exec_driver_sql(f"SHOW {name}").scalar() == "off"
     ]
     if number := connection.exec_driver_sql(_DAMAGED_PAGES).scalar():
