@@ -32,7 +32,7 @@ class Cluster:
     """A throw-away server: `fsync` on, as a real one has it."""
 
     def __init__(self, binaries: Path) -> None:
-        self._binaries = binaries
+        self.binaries = binaries
         # Not below pytest's folder, which a second user may not enter; short, as sockets need; in
         # memory where that is, because some disks take seconds to delete a database's files.
         room = MEMORY if os.access(MEMORY, os.W_OK) else None
@@ -89,7 +89,7 @@ class Cluster:
         flags = [text for item in options.items() for text in ("-c", "=".join(map(str, item)))]
         with (self.folder / "log").open("ab") as log:
             self._server = subprocess.Popen(
-                [self._binaries / "postgres", "-D", "data", *flags],
+                [self.binaries / "postgres", "-D", "data", *flags],
                 stdout=log,
                 stderr=log,
                 **self._as,
@@ -121,7 +121,7 @@ class Cluster:
 
     def _run(self, program: str, *arguments: str) -> None:
         ended = subprocess.run(
-            [self._binaries / program, *arguments], capture_output=True, text=True, **self._as
+            [self.binaries / program, *arguments], capture_output=True, text=True, **self._as
         )
         if ended.returncode:
             raise RuntimeError(f"{program}: {ended.stdout}{ended.stderr}")

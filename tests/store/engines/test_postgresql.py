@@ -1,6 +1,7 @@
 """A database on a server, and everything the server can do to it."""
 
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -45,7 +46,7 @@ def test_an_address_that_cannot_be_read_does_not_show_its_password(where: str) -
 
 
 def test_a_missing_driver_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "psycopg", None)  # as if it were not there
+    monkeypatch.setitem(sys.modules, "psycopg", None)  # as if it were not there
     with pytest.raises(EnvironmentFault, match=r"pip install 'rather\[postgres\]'"):
         Database.open("postgresql://host/name")
 
@@ -113,6 +114,15 @@ def test_another_programs_database_is_left_alone(new_url: Callable[[], str], clu
     cluster.tell("CREATE TABLE alembic_version (version_num text)", name)
     with pytest.raises(EnvironmentFault, match=r"another program \(it has a table alembic_version"):
         Database.open(url, create=True)
+
+
+def test_a_database_that_cannot_hold_every_language_is_refused(cluster: Any) -> None:
+    cluster.tell("CREATE DATABASE narrow TEMPLATE template0 ENCODING 'LATIN1'")
+    try:
+        with pytest.raises(EnvironmentFault, match=r"narrow keeps texts as LATIN1.*'UTF8'"):
+            Database.open(cluster.url("narrow"), create=True)
+    finally:
+        cluster.drop(cluster.url("narrow"))
 
 
 def test_a_role_without_rights_is_told_so(new_url: Callable[[], str], cluster: Any) -> None:

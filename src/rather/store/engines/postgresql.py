@@ -92,6 +92,12 @@ def _require_driver() -> None:
 
 
 def _set_up(connection: Any, *statements: str) -> None:
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise EnvironmentFault(
+            f"The database {connection.info.dbname} keeps texts as {encoding}, which cannot hold "
+            "every language; make one with ENCODING 'UTF8' (docs/teams.md says how)."
+        )
     connection.autocommit = True  # else a rollback would undo the settings
     # No limit on the time of a statement: reading a large database may honestly take minutes.
     limit = f"SET lock_timeout = '{LOCK_SECONDS}s'"
