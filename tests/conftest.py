@@ -21,6 +21,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+pytest_plugins = ["tests.postgresql_cluster"]
+
 SPECIAL = ("<|pad|>", "<|start|>", "<|end|>")  # ids 0, 1, 2
 TEMPLATE = (
     "{% for message in messages %}<|start|>{{ message.role }}\n{{ message.content }}<|end|>\n"

@@ -15,6 +15,7 @@ from rather.feedback.pair import Pair
 from rather.progress import Progress
 from rather.records import Completion, Labeller, Message, ModelVersion, Prompt, Run
 from rather.store import completions, judgments, labellers, prompts, runs, versions
+from rather.store.copying import copy_database
 from rather.workspace import Workspace
 
 ANN = Labeller("ann", "Ann", is_simulated=False)
@@ -164,3 +165,39 @@ def test_the_second_round_begins_from_the_first_ones_policy(
 def test_nothing_trained_cannot_be_evaluated(new_ws: NewWorkspace) -> None:
     with pytest.raises(UsageError, match="no version to evaluate yet; train one with `rather ppo`"):
         pipeline.evaluate(new_ws())
+
+
+def test_the_whole_loop_on_a_server_tells_nobody_its_password(
+    new_ws: NewWorkspace, ten: Path, new_url: Callable[[], str]
+) -> None:
+    # the tests' server asks nobody for a password, so any will do
+    url = new_url().replace("rather@", "rather:hush-hush@")
+    ws = new_ws(database=url, label={"simulate": "rules"}, run={"force": True})
+    pipeline.import_file(ws, ten)
+    done = pipeline.run(ws)
+    assert [one["stage"] for one in done["rounds"]][-2:] == ["evaluate", "report"]
+    assert pipeline.status(ws)["versions"] == ["reward-1", "ppo-1"]
+    assert not (ws.root / "rather.db").exists()
+    told = [path for path in ws.root.rglob("*") if path.is_file()]
+    assert {path.name for path in told} >= {"report.html", "adapter_model.safetensors"}
+    assert [path.name for path in told if b"hush-hush" in path.read_bytes()] == ["rather.yaml"]
+    rows = [run.config for run in runs.all(ws.db)]
+    rows += [version.provenance for version in versions.all(ws.db)]
+    assert len(rows) > 3
+    assert "hush-hush" not in json.dumps([rows, done, pipeline.status(ws)])
+
+
+def test_a_run_stays_the_same_run_when_the_database_moves(
+    new_ws: NewWorkspace, ten: Path, new_url: Callable[[], str]
+) -> None:
+    ws = new_ws(label={"simulate": "rules"})
+    pipeline.import_file(ws, ten)
+    pipeline.sample(ws)
+    pipeline.label(ws)
+    pipeline.reward(ws)
+    url = new_url()
+    copy_database(ws.db, url, ws.progress)
+    with Workspace.open(ws.root, {"database": url}, Progress(quiet=True)) as moved:
+        assert "done already" in pipeline.reward(moved)["summary"]
+        assert [version.name for version in versions.all(moved.db)] == ["reward-1"]
+        assert len(runs.all(moved.db)) == len(runs.all(ws.db))

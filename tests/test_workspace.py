@@ -1,13 +1,16 @@
 """Workspaces: made whole, opened with their configuration, refused in one sentence."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from rather.config.loading import load
+from rather.config.template import commented_yaml
 from rather.errors import EnvironmentFault, UsageError
 from rather.progress import Progress
+from rather.store import meta
 from rather.workspace import Workspace, find_workspace
 
 
@@ -95,3 +98,43 @@ def test_a_wrong_setting_names_its_line(root: Path) -> None:
     (root / "rather.yaml").write_text("ppo:\n  kl_coef: 1\n")
     with pytest.raises(UsageError, match=r"rather\.yaml:2: ppo\.kl_coef is not a setting"):
         Workspace.open(root)
+
+
+def test_the_database_may_be_another_file_of_the_workspace(root: Path) -> None:
+    (root / "rather.db").rename(root / "moved.db")
+    (root / "rather.yaml").write_text("database: moved.db\n")
+    with Workspace.open(root) as ws:
+        assert ws.db.where == str(root / "moved.db")
+
+
+def test_a_team_shares_a_database(tmp_path: Path, new_url: Callable[[], str]) -> None:
+    # the tests' server asks nobody for a password, so any will do
+    url = new_url().replace("rather@", "rather:secret@")
+    for name in ("mine", "yours"):
+        Workspace.create(tmp_path / name, load(None, {"database": url})).close()
+    assert not (tmp_path / "mine" / "rather.db").exists()
+    file = tmp_path / "mine" / "rather.yaml"
+    assert file.stat().st_mode & 0o777 == 0o600
+    with Workspace.open(tmp_path / "mine") as mine, Workspace.open(tmp_path / "yours") as yours:
+        meta.put(mine.db, "a", "b")
+        assert meta.get(yours.db, "a") == "b"
+        shown = [commented_yaml(mine.config), repr(mine.config), mine.config.model_dump_json()]
+        assert [text for text in [*shown, mine.db.where] if "secret" in text] == []
+
+
+def test_the_environment_wins_over_the_file_and_is_not_written_down(
+    tmp_path: Path, new_url: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RATHER_DATABASE_URL", new_url())
+    Workspace.create(tmp_path / "mine", load(None, {})).close()
+    file = tmp_path / "mine" / "rather.yaml"
+    assert "\ndatabase: null\n" in file.read_text()
+    file.write_text("database: nowhere.db\n")
+    with Workspace.open(tmp_path / "mine") as ws:
+        meta.put(ws.db, "a", "b")
+    monkeypatch.delenv("RATHER_DATABASE_URL")
+    with (
+        Workspace.open(tmp_path / "mine") as ws,
+        pytest.raises(EnvironmentFault, match=r"no database at .*nowhere\.db"),
+    ):
+        assert ws.db

@@ -1,6 +1,7 @@
 """A workspace: the folder with the configuration, the store, the models and the runs of a project.
 
 rather.yaml      configuration          rather.db       prompts, completions, judgments, runs
+                                        (or a PostgreSQL database, for teams)
 workspace.json   format of the folder   models/         one folder a version
 .rather-secret   signs the app's links  runs/           one folder a run
 """
@@ -12,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
+from rather.config.address import from_environment, is_address, masked
 from rather.config.loading import load
 from rather.config.stages import Config
 from rather.config.template import commented_yaml
@@ -58,11 +60,11 @@ class Workspace:
             raise UsageError(f"{root} is a file: choose another name for the workspace.")
         root.mkdir(parents=True, exist_ok=True)
         if not (root / CONFIG_FILE).exists():  # the user's own file is used as it is
-            write_text(root / CONFIG_FILE, commented_yaml(config or Config()))
+            _write_config(root / CONFIG_FILE, config or Config())
         if not (root / ".gitignore").exists():
             write_text(root / ".gitignore", _GITIGNORE)
         resolved = load(root / CONFIG_FILE, {})
-        Database.open(root / DATABASE_FILE, create=True).close()
+        Database.open(_database_of(root, resolved), create=True).close()
         workspace = cls(root, resolved, progress or Progress())
         _ = workspace.secret  # made here, so that two processes never make two
         # The marker comes last: a folder with a marker is a whole workspace.
@@ -92,7 +94,7 @@ class Workspace:
     @cached_property
     def db(self) -> Database:
         """The store, opened at first use."""
-        return Database.open(self.root / DATABASE_FILE)
+        return Database.open(_database_of(self.root, self.config))
 
     def close(self) -> None:
         """Let the store go, when it was opened; waiting writes are finished first."""
@@ -140,6 +142,21 @@ def find_workspace(start: Path) -> Path:
         f"{start} is not in a workspace: make one with `rather init DIR`, or name one with "
         "`--workspace DIR`."
     )
+
+
+def _database_of(root: Path, config: Config) -> str:
+    where = config.database or DATABASE_FILE
+    return where if is_address(where) else str(root / where)
+
+
+def _write_config(file: Path, config: Config) -> None:
+    address = config.database
+    if address is not None and address == from_environment():
+        # It comes from there again next time; a file is no place for it.
+        address = None
+    has_password = address is not None and masked(address) != address
+    text = commented_yaml(config.model_copy(update={"database": address}), with_secrets=True)
+    write_text(file, text, 0o600 if has_password else 0o666)
 
 
 def _load_config(root: Path, overrides: dict[str, Any]) -> Config:

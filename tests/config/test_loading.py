@@ -127,3 +127,11 @@ def test_a_file_that_cannot_be_read_is_one_sentence(file: Path, tmp_path: Path) 
     file.write_bytes(b"model: \xff")
     assert complaint(file, {}).startswith(f"{file} is not a UTF-8 text file")
     assert complaint(tmp_path, {}).startswith(f"{tmp_path} is not a UTF-8 text file")
+
+
+def test_a_wrong_address_does_not_show_its_password(file: Path) -> None:
+    file.write_text("database: [postgresql://ann:secret@host/name]\n")
+    said = complaint(file, {})
+    assert "database must be a valid string" in said
+    assert "postgresql://ann:***@host/name" in said
+    assert "secret" not in said

@@ -1,7 +1,4 @@
-"""A database on disk and the few records every store test needs."""
-
-from collections.abc import Iterator
-from pathlib import Path
+"""A database on each back-end and the few records every store test needs."""
 
 import pytest
 
@@ -11,9 +8,8 @@ from rather.store.database import Database
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    with Database.open(tmp_path / "rather.db", create=True) as database:
-        yield database
+def db(any_db: Database) -> Database:
+    return any_db
 
 
 @pytest.fixture

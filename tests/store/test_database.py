@@ -1,21 +1,19 @@
-"""Opening, and everything the machine can do to a database file."""
+"""Opening, reading, writing and killing: the same on both back-ends."""
 
 import os
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import func, select
 
-from rather.errors import EnvironmentFault
-from rather.records import Message, Prompt
+from rather.errors import UsageError
 from rather.store import database as database_module
-from rather.store import judgments, labellers, meta, prompts
+from rather.store import judgments, labellers, meta
 from rather.store.database import Database
 from rather.store.schema import META
 
@@ -34,164 +32,69 @@ for number in range(100000):
 """
 
 
-def test_settings_promise_durability(db: Database) -> None:
-    with db.read() as connection:
-        found = {
-            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
-            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
-        }
-    assert found == {
-        "journal_mode": "wal",
-        "synchronous": 2,  # FULL
-        "foreign_keys": 1,
-        "busy_timeout": 10000,
-    }
+def test_what_was_written_is_there_after_opening_again(any_where: str) -> None:
+    with Database.open(any_where) as db:
+        meta.put(db, "a", "b")
+    with Database.open(any_where) as db:
+        assert meta.get(db, "a") == "b"
+        assert db.check() == []
 
 
-def test_nobody_else_may_read_the_file(db: Database, tmp_path: Path) -> None:
-    assert (tmp_path / "rather.db").stat().st_mode & 0o777 == 0o600
-
-
-def test_what_was_written_is_there_after_opening_again(tmp_path: Path) -> None:
+def test_any_name_of_a_file_will_do(tmp_path: Path) -> None:
     path = tmp_path / "with space, 100% ? #.db"
     with Database.open(path, create=True) as db:
         meta.put(db, "a", "b")
     with Database.open(path) as db:
         assert meta.get(db, "a") == "b"
-        assert db.check() == []
 
 
-def test_a_url_works_too(tmp_path: Path) -> None:
-    with Database.open(f"sqlite:///{tmp_path / 'plain.db'}") as db:
+def test_a_file_may_be_named_by_a_url(tmp_path: Path) -> None:
+    with Database.open(f"sqlite:///{tmp_path / 'plain.db'}", create=True) as db:
         meta.put(db, "a", "b")
+        assert db.where == str(tmp_path / "plain.db")
+    with Database.open(tmp_path / "plain.db") as db:
         assert meta.get(db, "a") == "b"
 
 
-def test_a_missing_file_is_not_made(tmp_path: Path) -> None:
-    with pytest.raises(EnvironmentFault, match=r"no database at .*rather init"):
-        Database.open(tmp_path / "rather.db")
-    assert list(tmp_path.iterdir()) == []
+def test_another_kind_of_database_is_refused_without_its_password() -> None:
+    with pytest.raises(UsageError, match="neither a file nor PostgreSQL's") as caught:
+        Database.open("mysql://ann:secret@host/name")
+    assert "secret" not in str(caught.value)
 
 
-def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(EnvironmentFault, match="cannot be made"):
-        Database.open(tmp_path / "nowhere" / "rather.db", create=True)
+def test_a_reader_sees_one_snapshot(any_db: Database) -> None:
+    meta.put(any_db, "a", "1")
+    count = select(func.count()).select_from(META)
+    with any_db.read() as connection:
+        assert connection.scalar(count) == 1
+        meta.put(any_db, "b", "2")
+        assert connection.scalar(count) == 1
+    with any_db.read() as connection:
+        assert connection.scalar(count) == 2
 
 
-def test_an_emptied_file_is_refused_and_left_alone(tmp_path: Path) -> None:
-    path = tmp_path / "rather.db"
-    path.touch()
-    with pytest.raises(EnvironmentFault, match="empty or damaged"):
-        Database.open(path)
-    assert path.stat().st_size == 0
+def test_a_long_transaction_is_there_whole_or_not_at_all(any_db: Database) -> None:
+    with pytest.raises(KeyError, match="mine"), any_db.transaction() as connection:
+        connection.execute(META.insert().values(name="a", value="1"))
+        raise KeyError("mine")
+    assert meta.get(any_db, "a") is None
+    with any_db.transaction() as connection:
+        connection.execute(META.insert().values(name="a", value="1"))
+        assert meta.get(any_db, "a") is None
+    assert meta.get(any_db, "a") == "1"
 
 
-def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
-    path = tmp_path / "rather.db"
-    with sqlite3.connect(path) as other:
-        other.execute("CREATE TABLE theirs (a)")
-    other.close()
-    with pytest.raises(EnvironmentFault, match=r"another program.*theirs"):
-        Database.open(path, create=True)
-
-
-@pytest.mark.parametrize("damage", ["garbage", "truncated", "zeroed"])
-def test_a_damaged_file_is_refused_and_left_alone(tmp_path: Path, damage: str) -> None:
-    path = tmp_path / "rather.db"
-    with Database.open(path, create=True) as db:
-        prompts.add(
-            db, [Prompt(f"p{i}", (Message("user", "x" * 500),), "train") for i in range(99)]
-        )
-    sound = path.read_bytes()
-    broken = {
-        "garbage": b"\xff" * len(sound),
-        "truncated": sound[: len(sound) // 2],
-        "zeroed": sound[:100] + b"\x00" * (len(sound) - 100),
-    }[damage]
-    path.write_bytes(broken)
-    with pytest.raises(EnvironmentFault, match="damaged"), Database.open(path) as db:
-        prompts.all(db)
-    assert path.read_bytes() == broken
-
-
-def test_a_read_only_database_is_explained(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    db.close()
-    real = database_module._sqlite_engine
-
-    def read_only(path: Path) -> Engine:
-        engine = real(path)
-        event.listen(engine, "connect", lambda one, _: one.execute("PRAGMA query_only=ON"))
-        return engine
-
-    monkeypatch.setattr(database_module, "_sqlite_engine", read_only)
-    with Database.open(db.where) as same:
-        with pytest.raises(EnvironmentFault, match="cannot be written"):
-            meta.put(same, "a", "b")
-        assert meta.get(same, "a") is None
-
-
-def test_a_lock_held_elsewhere_is_waited_for_then_explained(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(database_module, "_BUSY_MILLISECONDS", 200)
-    path = tmp_path / "rather.db"
-    with Database.open(path, create=True) as db:
-        meta.put(db, "before", "x")
-        other = sqlite3.connect(path, isolation_level=None)
-        other.execute("BEGIN EXCLUSIVE")
-        began = time.monotonic()
-        with pytest.raises(EnvironmentFault, match="locked by another process"):
-            meta.put(db, "during", "x")
-        assert 0.15 < time.monotonic() - began < 5
-        assert meta.get(db, "before") == "x"
-        other.execute("ROLLBACK")
-        other.close()
-        meta.put(db, "after", "x")
-        assert (meta.get(db, "during"), meta.get(db, "after")) == (None, "x")
-
-
-def test_a_full_disk_is_explained_and_writing_goes_on_after_it(tmp_path: Path) -> None:
-    with Database.open(tmp_path / "rather.db", create=True) as db:
-        meta.put(db, "before", "x")
-        with db._engine.connect() as connection:
-            pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
-
-        def fill(connection: Connection) -> None:
-            connection.exec_driver_sql(f"PRAGMA max_page_count={pages + 2}")
-            connection.execute(META.insert().values(name="big", value="x" * 99_000))
-
-        with pytest.raises(EnvironmentFault, match="disk is full"):
-            db.write(fill)
-        db.write(lambda c: c.exec_driver_sql("PRAGMA max_page_count=100000") and None)
-        meta.put(db, "after", "x")
-        assert meta.get(db, "big") is None
-        assert (meta.get(db, "before"), meta.get(db, "after")) == ("x", "x")
-        assert db.check() == []
-
-
-def test_network_file_systems_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    mounts = f"rootfs / ext4 rw 0 0\nserver:/x {tmp_path.resolve()} nfs4 rw 0 0\n"
-    real = Path.read_text
-
-    def read_text(self: Path, errors: str | None = None) -> str:
-        return mounts if str(self) == "/proc/mounts" else real(self, errors=errors)
-
-    monkeypatch.setattr(Path, "read_text", read_text)
-    with pytest.raises(EnvironmentFault, match="network file system"):
-        Database.open(tmp_path / "rather.db", create=True)
-
-
-def test_killed_at_random_every_acknowledged_judgment_is_there(tmp_path: Path) -> None:
-    path = tmp_path / "rather.db"
+def test_killed_at_random_every_acknowledged_judgment_is_there(any_where: str) -> None:
     draw = random.Random(0)
     acknowledged: list[str] = []
     source = str(Path(database_module.__file__).parents[2])
+    paths = os.pathsep.join([source, *os.environ.get("PYTHONPATH", "").split(os.pathsep)])
     for attempt in range(6):
         child = subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(path), str(attempt)],
+            [sys.executable, "-c", WRITER, any_where, str(attempt)],
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONPATH": source},
+            env={**os.environ, "PYTHONPATH": paths},
         )
         assert child.stdout is not None
         first = child.stdout.readline()
@@ -202,7 +105,7 @@ def test_killed_at_random_every_acknowledged_judgment_is_there(tmp_path: Path) -
         child.wait()
         child.stdout.close()
         acknowledged += [first.strip(), *rest]
-    with Database.open(path) as db:
+    with Database.open(any_where) as db:
         stored = [one.id for one in judgments.all(db)]
         assert db.check() == []
         assert [one.id for one in labellers.all(db)] == ["ann"]

@@ -2,7 +2,9 @@
 
 import sqlite3
 
-from sqlalchemy.exc import OperationalError, ProgrammingError, StatementError
+import pytest
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError, StatementError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from rather.errors import DataError, EnvironmentFault
 from rather.store.faults import explained
@@ -32,3 +34,51 @@ def test_a_bug_in_a_statement_is_not_dressed_up() -> None:
     assert explained(bug, "x.db") is bug
     assert explained(driver_error(sqlite3.SQLITE_ERROR), "x.db").args != ()
     assert isinstance(explained(driver_error(sqlite3.SQLITE_ERROR), "x.db"), OperationalError)
+
+
+class ServerError(Exception):
+    """As psycopg raises them: words, and a state where the server gave one."""
+
+    def __init__(self, words: str, sqlstate: str | None) -> None:
+        super().__init__(words)
+        self.sqlstate = sqlstate
+
+
+@pytest.mark.parametrize(
+    ("state", "sentence"),
+    [
+        ("55P03", "is locked by another process; close that one, or try again"),
+        ("40P01", "is locked by another process; close that one, or try again"),
+        ("57P01", "closed the connection; try again"),
+        (
+            "57014",
+            "broke a statement off (driver words); raise its statement_timeout, or try again",
+        ),
+        ("53100", "cannot grow because the disk is full; free some space and try again"),
+        ("53300", "has no connection free; close other programs, or raise its max_connections"),
+    ],
+)
+def test_a_servers_states_are_sentences(state: str, sentence: str) -> None:
+    better = explained(OperationalError("SELECT", {}, ServerError("driver\nwords", state)), "x")
+    assert isinstance(better, EnvironmentFault)
+    assert str(better) == f"The database x {sentence}."
+
+
+def test_no_state_means_no_connection() -> None:
+    words = 'connection failed: port 5432 failed: FATAL:  database "x" does not exist\n\tmore'
+    better = explained(OperationalError("", {}, ServerError(words, None)), "x")
+    assert str(better) == (
+        'The database x cannot be reached (database "x" does not exist); check that it runs, the '
+        "address and the password."
+    )
+
+
+def test_too_many_at_once_is_a_fault_of_the_machine() -> None:
+    better = explained(NoConnectionFree("QueuePool limit"), "x")
+    assert isinstance(better, EnvironmentFault)
+    assert "no connection free for this many at once" in str(better)
+
+
+def test_rows_that_do_not_fit_are_one_line() -> None:
+    better = explained(IntegrityError("", {}, ServerError("a\nDETAIL:  b.\n", "23503")), "x")
+    assert str(better).startswith("The rows do not fit the store (a DETAIL: b): each must name")

@@ -60,7 +60,7 @@ def test_an_event_is_superseded_once(ready: Database) -> None:
 
 @pytest.mark.parametrize("field", ["prompt_id", "labeller_id", "supersedes"])
 def test_what_is_named_must_be_there(ready: Database, field: str) -> None:
-    with pytest.raises(DataError, match="FOREIGN KEY"):
+    with pytest.raises(DataError, match=r"(?i)FOREIGN KEY"):
         judgments.record(ready, later("02", **{field: "nothing"}))
     assert judgments.all(ready) == []
 

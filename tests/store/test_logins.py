@@ -8,7 +8,7 @@ import pytest
 
 from rather.errors import DataError
 from rather.records import Labeller
-from rather.store import logins
+from rather.store import labellers, logins
 from rather.store.database import Database
 
 
@@ -58,11 +58,13 @@ def test_many_at_once_get_one_session(ready: Database) -> None:
     assert len([session for session in sessions if session is not None]) == 1
 
 
-def test_neither_token_nor_session_is_on_disk(ready: Database, tmp_path: Path) -> None:
-    token = logins.create_token(ready, "ann", ttl_seconds=60)
-    session = logins.redeem(ready, token)
-    assert session is not None
-    content = b"".join(file.read_bytes() for file in tmp_path.glob("rather.db*"))
+def test_neither_token_nor_session_is_on_disk(tmp_path: Path) -> None:
+    with Database.open(tmp_path / "rather.db", create=True) as db:
+        labellers.add(db, [Labeller("ann", "Ann", False)])
+        token = logins.create_token(db, "ann", ttl_seconds=60)
+        session = logins.redeem(db, token)
+        assert session is not None
+        content = b"".join(file.read_bytes() for file in tmp_path.glob("rather.db*"))
     assert b"Ann" in content
     assert token.encode() not in content
     assert session.encode() not in content

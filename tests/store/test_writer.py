@@ -1,16 +1,40 @@
 """One thread commits for all: what fails fails alone, what is acknowledged is there."""
 
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
-from rather.records import Judgment
-from rather.store import judgments, meta
+from rather.records import Judgment, Labeller, Message, Prompt
+from rather.store import database as database_module
+from rather.store import judgments, labellers, meta, prompts
 from rather.store.database import Database
-from rather.store.schema import META
+from rather.store.schema import JUDGMENTS, META
+
+CROWD = """
+import sys
+import threading
+from rather.records import Judgment
+from rather.store import judgments
+from rather.store.database import Database
+db = Database.open(sys.argv[1])
+def work(worker):
+    for number in range(50):
+        id = f"{sys.argv[2]}-{worker}-{number}"
+        judgments.record(db, Judgment(id, "thumb", "p1", "ann", {}, "2026", id, False))
+threads = [threading.Thread(target=work, args=(worker,)) for worker in range(6)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+db.close()
+"""
 
 
 def put(name: str) -> Callable[[Connection], str]:
@@ -99,3 +123,35 @@ def test_close_finishes_what_waits(db: Database) -> None:
         thread.join()
     db.close()
     assert meta.get(db, "n19") == "x"
+
+
+def test_who_follows_the_numbers_misses_nothing_of_several_processes(any_where: str) -> None:
+    """A row committed below a number that was read already would never be seen."""
+    source = str(Path(database_module.__file__).parents[2])
+    paths = os.pathsep.join([source, *os.environ.get("PYTHONPATH", "").split(os.pathsep)])
+    seen: list[str] = []
+    last = 0
+    with Database.open(any_where) as db:
+        prompts.add(db, [Prompt("p1", (Message("user", "?"),), "train")])
+        labellers.add(db, [Labeller("ann", "Ann", False)])
+        writers = [
+            subprocess.Popen(
+                [sys.executable, "-c", CROWD, any_where, name],
+                env={**os.environ, "PYTHONPATH": paths},
+            )
+            for name in ("a", "b")
+        ]
+        is_last_look = False
+        while not is_last_look:
+            is_last_look = all(writer.poll() is not None for writer in writers)
+            query = select(JUDGMENTS.c.seq, JUDGMENTS.c.id).where(JUDGMENTS.c.seq > last)
+            with db.read() as connection:
+                for seq, id in connection.execute(query.order_by(JUDGMENTS.c.seq)):
+                    seen.append(id)
+                    last = seq
+        stored = [one.id for one in judgments.all(db)]
+    assert [writer.returncode for writer in writers] == [0, 0]
+    assert len(stored) == 600
+    assert seen == stored
+    # both were at it together, or nothing was tried
+    assert {one[0] for one in stored[100:500]} == {"a", "b"}

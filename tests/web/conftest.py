@@ -1,6 +1,6 @@
-"""A small workspace with a logged-in client, made anew for every test."""
+"""A small workspace with a logged-in client, made anew for every test, on each back-end."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,9 @@ SECRET = b"a secret of a test, 32 bytes long"
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    with Database.open(tmp_path / "rather.db", create=True) as db:
-        labellers.add(db, [Labeller("ann", "Ann", False), Labeller("bob", "Bob", False)])
-        yield db
+def db(any_db: Database) -> Database:
+    labellers.add(any_db, [Labeller("ann", "Ann", False), Labeller("bob", "Bob", False)])
+    return any_db
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, Parameter
 
 from rather import __version__
-from rather.cli import late
+from rather.cli import database_verbs, late
 from rather.cli.flags import COMMON, EVERYTHING, Common, add_settings, overrides, takes_settings
 from rather.cli.label_verbs import invite, label
 from rather.cli.late import Result, Switch
@@ -230,4 +230,5 @@ def build_app(first: str) -> App:
         if name == first and takes_settings(function):
             add_settings(function, own, others)
         app.command(function, name=name, sort_key=place)
+    database_verbs.register(app, len(VERBS))
     return app

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from rather.config import address
 from rather.config.settings import (
     all_settings,
     is_list,
@@ -107,6 +108,8 @@ def _add_environment(draft: _Draft) -> None:
         if not variable.startswith(ENVIRONMENT_PREFIX):
             continue
         path = variable.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", ".")
+        if variable == address.VARIABLE:
+            path, text = "database", text or "null"
         # A single word that resembles no setting is another room's variable (RATHER_FAILPOINT).
         if "." in path or difflib.get_close_matches(path, top_names, 1, 0.8):
             draft.put(path, read_text(path, text), variable)
@@ -124,7 +127,7 @@ def _validated(draft: _Draft) -> Config | None:
             inputs.setdefault(path, problem["input"])
         for path, messages in complaints.items():
             origin = draft.origins.get(path, "settings")
-            given = format_value(inputs[path])
+            given = address.masked(format_value(inputs[path]))
             draft.problems.append(f"{origin}: {path} {_sentence(messages)}, not {given}")
         return None
 

@@ -2,8 +2,9 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_serializer
 
+from rather.config.address import masked
 from rather.config.labelling import Labelling
 from rather.config.optimization import Optimization
 from rather.config.ppo import PPO
@@ -154,7 +155,7 @@ class Config(Section):
     """Seed of everything that draws."""
     heldout_fraction: float = Field(0.2, ge=0, lt=1)
     """Share of imported prompts kept for evaluation."""
-    database: str | None = None
+    database: str | None = Field(None, repr=False)
     """Where prompts, judgments and versions are kept: null is the workspace's own SQLite file, a
     team's is postgresql+psycopg://user@host/name (RATHER_DATABASE_URL says it without a file)."""
     system_prompt: str | None = None
@@ -168,3 +169,8 @@ class Config(Section):
     dpo: DPO = DPO()
     evaluate: Evaluation = Evaluation()
     run: Rounds = Rounds()
+
+    @field_serializer("database", when_used="json")
+    def _without_password(self, database: str | None) -> str | None:
+        # What is shown, stored or reported is dumped as JSON; only the store opens the address.
+        return None if database is None else masked(database)

@@ -2,6 +2,7 @@
 
 import textwrap
 
+from rather.config.address import masked
 from rather.config.section import Section
 from rather.config.settings import Setting, all_settings, sections
 from rather.config.stages import Config
@@ -14,9 +15,14 @@ _HEAD = """\
 """
 
 
-def commented_yaml(config: Config) -> str:
-    """Return the whole configuration as YAML; loading it again gives an equal Config."""
+def commented_yaml(config: Config, *, with_secrets: bool = False) -> str:
+    """Return the whole configuration as YAML; loading it again gives an equal Config.
+
+    A password in the database's address is only written `with_secrets`.
+    """
     helps = {setting.path: setting for setting in all_settings()}
+    if config.database is not None and not with_secrets:
+        config = config.model_copy(update={"database": masked(config.database)})
     return _HEAD + "\n" + "\n".join(_lines(config, "", helps)) + "\n"
 
 

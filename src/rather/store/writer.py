@@ -4,6 +4,7 @@ A write is acknowledged only after COMMIT. Each runs in its own savepoint: one t
 alone, the others of the group are kept.
 """
 
+import math
 import queue
 import threading
 import time
@@ -32,7 +33,7 @@ class _Outcome:
 
 
 class Writer:
-    """Runs write actions one group at a time; `begin` opens a connection that may write."""
+    """Runs write actions one group at a time; the engine's transactions begin with the lock."""
 
     def __init__(self, engine: Engine, explain: Callable[[Exception], Exception]) -> None:
         self._engine = engine
@@ -63,18 +64,17 @@ class Writer:
         group: list[_Write] = []
         outcomes: list[_Outcome] = []
         try:
-            with self._engine.connect() as connection:
-                connection = connection.execution_options(is_writer=True)
-                with connection.begin():
-                    deadline = time.monotonic() + MAX_SECONDS
-                    write: _Write | None = first
-                    while write is not None:
-                        group.append(write)
-                        outcomes.append(_attempt(connection, write))
-                        write = self._next(len(group), deadline)
+            with self._engine.begin() as connection:
+                deadline = time.monotonic() + MAX_SECONDS
+                write: _Write | None = first
+                while write is not None:
+                    group.append(write)
+                    outcomes.append(_attempt(connection, write))
+                    write = self._next(len(group), deadline)
         except Exception as fault:
-            # The group was rolled back as a whole (locked, disk full): nobody is acknowledged.
-            for write in group or [first]:
+            # The group was rolled back as a whole (locked, disk full, server gone): nobody is
+            # acknowledged. Who waited while not even a transaction could begin has waited enough.
+            for write in group or [first, *self._all_waiting()]:
                 write.done.set_exception(self._explain(fault))
             return
         for write, outcome in zip(group, outcomes, strict=True):
@@ -82,6 +82,13 @@ class Writer:
                 write.done.set_result(outcome.value)
             else:
                 write.done.set_exception(self._explain(outcome.error))
+
+    def _all_waiting(self) -> list[_Write]:
+        writes: list[_Write] = []
+        # One at a time, by `_next`: it keeps an order to stop.
+        while (write := self._next(0, math.inf)) is not None:
+            writes.append(write)
+        return writes
 
     def _next(self, num_taken: int, deadline: float) -> _Write | None:
         """The next waiting write of this group; it never waits for one to come."""
@@ -107,5 +114,7 @@ def _attempt(connection: Connection, write: _Write) -> _Outcome:
         except DBAPIError:
             # SQLite has undone the whole transaction already; the savepoint is gone with it.
             raise error from None
+        if connection.invalidated:
+            raise  # the server is gone, and the whole transaction with it
         return _Outcome(error=error)
     return _Outcome(value=value)

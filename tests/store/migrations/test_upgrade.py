@@ -1,15 +1,19 @@
 """Old databases are copied and brought forward, newer ones refused, half-way does not exist."""
 
 import sqlite3
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect
 
 from rather.durable import verify
-from rather.errors import UsageError
+from rather.errors import EnvironmentFault, UsageError
 from rather.store import meta, schema
 from rather.store.database import Database
 from rather.store.migrations import upgrade
@@ -84,3 +88,63 @@ def test_a_migration_that_breaks_leaves_the_old_schema(
     monkeypatch.setattr(upgrade, "_migrate", real)
     with Database.open(path, create=True) as db:
         meta.put(db, "a", "b")
+
+
+def test_a_half_way_migration_does_not_exist_on_a_server(
+    new_url: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, url = upgrade._migrate, new_url()
+
+    def break_at_the_end(connection: Connection) -> None:
+        real(connection)
+        raise RuntimeError("power cut")
+
+    monkeypatch.setattr(upgrade, "_migrate", break_at_the_end)
+    with pytest.raises(RuntimeError, match="power cut"):
+        Database.open(url, create=True)
+    with Database.connect(url) as db, db.read() as connection:
+        assert inspect(connection).get_table_names() == []
+
+
+def test_of_two_that_start_at_once_one_migrates(
+    new_url: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, url = upgrade._migrate, new_url()
+    times: list[str] = []
+    failed: list[Exception] = []
+
+    def slowly(connection: Connection) -> None:
+        times.append("began")
+        time.sleep(0.3)
+        real(connection)
+        times.append("ended")
+
+    def start() -> None:
+        try:
+            Database.open(url, create=True).close()
+        except Exception as error:
+            failed.append(error)
+
+    monkeypatch.setattr(upgrade, "_migrate", slowly)
+    threads = [threading.Thread(target=start) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (times, failed) == (["began", "ended"], [])
+
+
+def test_a_newer_database_on_a_server_is_refused(cluster: Any, postgresql_url: str) -> None:
+    name = postgresql_url.partition("@/")[2].partition("?")[0]
+    cluster.tell("UPDATE alembic_version SET version_num = '0999'", name)
+    with pytest.raises(UsageError, match=r"schema version 0999 .* up to 0003"):
+        Database.open(postgresql_url)
+
+
+def test_a_server_that_lost_its_tables_is_not_filled_again(
+    cluster: Any, postgresql_url: str
+) -> None:
+    name = postgresql_url.partition("@/")[2].partition("?")[0]
+    cluster.tell("DROP SCHEMA public CASCADE; CREATE SCHEMA public", name)
+    with pytest.raises(EnvironmentFault, match="holds no workspace"):
+        Database.open(postgresql_url)

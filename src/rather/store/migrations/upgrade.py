@@ -13,43 +13,44 @@ from rather.errors import EnvironmentFault, UsageError
 from rather.store import schema
 
 
-def bring_up_to_date(engine: Engine, path: Path | None, *, may_be_empty: bool) -> None:
+def bring_up_to_date(
+    readers: Engine, writer: Engine, where: str, path: Path | None, *, may_be_empty: bool
+) -> None:
     """Run the missing migrations in one transaction, after a backup of what there was.
 
-    `path` is the SQLite file, None elsewhere. An empty database is only filled where it may be
-    empty: anywhere else, emptiness means that the data are gone.
+    The writer's transactions begin with the lock, so of several processes one migrates. `path` is
+    the SQLite file, None on a server, whose owner makes the backups. An empty database is only
+    filled where it may be empty: anywhere else, emptiness means that the data are gone.
     """
-    with engine.connect() as connection:
-        version = _version(connection)
-    if version is None and path is not None:
-        _require_new(engine, path, may_be_empty=may_be_empty)
+    with readers.connect() as connection:
+        version = version_of(connection)
+        if version is None:
+            _require_new(connection, where, may_be_empty=may_be_empty)
     if version is not None and version > schema.HEAD:
         raise UsageError(
-            f"The database {path or engine.url.render_as_string()} has schema version {version} "
+            f"The database {where} has schema version {version} "
             f"and this rather knows versions up to {schema.HEAD}; install a newer rather."
         )
     if version == schema.HEAD:
         return
     if version is not None and path is not None:
         back_up(path, version)
-    with engine.connect() as connection:
-        connection = connection.execution_options(is_writer=True)
-        with connection.begin():
-            # Another process may have done it while we waited for the lock.
-            if _version(connection) != schema.HEAD:
-                _migrate(connection)
+    with writer.begin() as connection:
+        # Another process may have done it while we waited for the lock.
+        if version_of(connection) != schema.HEAD:
+            _migrate(connection)
 
 
-def _require_new(engine: Engine, path: Path, *, may_be_empty: bool) -> None:
+def _require_new(connection: Connection, where: str, *, may_be_empty: bool) -> None:
     if not may_be_empty:
         raise EnvironmentFault(
-            f"The database {path} holds no workspace, it is empty or damaged; restore a backup, "
-            "or make a new workspace with `rather init`."
+            f"The database {where} holds no workspace, it is empty or damaged; restore a backup, "
+            "make a new workspace with `rather init`, or bring one with `rather db copy`."
         )
-    if tables := inspect(engine).get_table_names():
+    if tables := inspect(connection).get_table_names():
         raise EnvironmentFault(
-            f"The database {path} belongs to another program (it has a table {tables[0]}); "
-            "choose another folder."
+            f"The database {where} belongs to another program (it has a table {tables[0]}); "
+            "choose another one, empty."
         )
 
 
@@ -68,8 +69,10 @@ def back_up(path: Path, version: str) -> Path:
     return target
 
 
-def _version(connection: Connection) -> str | None:
-    if not inspect(connection).has_table("alembic_version"):
+def version_of(connection: Connection) -> str | None:
+    """The schema's version; None where there is no schema of ours."""
+    tables = inspect(connection)
+    if not tables.has_table("alembic_version") or not tables.has_table(schema.META.name):
         return None
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 

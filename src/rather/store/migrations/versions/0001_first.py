@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from rather.store.migrations.columns import TEXT
+
 revision = "0001"
 down_revision = None
 
@@ -12,7 +14,7 @@ def _seq() -> sa.Column[int]:
 
 
 def _text(name: str, *, nullable: bool = False, unique: bool = False) -> sa.Column[str]:
-    return sa.Column(name, sa.Text, nullable=nullable, unique=unique)
+    return sa.Column(name, TEXT, nullable=nullable, unique=unique)
 
 
 def _json(name: str) -> sa.Column[object]:
@@ -20,7 +22,7 @@ def _json(name: str) -> sa.Column[object]:
 
 
 def _reference(name: str, target: str, *, index: bool = True) -> sa.Column[str]:
-    return sa.Column(name, sa.Text, sa.ForeignKey(target), nullable=False, index=index)
+    return sa.Column(name, TEXT, sa.ForeignKey(target), nullable=False, index=index)
 
 
 def upgrade() -> None:
@@ -79,7 +81,7 @@ def _create_what_is_said() -> None:
         _text("source"),
         _text("guidelines_hash"),
         sa.Column("ms_to_decision", sa.BigInteger),
-        sa.Column("supersedes", sa.Text, sa.ForeignKey("judgments.id"), unique=True),
+        sa.Column("supersedes", TEXT, sa.ForeignKey("judgments.id"), unique=True),
         sa.Column("is_retraction", sa.Boolean, nullable=False),
     )
 
@@ -112,25 +114,25 @@ def _create_what_is_trained() -> None:
     )
     op.create_table(
         "metrics",
-        sa.Column("run_id", sa.Text, sa.ForeignKey("runs.id"), primary_key=True),
+        sa.Column("run_id", TEXT, sa.ForeignKey("runs.id"), primary_key=True),
         sa.Column("step", sa.BigInteger, primary_key=True, autoincrement=False),
-        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("name", TEXT, primary_key=True),
         sa.Column("value", sa.Float),
     )
 
 
 def _create_who_may_enter() -> None:
-    op.create_table("meta", sa.Column("name", sa.Text, primary_key=True), _text("value"))
+    op.create_table("meta", sa.Column("name", TEXT, primary_key=True), _text("value"))
     op.create_table(
         "login_tokens",
-        sa.Column("hash", sa.Text, primary_key=True),
+        sa.Column("hash", TEXT, primary_key=True),
         _reference("labeller_id", "labellers.id", index=False),
         _text("expires_at"),
         _text("used_at", nullable=True),
     )
     op.create_table(
         "sessions",
-        sa.Column("hash", sa.Text, primary_key=True),
+        sa.Column("hash", TEXT, primary_key=True),
         _reference("labeller_id", "labellers.id", index=False),
         _text("created_at"),
         _text("revoked_at", nullable=True),
