@@ -21,6 +21,8 @@ RemarkKind = Literal["skip", "flag", "withdrawal", "restore", "retire"]
 """withdrawal takes a skip or flag back; an admin restores a flagged item, or retires it."""
 Choice = Literal["A", "B", "tie", "both_bad"]
 StageName = Literal["sft", "reward", "ppo", "dpo"]
+NOT_ASKED = frozenset({"gold", "playground"})
+"""Sources of prompts that are no work of ours: control items, and chats of the playground."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,11 @@ class Prompt:
     """Where it came from, for example the imported file's name."""
     tags: tuple[str, ...] = ()
 
+    @property
+    def is_asked(self) -> bool:
+        """Whether models are asked it: to sample, to learn by PPO, to be evaluated."""
+        return self.source not in NOT_ASKED
+
 
 @dataclass(frozen=True)
 class Completion:
@@ -58,10 +65,16 @@ class Completion:
     model: str
     """A version's name, `base`, an endpoint's model, `human` or `imported`."""
     sampling: dict[str, Any] = field(default_factory=dict)
-    """temperature, top_p, max_new_tokens: the settings in force."""
+    """temperature, top_p, max_new_tokens: the settings in force; purpose: evaluate or playground,
+    where it was not sampled to be judged."""
     seed: int = 0
     finish_reason: FinishReason = "stop"
     num_tokens: int = 0
+
+    @property
+    def is_asked_about(self) -> bool:
+        """Whether labellers are asked about it: not about those of an evaluation or a chat."""
+        return self.sampling.get("purpose") not in ("evaluate", "playground")
 
 
 @dataclass(frozen=True)

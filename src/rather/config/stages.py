@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from rather.config.labelling import Labelling
-from rather.config.optimization import Optimization
+from rather.config.optimization import Optimization, Watch
 from rather.config.ppo import PPO
 from rather.config.section import Section
 
@@ -166,5 +166,6 @@ class Config(Section):
     reward: Reward = Reward()
     ppo: PPO = PPO()
     dpo: DPO = DPO()
+    watch: Watch = Watch()
     evaluate: Evaluation = Evaluation()
     run: Rounds = Rounds()

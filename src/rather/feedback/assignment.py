@@ -11,10 +11,10 @@ CompletionPair = tuple[Completion, Completion]
 
 
 def askable(completions: Iterable[Completion]) -> dict[str, list[Completion]]:
-    """The completions to ask about, by prompt: each text once, none that an evaluation made."""
+    """The completions to ask about, by prompt: each text once, none of evaluations or chats."""
     by_prompt: dict[str, dict[str, Completion]] = {}
     for completion in completions:
-        if completion.text.strip() and completion.sampling.get("purpose") != "evaluate":
+        if completion.text.strip() and completion.is_asked_about:
             texts = by_prompt.setdefault(completion.prompt_id, {})
             texts.setdefault(completion.text, completion)
     return {prompt_id: list(texts.values()) for prompt_id, texts in by_prompt.items()}

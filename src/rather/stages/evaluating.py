@@ -66,7 +66,8 @@ def models_to_evaluate(ws: Workspace, asked: Sequence[str]) -> list[str]:
 
 def held_out(ws: Workspace, section: Evaluation) -> list[Prompt]:
     """The held-out prompts to answer; DataError where there are none."""
-    found = prompts.all(ws.db, "heldout")[: section.num_prompts]
+    stored = [prompt for prompt in prompts.all(ws.db, "heldout") if prompt.is_asked]
+    found = stored[: section.num_prompts]
     if not found:
         raise DataError(
             "There are no held-out prompts to evaluate on; import more prompts, or raise "

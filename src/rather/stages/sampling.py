@@ -115,7 +115,8 @@ class Counts:
 
 def plan(ws: Workspace, section: Sampling) -> list[tuple[str, float, Prompt, int]]:
     """(model, temperature, prompt, completions missing) of everything still to sample."""
-    chosen = prompts.all(ws.db, None if section.split == "all" else section.split)
+    stored = prompts.all(ws.db, None if section.split == "all" else section.split)
+    chosen = [prompt for prompt in stored if prompt.is_asked]
     have: dict[tuple[str, str, str], int] = {}
     for one in completions.all(ws.db):
         key = (one.prompt_id, one.model, repr(one.sampling))
@@ -167,9 +168,7 @@ def answer(
     """Sample and store one batch; equal texts are drawn again, then given up and counted."""
     known = {
         prompt.id: {
-            one.text
-            for one in completions.all(ws.db, prompt_ids=[prompt.id])
-            if one.sampling.get("purpose") != "evaluate"  # nobody is asked about those
+            one.text for one in completions.all(ws.db, prompt_ids=[prompt.id]) if one.is_asked_about
         }
         for prompt, _ in batch
     }
