@@ -35,7 +35,7 @@ def _askable(ws: Workspace, codec: Codec) -> Iterator[Task]:
     """Prompts that fit the model, those first that it does not learn from."""
     left_out = LeftOut()  # of what is only looked at nothing is lost
     for split in ("heldout", "train"):
-        for prompt in prompts.all(ws.db, split):  # type: ignore[arg-type]
+        for prompt in prompts.all(ws.db, split):
             row = None
             if prompt.is_asked:
                 row = examples.encode(codec, prompt, (), left_out, prompt.id)

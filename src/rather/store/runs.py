@@ -90,6 +90,25 @@ def metrics(db: Database, run_id: str, *, after: int | None = None) -> list[tupl
     return [(step, name, math.nan if value is None else value) for step, name, value in rows]
 
 
+def newest(db: Database, run_id: str) -> dict[str, tuple[int, float]]:
+    """The last (step, value) of each of a run's metrics."""
+    last = (
+        select(METRICS.c.name, func.max(METRICS.c.step).label("step"))
+        .where(METRICS.c.run_id == run_id)
+        .group_by(METRICS.c.name)
+        .subquery()
+    )
+    is_last = (METRICS.c.name == last.c.name) & (METRICS.c.step == last.c.step)
+    query = (
+        select(METRICS.c.name, METRICS.c.step, METRICS.c.value)
+        .join(last, is_last)
+        .where(METRICS.c.run_id == run_id)
+    )
+    with db.read() as connection:
+        rows = connection.execute(query).all()
+    return {name: (step, math.nan if value is None else value) for name, step, value in rows}
+
+
 def lengths(db: Database, run_id: str | None = None) -> dict[str, tuple[int, int]]:
     """Of every run (or one) with numbers: how many steps have any, and the last of them."""
     steps = func.count(METRICS.c.step.distinct())
