@@ -27,7 +27,7 @@ METRICS: dict[str, Meaning] = {
     "rewards/chosen": Meaning("Implicit reward of the chosen", "reward"),
     "rewards/rejected": Meaning("Implicit reward of the rejected", "reward"),
     "rewards/margins": Meaning("Implicit reward, chosen less rejected", "reward"),
-    "rewards/accuracies": Meaning("Pairs ordered rightly (share)", "reward"),
+    "rewards/accuracies": Meaning("Pairs ordered rightly", "reward"),
     "accuracy": Meaning("Accuracy on the update's pairs", "reward"),
     "objective/kl": Meaning("KL to the reference (nats a completion)", "kl"),
     "objective/kl_error": Meaning("Standard error of the KL (nats)", "kl"),
