@@ -213,6 +213,9 @@ QUICK = {
     "ppo.shaping.standardize": "true",
     "ppo.rules.heldout-reward": "reward-1",
     "ppo.rules.check-every": "2",
+    "watch.num-prompts": "2",
+    "watch.every": "2",
+    "watch.max-new-tokens": "4",
 }
 
 
@@ -262,8 +265,10 @@ def what_is_left(stage: str, root: Path) -> dict[str, Any]:
             name: connection.execute(query, [run_id]).fetchall()
             for name, query in {
                 "status": "SELECT status, message FROM runs WHERE id = ?",
+                # all but what a clock gave
                 "metrics": "SELECT step, name, value FROM metrics WHERE run_id = ?"
-                " ORDER BY step, name",
+                " AND name NOT LIKE 'speed/%' ORDER BY step, name",
+                "glimpses": "SELECT * FROM glimpses WHERE run_id = ? ORDER BY step, prompt_id",
                 "alarms": "SELECT step, rule, severity, sentence FROM alarms WHERE run_id = ?"
                 " ORDER BY step, rule",
             }.items()

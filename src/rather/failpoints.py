@@ -30,6 +30,7 @@ TRAINING_FAILPOINTS = (
     "update.gradient",
     "update.done",
     "metrics.recorded",
+    "glimpses.recorded",
     "evaluation.scored",
     "version.published",
     "version.registered",

@@ -51,3 +51,14 @@ def test_text_no_database_keeps_is_refused_and_nothing_is_stored(db: Database, b
     with pytest.raises(DataError, match=r"NUL|surrogate"):
         prompts.add(db, [FULL, broken])
     assert prompts.all(db) == []
+
+
+def test_a_chat_that_is_imported_later_is_asked(db: Database) -> None:
+    chat = replace(FULL, split="train", source="playground")
+    gold = replace(chat, id="p2", source="gold")
+    prompts.add(db, [chat, gold])
+    assert [one.is_asked for one in prompts.all(db)] == [False, False]
+    assert prompts.add(db, [FULL, replace(gold, source="a.jsonl"), chat]) == 0
+    # people may have trained on it, so it stays where it was
+    assert prompts.all(db) == [replace(FULL, split="train"), gold]
+    assert prompts.all(db)[0].is_asked

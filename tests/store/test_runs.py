@@ -60,3 +60,19 @@ def test_alarms_stand_once_in_order(db: Database) -> None:
     runs.sound(db, "r1", 2, warn)
     assert runs.alarms(db, "r1") == [(2, warn), (4, stop), (4, warn)]
     assert runs.alarms(db, "r2") == []
+
+
+def test_what_a_page_follows(db: Database) -> None:
+    runs.start(db, RUN)
+    runs.start(db, Run("r2", "sft", {}, "d", "running", RUN.started_at))
+    assert runs.lengths(db) == {}
+    runs.record(db, "r1", 0, {"loss": 1.0, "heldout/score": 0.5})
+    runs.record(db, "r1", 1, {"loss": 0.5})
+    runs.record(db, "r1", 4, {"loss": math.nan})
+    assert runs.lengths(db) == runs.lengths(db, "r1") == {"r1": (3, 4)}
+    assert runs.lengths(db, "r2") == {}
+    assert [step for step, *_ in runs.metrics(db, "r1", after=0)] == [1, 4]
+    newest = runs.newest(db, "r1")
+    assert newest["heldout/score"] == (0, 0.5)
+    step, value = newest["loss"]
+    assert (step, math.isnan(value)) == (4, True)

@@ -16,7 +16,9 @@ from rather.progress import Progress
 if TYPE_CHECKING:
     from rather.workspace import Workspace
 
-EVERYTHING = ("sample", "label", "rules", "sft", "reward", "ppo", "dpo", "evaluate", "run")
+EVERYTHING = (
+    *("sample", "label", "rules", "sft", "reward", "ppo", "dpo", "watch", "evaluate", "run"),
+)
 
 
 @Parameter(name="*")

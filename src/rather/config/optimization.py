@@ -50,3 +50,16 @@ class Optimization(Section):
     """Updates between checkpoints (PPO: steps)."""
     adapter: Adapter = Adapter()
     """What of the backbone is trained."""
+
+
+class Watch(Section):
+    """The same few prompts, answered again and again while `sft`, `dpo` or `ppo` runs, so that
+    people can see what becomes of the answers. Nothing of it touches what is learnt."""
+
+    num_prompts: int = Field(4, ge=0, le=32)
+    """How many, held-out ones first; 0 asks nothing."""
+    every: int = Field(10, ge=1)
+    """Steps (updates of sft and dpo) between; they are also asked before the first step and after
+    the last."""
+    max_new_tokens: int = Field(64, ge=1)
+    """Length limit of these answers; ppo.max_new_tokens holds too."""

@@ -6,7 +6,7 @@ from pydantic import Field, field_serializer
 
 from rather.config.address import masked
 from rather.config.labelling import Labelling
-from rather.config.optimization import Optimization
+from rather.config.optimization import Optimization, Watch
 from rather.config.ppo import PPO
 from rather.config.section import Section
 
@@ -167,6 +167,7 @@ class Config(Section):
     reward: Reward = Reward()
     ppo: PPO = PPO()
     dpo: DPO = DPO()
+    watch: Watch = Watch()
     evaluate: Evaluation = Evaluation()
     run: Rounds = Rounds()
 

@@ -11,7 +11,7 @@ from rather.data.rows import read_rows
 from rather.data.tokens import Codec
 from rather.errors import DataError, TooLong, UsageError
 from rather.feedback import learning
-from rather.records import Comparison, Prompt, Split
+from rather.records import Comparison, Judgment, Prompt, Split
 from rather.store import completions, judgments, prompts
 from rather.training.cast import Task
 from rather.workspace import Workspace
@@ -51,12 +51,19 @@ class LeftOut:
 
 def load_comparisons(ws: Workspace, split: Split) -> tuple[list[Comparison], LeftOut]:
     """Every comparison that live judgments give about one split's prompts."""
-    found, dropped = learning.comparisons(
-        judgments.live(ws.db), prompts.all(ws.db), completions.all(ws.db), split
-    )
-    left_out = LeftOut()
+    live, left_out = judgments.live(ws.db), LeftOut()
+    if split == "heldout":
+        live = [one for one in live if not _is_from_a_chat(one, left_out)]
+    found, dropped = learning.comparisons(live, prompts.all(ws.db), completions.all(ws.db), split)
     left_out.add_all(dropped)
     return found, left_out
+
+
+def _is_from_a_chat(judgment: Judgment, left_out: LeftOut) -> bool:
+    """Whether it was given in the playground, where one asks what one likes; counted if so."""
+    if judgment.source == "playground":
+        left_out.add("given in the playground, which measures nothing", judgment.id)
+    return judgment.source == "playground"
 
 
 def judged_rows(comparisons: Sequence[Comparison], codec: Codec, left_out: LeftOut) -> list[Judged]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from rather.config.ppo import PPO
 from rather.errors import StoppedByRule
 from rather.feedback import gold
 from rather.models.library import Library
@@ -22,9 +23,11 @@ from rather.stages.scorers import (
     reward_models,
 )
 from rather.stages.stage import Result, early_answer, need, plan_of, result_of, train_and_publish
+from rather.stages.watching import watched
 from rather.store import versions
 from rather.training.cast import Cast, Heldout
 from rather.training.ppo import train_ppo
+from rather.training.watching import Watched
 from rather.workspace import Workspace
 
 Mix = list[tuple[float, str]]
@@ -39,8 +42,8 @@ def ppo(ws: Workspace, *, dry_run: bool, fresh: bool, force: bool = False) -> Re
     start = policy_name(ws, section.start)
     codec = library.codec(start)
     mix = resolved_mix(ws, section.reward)
-    watched = section.rules.heldout_reward
-    heldout_mix = resolved_mix(ws, watched) if watched else []
+    unseen = section.rules.heldout_reward
+    heldout_mix = resolved_mix(ws, unseen) if unseen else []
     left_out = LeftOut()
     tasks = examples.tasks(ws, codec, left_out)
     need(tasks, "prompts", "rather import FILE --as prompts", left_out)
@@ -55,6 +58,7 @@ def ppo(ws: Workspace, *, dry_run: bool, fresh: bool, force: bool = False) -> Re
     require_fit_reward(ws, mix, force=force)
     with running(ws, plan, fresh) as run:
         tuned, cast = make_cast(ws, library, plan, mix, heldout_mix)
+        run = watched(ws, run, plan.run_id, codec, _seen(section, cast.roles))
         version = train_and_publish(
             ws, library, plan, tuned, {"num_prompts": len(tasks)},
             lambda: train_ppo(section, cast, tasks, run, plan.seed),
@@ -94,6 +98,18 @@ def make_cast(
         ws.progress,
     )
     return tuned, cast
+
+
+def _seen(section: PPO, roles: Roles) -> Watched:
+    """Whose answers are shown while it learns."""
+    return Watched(
+        roles.policy,
+        roles.reference,
+        section.microbatch_tokens,
+        section.max_new_tokens,
+        section.temperature,
+        roles.scorer,
+    )
 
 
 def _rewards(ws: Workspace, *mixes: Mix) -> list[Any]:

@@ -9,6 +9,7 @@ from rather.evaluation.policy import shown_samples
 from rather.feedback import gold
 from rather.records import CHECK_SOURCES, Judgment, Labeller, Prompt
 from rather.report.curves import learning_curves
+from rather.report.metrics import METRICS
 from rather.report.model import (
     Alarm,
     Answer,
@@ -30,20 +31,23 @@ from rather.workspace import Workspace
 
 PANELS = {
     "reward": {
-        "Loss": {"loss": "loss"},
-        "Accuracy on the update's pairs": {"accuracy": "accuracy"},
+        METRICS["loss"].label: {"loss": "loss"},
+        METRICS["accuracy"].label: {"accuracy": "accuracy"},
     },
-    "sft": {"Loss": {"loss": "loss"}},
+    "sft": {METRICS["loss"].label: {"loss": "loss"}},
     "dpo": {
-        "Loss": {"loss": "loss"},
+        METRICS["loss"].label: {"loss": "loss"},
         "Implicit reward": {"rewards/chosen": "chosen", "rewards/rejected": "rejected"},
-        "Pairs ordered rightly": {"rewards/accuracies": "accuracy"},
+        METRICS["rewards/accuracies"].label: {"rewards/accuracies": "accuracy"},
     },
     "ppo": {
-        "Score": {"objective/scores": "score", "objective/rlhf_reward": "score − λ·KL"},
-        "KL to the reference (nats a completion)": {"objective/kl": "KL"},
-        "Length (tokens)": {"length": "length"},
-        "Share that stopped by itself": {"eos_rate": "stopped"},
+        METRICS["objective/scores"].label: {
+            "objective/scores": "score",
+            "objective/rlhf_reward": "score − λ·KL",
+        },
+        METRICS["objective/kl"].label: {"objective/kl": "KL"},
+        METRICS["length"].label: {"length": "length"},
+        METRICS["eos_rate"].label: {"eos_rate": "stopped"},
     },
 }
 

@@ -29,6 +29,9 @@ from rather.workspace import Workspace
 NEWEST = ("ppo", "dpo", "sft")
 """Stages whose newest version `newest` may mean, where a policy is wanted."""
 
+SPEED = "speed/"
+"""How the names of metrics begin that a clock gave; every other one is the same each time."""
+
 
 def open_library(ws: Workspace) -> Library:
     """The models this workspace can name."""
@@ -106,15 +109,22 @@ def running(ws: Workspace, plan: Plan, fresh: bool) -> Iterator[loop.Run]:
             ws.db, RunRecord(plan.run_id, plan.stage, config, plan.data_digest, "running", now)
         )
 
+        newest: Metrics = {}
+
         def record(step: int, metrics: Metrics) -> None:
+            newest.clear()
+            newest.update(metrics)
             runs.record(ws.db, plan.run_id, step, metrics)
+
+        def took(step: int, seconds: float) -> None:
+            runs.record(ws.db, plan.run_id, step, speed(newest, seconds))
 
         def sound(step: int, alarm: Alarm) -> None:
             runs.sound(ws.db, plan.run_id, step, alarm)
 
         try:
             with listening():
-                yield loop.Run(directory, record, ws.progress, sound)
+                yield loop.Run(directory, record, ws.progress, sound, took=took)
         except StoppedByRule as rule:
             runs.finish(ws.db, plan.run_id, "stopped", str(rule))
             raise
@@ -122,6 +132,14 @@ def running(ws: Workspace, plan: Plan, fresh: bool) -> Iterator[loop.Run]:
             runs.finish(ws.db, plan.run_id, "failed", f"{type(error).__name__}: {error}")
             raise
         runs.finish(ws.db, plan.run_id, "done")
+
+
+def speed(metrics: Metrics, seconds: float) -> Metrics:
+    """How fast a step was: no result of the run, so it never enters a version's numbers."""
+    found = {f"{SPEED}seconds": seconds}
+    if "num_tokens" in metrics and seconds > 0:
+        found[f"{SPEED}tokens_per_second"] = metrics["num_tokens"] / seconds
+    return found
 
 
 def publish(

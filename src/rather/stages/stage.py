@@ -12,7 +12,7 @@ from rather.models.source import fingerprint
 from rather.models.tuning import Tuned
 from rather.records import ModelVersion
 from rather.stages.examples import LeftOut
-from rather.stages.runs import Plan, finished_version, publish
+from rather.stages.runs import SPEED, Plan, finished_version, publish
 from rather.store import runs
 from rather.workspace import Workspace
 
@@ -143,7 +143,9 @@ def metrics_at(ws: Workspace, run_id: str, step: int | None = None) -> dict[str,
     """A run's numbers at a step, its last one without."""
     found = runs.metrics(ws.db, run_id)
     wanted = max((one for one, _, _ in found), default=0) if step is None else step
-    return {name: value for one, name, value in found if one == wanted}
+    return {
+        name: value for one, name, value in found if one == wanted and not name.startswith(SPEED)
+    }
 
 
 def result_of(version: ModelVersion, left_out: LeftOut) -> Result:

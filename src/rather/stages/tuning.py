@@ -1,7 +1,9 @@
 """`sft`, `reward`, `dpo`: from the store to a trainer, and from its weights to a version."""
 
+from rather.config.optimization import Optimization
 from rather.evaluation.reward_model import held_out_accuracy
-from rather.models.tuning import start_tuning
+from rather.models.roles import Policy
+from rather.models.tuning import Tuned, start_tuning
 from rather.stages import examples
 from rather.stages.evaluating import accuracy_metrics
 from rather.stages.fresh import fresh_backbone
@@ -15,9 +17,11 @@ from rather.stages.stage import (
     train_and_publish,
     writer,
 )
+from rather.stages.watching import watched
 from rather.training.dpo import loss_settings, train_dpo
 from rather.training.reward import train_reward
 from rather.training.sft import train_sft
+from rather.training.watching import Watched
 from rather.workspace import Workspace
 
 REFERENCE_ROWS = 32
@@ -37,7 +41,9 @@ def sft(ws: Workspace, *, dry_run: bool, fresh: bool) -> Result:
     if answer := early_answer(ws, plan, dry_run, fresh, f"{len(rows)} demonstrations", left_out):
         return answer
     with running(ws, plan, fresh) as run:
-        tuned = start_tuning(library.policy(start), "learning", section.adapter, plan.seed)
+        reference = library.policy(start)
+        tuned = start_tuning(reference, "learning", section.adapter, plan.seed)
+        run = watched(ws, run, plan.run_id, codec, _seen(ws, tuned, reference, section))
         extra = {"num_demonstrations": len(rows)}
         version = train_and_publish(
             ws, library, plan, tuned, extra,
@@ -96,9 +102,17 @@ def dpo(ws: Workspace, *, dry_run: bool, fresh: bool) -> Result:
     with running(ws, plan, fresh) as run:
         reference = library.policy(start)
         tuned = start_tuning(reference, "learning", section.adapter, plan.seed)
+        codec = library.codec(start)
+        run = watched(ws, run, plan.run_id, codec, _seen(ws, tuned, reference, section))
         paired = [one for one in judged if one.pairs]
         version = train_and_publish(
             ws, library, plan, tuned, {"num_judgments": len(found)},
             lambda: train_dpo(section, tuned, reference, paired, run, plan.seed),
         )  # fmt: skip
     return result_of(version, left_out)
+
+
+def _seen(ws: Workspace, tuned: Tuned, reference: Policy, section: Optimization) -> Watched:
+    """Whose answers are shown while it learns."""
+    policy = Policy(tuned.backbone, tuned.adapter)
+    return Watched(policy, reference, section.microbatch_tokens, ws.config.watch.max_new_tokens)

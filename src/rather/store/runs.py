@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Literal
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from rather.errors import DataError
 from rather.records import Alarm, Run
@@ -76,16 +76,47 @@ def record(db: Database, run_id: str, step: int, metrics: dict[str, float]) -> N
     db.write(act)
 
 
-def metrics(db: Database, run_id: str) -> list[tuple[int, str, float]]:
-    """All numbers of a run as (step, name, value), by step and name."""
+def metrics(db: Database, run_id: str, *, after: int | None = None) -> list[tuple[int, str, float]]:
+    """All numbers of a run (`after` a step) as (step, name, value), by step and name."""
     query = (
         select(METRICS.c.step, METRICS.c.name, METRICS.c.value)
         .where(METRICS.c.run_id == run_id)
         .order_by(METRICS.c.step, METRICS.c.name)
     )
+    if after is not None:
+        query = query.where(METRICS.c.step > after)
     with db.read() as connection:
         rows = connection.execute(query).all()
     return [(step, name, math.nan if value is None else value) for step, name, value in rows]
+
+
+def newest(db: Database, run_id: str) -> dict[str, tuple[int, float]]:
+    """The last (step, value) of each of a run's metrics."""
+    last = (
+        select(METRICS.c.name, func.max(METRICS.c.step).label("step"))
+        .where(METRICS.c.run_id == run_id)
+        .group_by(METRICS.c.name)
+        .subquery()
+    )
+    is_last = (METRICS.c.name == last.c.name) & (METRICS.c.step == last.c.step)
+    query = (
+        select(METRICS.c.name, METRICS.c.step, METRICS.c.value)
+        .join(last, is_last)
+        .where(METRICS.c.run_id == run_id)
+    )
+    with db.read() as connection:
+        rows = connection.execute(query).all()
+    return {name: (step, math.nan if value is None else value) for name, step, value in rows}
+
+
+def lengths(db: Database, run_id: str | None = None) -> dict[str, tuple[int, int]]:
+    """Of every run (or one) with numbers: how many steps have any, and the last of them."""
+    steps = func.count(METRICS.c.step.distinct())
+    query = select(METRICS.c.run_id, steps, func.max(METRICS.c.step)).group_by(METRICS.c.run_id)
+    if run_id is not None:
+        query = query.where(METRICS.c.run_id == run_id)
+    with db.read() as connection:
+        return {id: (number, last) for id, number, last in connection.execute(query)}
 
 
 def sound(db: Database, run_id: str, step: int, alarm: Alarm) -> None:

@@ -58,7 +58,8 @@ def train_dpo(
         gauges = watch_chosen(section, run, number, total)
         if gauges.get("stop/chosen", 0.0) < WARNS_AT and number % section.checkpoint_every == 0:
             kept.numbers["good"] = number
-        return {**total, **gauges, **learner.update()}
+        num_tokens = float(sum(len(c) for row in rows for c in row.completions))
+        return {**total, **gauges, "num_tokens": num_tokens, **learner.update()}
 
     train(learner, run, len(updates), step, kept)
 

@@ -4,6 +4,7 @@ Nothing random lives here. A trainer derives every draw (data order, sampling se
 and the step's number, so a checkpoint is the weights, the optimizer and a few counts.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,14 @@ def _hear_nothing(step: int, alarm: Alarm) -> None:
     """For runs without a store."""
 
 
+def _look_at_nothing(steps_done: int, is_end: bool) -> None:
+    """For runs whose answers nobody watches."""
+
+
+def _keep_no_time(step: int, seconds: float) -> None:
+    """For runs whose speed nobody asks about."""
+
+
 @dataclass(frozen=True)
 class Run:
     """Where a trainer runs: its folder, who hears its metrics and alarms, where progress shows."""
@@ -34,6 +43,11 @@ class Run:
     progress: Progress
     sound: Callable[[int, Alarm], None] = _hear_nothing
     """Stores an alarm of a step."""
+    look: Callable[[int, bool], None] = _look_at_nothing
+    """Looks at the model between two steps and leaves it as it is; hears how many steps are done,
+    and whether this is the end."""
+    took: Callable[[int, float], None] = _keep_no_time
+    """Hears how many seconds a whole step took."""
 
     def alarm(self, step: int, alarm: Alarm) -> None:
         """Store an alarm and say it; one that stops raises StoppedByRule."""
@@ -65,12 +79,17 @@ def train(
     with run.progress.track(run.directory.name, num_steps, unit) as task:
         task.advance(number, "resumed" if number else "")
         while number < num_steps:
+            is_whole = not kept.tensors  # in the middle of a step it was looked at already
             try:
+                if is_whole:
+                    run.look(number, False)
+                began = time.monotonic()
                 metrics = step(number)
             except NotFinite as fault:
                 number = _roll_back(learner, run, kept, fault, number)
                 continue
             except StoppedByRule as rule:
+                run.look(number, True)  # what the rule spoke about
                 rule.kept_step = go_back_to_good(learner, run, kept)
                 raise
             except Interrupted:
@@ -78,12 +97,15 @@ def train(
                 raise
             number += 1
             run.record(number - 1, metrics)
+            if is_whole:
+                run.took(number - 1, time.monotonic() - began)
             failpoint("metrics.recorded")
             task.advance(1, describe(metrics))
             if number % learner.section.checkpoint_every == 0 or number == num_steps:
                 checkpoints.save(run.directory, learner, number, kept)
                 checkpoints.tidy(run.directory, good_steps(kept) or (0,))
     checkpoints.tidy(run.directory, good_steps(kept) or (0,))  # what a kill kept from it
+    run.look(number, True)
 
 
 def good_steps(kept: Kept) -> tuple[int, ...]:

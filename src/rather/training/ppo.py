@@ -74,6 +74,7 @@ class Trainer:
         updates = self.learn(rollout, targets, number)
         metrics = {**measures.of_targets(targets, rollout), **self.kept.numbers["judged"]}
         metrics |= {**_average(updates), "kl_coefficient": self.kept.numbers["kl_coefficient"]}
+        metrics["num_tokens"] = float(rollout.completion_mask.sum())
         self.kept.numbers["updates"] = []
         self.kept.tensors.clear()
         self.steer(metrics["objective/kl"], len(rollout.scores))

@@ -48,7 +48,8 @@ def train_reward(
             won, counted = pair_accuracy(parts, here)
             right, pairs = right + won, pairs + counted
         accuracy = {"accuracy": right / pairs} if pairs else {}
-        return {"loss": total, **accuracy, **learner.update()}
+        num_tokens = float(sum(len(c) for row in rows for c in row.completions))
+        return {"loss": total, **accuracy, "num_tokens": num_tokens, **learner.update()}
 
     train(learner, run, len(updates), step)
     center(model, reference_rows, section.microbatch_tokens)

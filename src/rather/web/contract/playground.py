@@ -66,7 +66,7 @@ class PickRequest(Shape):
     answer_ids: list[str] = Field(min_length=2, max_length=4)
     """As shown, left to right."""
     choice: int | Literal["tie", "both_bad"]
-    """Number of the better one."""
+    """Number of the better one in `answer_ids`, from 0."""
     comment: Comment = ""
     idempotency_key: Key
 
