@@ -13,7 +13,8 @@ from rather.feedback.kinds import KINDS
 from rather.feedback.simulated import SimulatedLabeller
 from rather.records import Completion, Judgment, Labeller, Prompt
 from rather.stages import controls
-from rather.store import completions, judgments, labellers, logins, prompts
+from rather.stages.playground import responder_of
+from rather.store import completions, judgments, labellers, logins, prompts, runs
 from rather.workspace import Workspace
 
 LINK_SECONDS = 24 * 3600
@@ -27,13 +28,16 @@ def serve_people(
 
     Says a one-time link to log in with.
     """
-    from rather.web.app import create_app  # imported here: only this verb needs a web server
+    # imported here: only this verb needs a web server, and plots
+    from rather.report.page import render
+    from rather.stages.reporting import gather_report
+    from rather.web.app import create_app
     from rather.web.server import serve
 
     section = ws.config.label
     truths = controls.read(ws)
     items = all_items(prompts.all(ws.db), completions.all(ws.db), section)
-    if not items:
+    if not items and not runs.all(ws.db):  # a run can be watched where nothing is asked
         raise DataError(KINDS[section.kind].lacking)
     if dry_run:
         what = f"{len(items)} {KINDS[section.kind].plural}"
@@ -43,7 +47,15 @@ def serve_people(
     labellers.add(ws.db, [owner])
     token = logins.create_token(ws.db, owner.id, LINK_SECONDS)
     before = num_by_people(ws)
-    app = create_app(ws.db, ws.config, ws.root.name, secret=ws.secret)
+    responder = responder_of(ws)
+    app = create_app(
+        ws.db,
+        ws.config,
+        ws.root.name,
+        secret=ws.secret,
+        responder=responder,
+        report=lambda: render(gather_report(ws)),
+    )
     serve(
         app,
         section.host,
@@ -54,6 +66,8 @@ def serve_people(
         ),
         until=None if enough is None else lambda: num_by_people(ws) - before >= enough,
     )
+    if responder is not None:
+        responder.close()
     given = num_by_people(ws) - before
     return {"summary": f"{given} judgments were given.", "judgments": given}
 

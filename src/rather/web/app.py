@@ -19,13 +19,14 @@ from rather.feedback.events import guidelines_hash
 from rather.feedback.kinds import KINDS
 from rather.store import guidelines
 from rather.store.database import Database
-from rather.web import auth, pages
+from rather.web import auth, pages, playground, runs
 from rather.web.admin import routes
 from rather.web.context import Context, cookie_name_of
 from rather.web.contract.labelling import Guidelines, Question
 from rather.web.labelling import answering, asking, remarking
 from rather.web.markup import to_html
 from rather.web.replies import Refusal, fault
+from rather.web.responder import Responder
 from rather.web.security import SECURITY_HEADERS, Guard, HostList
 from rather.web.worklist import Worklist, utc_now
 
@@ -50,10 +51,14 @@ def create_app(
     secret: bytes,
     static: Path = STATIC,
     now: Callable[[], datetime] = utc_now,
+    responder: Responder | None = None,
+    report: Callable[[], str] | None = None,
 ) -> FastAPI:
     """The labelling app on an open store; every route but `auth.PUBLIC_PATHS` needs a session.
 
-    `secret` (the workspace's) draws the sides and hides what an item is made of.
+    `secret` (the workspace's) draws the sides and hides what an item is made of; `responder`
+    answers
+    in the playground, `report` makes the report's HTML; without them these routes say what lacks.
     """
     app = FastAPI(
         title="rather",
@@ -73,6 +78,10 @@ def create_app(
     )
     for router in ROUTERS:
         app.include_router(router)
+    admins_only = [Depends(auth.current_admin)]
+    app.include_router(runs.router(db, report), dependencies=admins_only)
+    talk = playground.router(db, secret, responder, auth.current_admin)
+    app.include_router(talk, dependencies=admins_only)
     app.include_router(pages.router(static))
     app.add_middleware(Guard, hosts=HostList(config.label.host))
     app.add_exception_handler(auth.NotLoggedIn, auth.not_logged_in)
