@@ -5,10 +5,14 @@ from dataclasses import replace
 import pytest
 
 from rather.errors import DataError
-from rather.records import Judgment
-from rather.store import judgments
+from rather.feedback.events import Circumstances, new_judgment
+from rather.feedback.pair import Pair
+from rather.feedback.thumb import Thumb
+from rather.records import Judgment, Labeller
+from rather.store import judgments, labellers
 from rather.store.database import Database
 
+ANN, CEM = Labeller("ann", "Ann", False), Labeller("cem", "Cem", False)
 FIRST = Judgment(
     "01A",
     "pair",
@@ -75,3 +79,27 @@ def test_counts_keep_people_and_simulators_apart(ready: Database) -> None:
         "correction": {"people": 0, "simulated": 0},
         "thumb": {"people": 0, "simulated": 0},
     }
+
+
+def settled(answer: Pair | Thumb, by: Labeller, key: str) -> Judgment:
+    return new_judgment("p1", by, answer, Circumstances(source="resolution", idempotency_key=key))
+
+
+def test_the_later_supersedes_the_former_of_its_item(ready: Database) -> None:
+    labellers.add(ready, [CEM])
+    said = judgments.record(ready, new_judgment("p1", ANN, Pair("a", "b", "A")))[0]
+    first, _ = judgments.settle(ready, settled(Pair("a", "b", "A"), ANN, "one"))
+    other, _ = judgments.settle(ready, settled(Pair("a", "c", "A"), ANN, "two"))
+    thumb, _ = judgments.settle(ready, settled(Thumb("a", True), ANN, "three"))
+    assert [one.supersedes for one in (first, other, thumb)] == [None, None, None]
+    second, _ = judgments.settle(ready, settled(Pair("b", "a", "A"), CEM, "four"))
+    third, _ = judgments.settle(ready, settled(Pair("a", "b", "tie"), ANN, "five"))
+    assert (second.supersedes, third.supersedes) == (first.id, second.id)
+    assert judgments.live(ready) == [said, other, thumb, third]
+
+
+def test_the_same_key_settles_once(ready: Database) -> None:
+    first = judgments.settle(ready, settled(Pair("a", "b", "A"), ANN, "one"))
+    again = judgments.settle(ready, settled(Pair("a", "b", "A"), ANN, "one"))
+    assert (first[1], again) == (False, (first[0], True))
+    assert len(judgments.all(ready)) == 1

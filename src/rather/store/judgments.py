@@ -1,12 +1,13 @@
 """Feedback as append-only events: the same idempotency key has its effect once, for ever."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, get_args
 
 from sqlalchemy import Connection, Select, exists, func, select
 
 from rather.errors import DataError
+from rather.feedback.items import item_of
 from rather.records import CHECK_SOURCES, Judgment, Kind, Source
 from rather.store.database import Database
 from rather.store.rows import add_new, fields
@@ -37,6 +38,28 @@ def record_many(db: Database, judgments: Iterable[Judgment]) -> int:
     """Store the judgments with new idempotency keys, all or none; return how many those were."""
     rows = [asdict(judgment) for judgment in judgments]
     return db.write(lambda connection: add_new(connection, JUDGMENTS, rows, "idempotency_key"))
+
+
+def settle(db: Database, resolution: Judgment) -> tuple[Judgment, bool]:
+    """Store an admin's resolution in place of the one before about its item; as `record`.
+
+    Found and replaced in one transaction, so that an item is never settled twice at once.
+    """
+
+    def act(connection: Connection) -> tuple[Judgment, bool]:
+        known = by_key(connection, resolution.idempotency_key)
+        if known is not None:
+            return known, True
+        query = _live(select(JUDGMENTS)).where(
+            JUDGMENTS.c.prompt_id == resolution.prompt_id, JUDGMENTS.c.source == "resolution"
+        )
+        rows = connection.execute(query.order_by(JUDGMENTS.c.seq)).mappings()
+        item = item_of(resolution)
+        former = [one.id for one in map(to_record, rows) if item_of(one) == item]
+        supersedes = former[-1] if former else None
+        return record_in(connection, replace(resolution, supersedes=supersedes))
+
+    return db.write(act)
 
 
 def live(db: Database, kind: Kind | None = None, labeller_id: str | None = None) -> list[Judgment]:

@@ -1,7 +1,7 @@
 """What the modules of nouns share: records in and out of tables, in the order they came."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, func, select
 
@@ -35,6 +35,23 @@ def heads(connection: Connection, tables: Sequence[Table]) -> tuple[int, ...]:
     """The newest sequence number of each table; 0 where it is empty."""
     newest = [select(func.max(table.c.seq)).scalar_subquery() for table in tables]
     return tuple(seq or 0 for seq in connection.execute(select(*newest)).one())
+
+
+class Mark(NamedTuple):
+    """How far a table was read."""
+
+    newest: int
+    """Its highest sequence number, 0 while it is empty."""
+    num_rows: int
+
+
+def marks(connection: Connection, tables: Sequence[Table]) -> tuple[Mark, ...]:
+    """Where each table ends now, and how much is in it."""
+    found = []
+    for table in tables:
+        newest, num_rows = connection.execute(select(func.max(table.c.seq), func.count())).one()
+        found.append(Mark(newest or 0, num_rows))
+    return tuple(found)
 
 
 def fields(row: Mapping[Any, Any]) -> dict[str, Any]:

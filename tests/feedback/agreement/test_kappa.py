@@ -70,6 +70,28 @@ def test_the_matrix_is_symmetric_and_names_who_shares_nothing() -> None:
     assert rows[1][2] is not None and rows[1][2].reason == "fewer than 5 items in common"
 
 
+def test_one_by_one_or_all_at_once_is_the_same() -> None:
+    # The matrix counts pairs in one table of everybody, rankings two by two.
+    choices = ["first", "second", "tie", "both_bad"]
+    table: Table = {
+        str(item): {
+            who: label(choices[(item * step + item // 3) % 4 if item % step else 0])
+            for step, who in ((2, "ann"), (3, "bob"), (5, "cem"))
+            if (item + step) % 7
+        }
+        for item in range(60)
+    }
+    people, at_once = kappa_matrix(table, "pair")
+    again, one_by_one = kappa_matrix(table, "ranking")
+    assert people == again == ["ann", "bob", "cem"]
+    for row, (one, other) in enumerate([(0, 1), (0, 2), (1, 2)]):
+        found, expected = at_once[one][other], one_by_one[one][other]
+        assert found is not None and expected is not None, row
+        assert (found.n, found.value) == (expected.n, pytest.approx(expected.value))
+        assert found.low == pytest.approx(expected.low, abs=0.06)
+        assert found.high == pytest.approx(expected.high, abs=0.06)
+
+
 def test_a_ranking_counts_as_its_choices() -> None:
     one = Label({"a-b": "first", "a-c": "first", "b-c": "first"})
     other = Label({"a-b": "first", "a-c": "first", "b-c": "second"})

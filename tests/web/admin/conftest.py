@@ -1,6 +1,6 @@
 """A workspace with an admin and two labellers, and a team that judges without a browser."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -60,23 +60,22 @@ class Team:
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
+def db(any_db: Database) -> Database:
     """Eight prompts of two answers each: c<n>a says a, c<n>b says b."""
-    with Database.open(tmp_path / "rather.db", create=True) as db:
-        labellers.add(db, PEOPLE.values())
-        asked = [
-            Prompt(f"p{n}", (Message("user", f"Question {n}?"),), "train", tags=("easy",))
-            for n in range(NUM_PROMPTS)
-        ]
-        prompts.add(db, asked)
-        given = [
-            Completion(f"c{n}{side}", f"p{n}", f"Answer {side} to {n}.", "sft-1",
-                       {"temperature": 0.7}, num_tokens=5)
-            for n in range(NUM_PROMPTS)
-            for side in "ab"
-        ]  # fmt: skip
-        completions.add(db, given)
-        yield db
+    labellers.add(any_db, PEOPLE.values())
+    asked = [
+        Prompt(f"p{n}", (Message("user", f"Question {n}?"),), "train", tags=("easy",))
+        for n in range(NUM_PROMPTS)
+    ]
+    prompts.add(any_db, asked)
+    given = [
+        Completion(f"c{n}{side}", f"p{n}", f"Answer {side} to {n}.", "sft-1",
+                   {"temperature": 0.7}, num_tokens=5)
+        for n in range(NUM_PROMPTS)
+        for side in "ab"
+    ]  # fmt: skip
+    completions.add(any_db, given)
+    return any_db
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +9,11 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from rather.feedback.pair import Pair
+from rather.store.database import Database
+from rather.store.schema import METADATA
 
 URL = "/api/admin/people"
 
@@ -66,11 +68,12 @@ def test_another_link_takes_the_place_of_the_open_one(
     assert browser(app, None).get(second["path"], follow_redirects=False).status_code == 303
 
 
-def test_the_database_holds_no_link(ada: TestClient, tmp_path: Path) -> None:
+def test_the_database_holds_no_link(ada: TestClient, db: Database) -> None:
     token = ada.post(URL, json={"name": "Dan"}).json()["path"].removeprefix("/login?token=")
-    content = b"".join(file.read_bytes() for file in tmp_path.glob("rather.db*"))
-    assert b"Dan" in content
-    assert token.encode() not in content
+    with db.read() as connection:
+        content = str([connection.execute(select(table)).all() for table in METADATA.sorted_tables])
+    assert "Dan" in content
+    assert token not in content
 
 
 @pytest.mark.parametrize(

@@ -41,13 +41,21 @@ def bootstrap(
     n = int(times.sum())
     sums = np.tensordot(times[None, :].astype(float), patterns, 1)
     value = float(statistic(sums)[0])
-    if np.isnan(value):
-        return Estimate(None, n)
     draws = max(MIN_DRAWS, min(max_draws, MAX_CELLS // len(times)))
     drawn = np.random.default_rng(SEED).multinomial(n, times / n, size=draws)
     found = statistic(np.tensordot(drawn.astype(float), patterns, 1))
-    found = found[~np.isnan(found)]
-    if len(found) < MIN_DEFINED * draws or np.ptp(found) == 0:
+    return interval(value, n, found)
+
+
+def interval(value: float, n: int, resampled: "Numbers") -> Estimate:
+    """A value with the middle 95 % of its resamples; no interval where too few are defined, or
+    where none differs from another."""
+    import numpy as np  # imported here: the server starts without it
+
+    if np.isnan(value):
+        return Estimate(None, n)
+    defined = np.sort(resampled[~np.isnan(resampled)])
+    if len(defined) < MIN_DEFINED * len(resampled) or defined[0] == defined[-1]:
         return Estimate(value, n)
-    low, high = np.percentile(found, [2.5, 97.5])
+    low, high = (defined[round(share * (len(defined) - 1))] for share in (0.025, 0.975))
     return Estimate(value, n, float(low), float(high))

@@ -25,7 +25,7 @@ from rather.feedback.words import prompt_text
 from rather.records import Judgment, Remark
 from rather.store import assignments, completions, judgments, prompts, remarks
 from rather.store.database import Database
-from rather.store.following import Mark, marks
+from rather.store.rows import Mark, marks
 from rather.store.schema import ASSIGNMENTS, COMPLETIONS, JUDGMENTS, PROMPTS, REMARKS
 from rather.web.admin.leaks import Leaks
 from rather.web.context import CurrentContext

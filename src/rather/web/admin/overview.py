@@ -156,12 +156,14 @@ def _table(ledger: Ledger) -> Table:
 def _agreement(said: Table, ledger: Ledger) -> Agreement:
     kind = ledger.section.kind
     people, matrix = kappa_matrix(said, kind)
+    # One reason stands in thousands of cells.
+    cells = {one: measured(one) for row in matrix for one in row if one is not None}
     return Agreement(
         num_items=len(shared(said)),
         raw=measured(raw_agreement(said, kind)),
         alpha=measured(krippendorff(said, kind)),
         labellers=people,
-        kappa=[[None if one is None else measured(one) for one in row] for row in matrix],
+        kappa=[[None if one is None else cells[one] for one in row] for row in matrix],
         ceiling=measured(ceiling(said, kind)),
     )
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from rather.feedback.answer import Answer
 from rather.feedback.events import Circumstances, guidelines_hash, new_id, new_judgment
 from rather.records import Assignment, Remark
-from rather.store import remarks, resolutions
+from rather.store import judgments, remarks
 from rather.web.admin import states
 from rather.web.admin.details import entry_of
 from rather.web.admin.ledger import CurrentLedger, Entry, Ledger
@@ -44,7 +44,7 @@ def settle(
         comment=body.comment,
     )
     resolution = new_judgment(entry.item.prompt_id, admin, answer, circumstances)
-    stored, replayed = resolutions.settle(context.db, resolution)
+    stored, replayed = judgments.settle(context.db, resolution)
     if (stored.source, stored.kind, stored.prompt_id, stored.answer) != (
         "resolution", resolution.kind, resolution.prompt_id, resolution.answer,
     ):  # fmt: skip
