@@ -56,9 +56,8 @@ def create_app(
 ) -> FastAPI:
     """The labelling app on an open store; every route but `auth.PUBLIC_PATHS` needs a session.
 
-    `secret` (the workspace's) draws the sides and hides what an item is made of; `responder`
-    answers
-    in the playground, `report` makes the report's HTML; without them these routes say what lacks.
+    `secret` (the workspace's) draws the sides and hides what an item is made of. `responder`
+    answers in the playground, `report` makes the report's HTML; without one, its routes say so.
     """
     app = FastAPI(
         title="rather",
