@@ -166,7 +166,7 @@ function Deciding({ item, decided }: { item: ItemReply; decided: (says: string) 
       <h2 id="decide">Ask it or not</h2>
       <div class="row">
         <label class="grow">
-          Comment <span class="quietly">(if you like)</span>
+          Comment, if you like
           <input
             type="text"
             maxLength={10_000}

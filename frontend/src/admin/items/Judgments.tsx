@@ -47,7 +47,7 @@ export function Judgments({ judgments, answers }: Props) {
                 {SOURCES[one.source] && <small>{SOURCES[one.source]}</small>}
               </th>
               <td>
-                {visible(inWords(one, answers))}
+                <span class="what">{visible(inWords(one, answers))}</span>
                 <Written of={one} answers={answers} />
                 {one.comment && (
                   <small class="comment">

@@ -70,7 +70,7 @@ export function Settle({ item, settled }: Props) {
       >
         <Answering now={now} change={change} />
         <label>
-          Comment <span class="quietly">(if you like)</span>
+          Comment, if you like
           <input
             type="text"
             maxLength={10_000}

@@ -39,7 +39,15 @@ export function Agreement({ of, people, kind }: Props) {
         </div>
       </dl>
       <p>{ceilingOf(of.ceiling)}</p>
-      {of.labellers.length > 1 && <Kappa of={of} people={people} />}
+      {of.labellers.length > 1 && (
+        <>
+          <p class="aside">
+            Cohen’s κ of each two people: 1 is always the same, 0 no more than by chance, n the
+            items both judged.
+          </p>
+          <Kappa of={of} people={people} />
+        </>
+      )}
     </section>
   );
 }
@@ -67,10 +75,7 @@ function Kappa({ of, people }: { of: AgreementReply; people: Labelled[] }) {
   return (
     <div class="wide" tabIndex={0} role="region" aria-label="Cohen’s κ of each two people">
       <table class="kappa">
-        <caption>
-          Cohen’s κ of each two people (1 = always agree, 0 = no more than by chance), with the
-          number of items both judged
-        </caption>
+        <caption class="hidden">Cohen’s κ of each two people</caption>
         <thead>
           <tr>
             <td />

@@ -12,7 +12,7 @@ export function Gauges({ of }: { of: Gauge[] }) {
       <h2 id="gauges">Stop rules</h2>
       <ul class="gauges">
         {of.map((gauge) => (
-          <li key={gauge.rule} class={gauge.state}>
+          <li key={gauge.rule} class={`gauge-${gauge.state}`}>
             <p class="rule">
               <b>{visible(gauge.rule)}</b> <span class={`tag is-${gauge.state}`}>{stateInWords(gauge)}</span>
             </p>

@@ -118,6 +118,7 @@ function Curves({ of }: { of: RunReply }) {
         </label>
       </div>
       {of.curves.length === 0 && <p class="card">No step has brought numbers yet.</p>}
+      <div class="groups">
       {GROUPS.map(({ group, says }) => {
         const curves = of.curves.filter((curve) => curve.group === group);
         if (curves.length === 0) {
@@ -125,7 +126,7 @@ function Curves({ of }: { of: RunReply }) {
         }
         if (group === "other") {
           return (
-            <details key={group} class="others">
+            <details key={group} class="of-3">
               <summary>
                 {says} ({curves.length})
               </summary>
@@ -134,12 +135,13 @@ function Curves({ of }: { of: RunReply }) {
           );
         }
         return (
-          <section key={group} aria-labelledby={`group-${group}`}>
+          <section key={group} class={`of-${Math.min(curves.length, 3)}`} aria-labelledby={`group-${group}`}>
             <h3 id={`group-${group}`}>{says}</h3>
             <div class="charts">{drawn(curves)}</div>
           </section>
         );
       })}
+      </div>
     </section>
   );
 }
