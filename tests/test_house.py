@@ -32,6 +32,8 @@ WHOLE_HOUSE_TESTS = {
     "test_kill.py",  # every stage, killed at every failpoint
     "test_main.py",  # __main__.py
     "test_browser.py",  # the whole labelling app, in Chromium
+    "test_admin_pages.py",  # frontend/src/admin/, in Chromium
+    "test_admin_runs.py",  # its runs and its playground
     "test_everyday_prompts.py",  # data/prompts/everyday.jsonl
     "test_best_of_n.py",  # the sampler, in the world of examples/known_truth/
 }

@@ -284,5 +284,3 @@ def _column(
         model=None if request.is_blind else model, num_tokens=31 + number,
         seconds=math.pi, is_cut_off=number == 1,
     )  # fmt: skip
-
-

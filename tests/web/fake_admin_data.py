@@ -55,10 +55,7 @@ def labelled(id: str, name: str, judgments: int, **more: object) -> overview.Lab
 
 def overview_reply() -> overview.OverviewReply:
     """Four labellers, one of them simulated, one who leans left."""
-    per_day = [
-        ((date(2026, 10, 27) + timedelta(n)).isoformat(), (n * 7) % 23)
-        for n in range(30)
-    ]
+    per_day = [((date(2026, 10, 27) + timedelta(n)).isoformat(), (n * 7) % 23) for n in range(30)]
     kappa = share(0.61, 0.42, 0.77, 38)
     none = missing("they have no item in common")
     return overview.OverviewReply(
@@ -129,7 +126,7 @@ def people_reply() -> dict[str, people.PersonInfo]:
     return {info.id: info for info in infos}
 
 
-def answer(number: int, text: str, model: str, leaks: list[str]) -> overview.AdminAnswer:
+def answer(number: int, text: str, model: str, leaks: tuple[str, ...] = ()) -> overview.AdminAnswer:
     """One answer with where it came from."""
     return overview.AdminAnswer(
         **rendered(text).model_dump(),
@@ -137,7 +134,7 @@ def answer(number: int, text: str, model: str, leaks: list[str]) -> overview.Adm
         model=model,
         sampling={"temperature": "0.7", "top_p": "1.0"},
         num_tokens=40 + number,
-        leaks=leaks,
+        leaks=list(leaks),
     )
 
 
@@ -166,8 +163,8 @@ def pair_item() -> overview.ItemReply:
             Turn(role="user", **rendered(f"How do I boil an egg? {HOSTILE}").model_dump()),
         ],
         answers=[
-            answer(0, f"Put it into boiling water.\n\n- six minutes\n\n{HOSTILE_MARKDOWN}", "base", []),
-            answer(1, f"As ChatGPT I would say **eight**. {LONG}", "ppo-3", ["ChatGPT"]),
+            answer(0, f"Put it into boiling water.\n\n- six minutes\n\n{HOSTILE_MARKDOWN}", "base"),
+            answer(1, f"As ChatGPT I would say **eight**. {LONG}", "ppo-3", ("ChatGPT",)),
         ],
         judgments=[
             judged(0, "ann", PairSaid(kind="pair", choice="A", strength=2), is_live=False),
@@ -178,7 +175,7 @@ def pair_item() -> overview.ItemReply:
             ),
             judged(3, "sim", PairSaid(kind="pair", choice="both_bad"), is_simulated=True,
                    ms_to_decision=None),
-            judged(4, "cy", CorrectionSaid(kind="correction", text="Put it in cold water.", place=0)),
+            judged(4, "cy", CorrectionSaid(kind="correction", text="Put it in cold water.")),
         ],
         remarks=[
             overview.AdminRemark(what="flag", labeller="Cy", reason="offensive", comment=HOSTILE,
@@ -194,7 +191,7 @@ def ranking_item() -> overview.ItemReply:
     return overview.ItemReply(
         item_id="a1", kind="ranking", purpose="work", split="heldout", tags=[],
         prompt=[Turn(role="user", **rendered("Name a **prime**.").model_dump())],
-        answers=[answer(n, text, f"ppo-{n}", []) for n, text in enumerate(["2", "9", "7"])],
+        answers=[answer(n, text, f"ppo-{n}") for n, text in enumerate(["2", "9", "7"])],
         judgments=[judged(0, "ann", said, shown=["c1", "c2", "c0"])],
         remarks=[],
         state=["all"],
@@ -206,7 +203,7 @@ def thumb_item() -> overview.ItemReply:
     return overview.ItemReply(
         item_id="a2", kind="thumb", purpose="work", split="train", tags=[],
         prompt=[Turn(role="user", **rendered("Say hello.").model_dump())],
-        answers=[answer(0, "Hello.", "base", [])],
+        answers=[answer(0, "Hello.", "base")],
         judgments=[
             judged(0, "ann", ThumbSaid(kind="thumb", is_good=True), shown=["c0"]),
             judged(1, "bob", ThumbSaid(kind="thumb", is_good=False), shown=["c0"]),

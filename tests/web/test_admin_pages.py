@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.web import admin_browser
 from tests.web.admin_browser import MARKS, Site, serious
@@ -25,11 +25,6 @@ PAGES = [
 ]
 
 
-def shown(page: Page) -> None:
-    """Wait until the page has what it asked for."""
-    page.wait_for_load_state("networkidle")
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("path", PAGES)
 def test_nothing_serious_stands_in_anybodys_way(site: Site, path: str, scheme: str) -> None:
@@ -37,6 +32,27 @@ def test_nothing_serious_stands_in_anybodys_way(site: Site, path: str, scheme: s
     site.open(path)
     site.page.wait_for_timeout(800)
     assert serious(site.page) == []
+
+
+def test_nothing_serious_stands_in_what_opens(site: Site) -> None:
+    page = site.open("/admin/items")
+    page.get_by_text("Export").click()
+    assert serious(page) == []
+    page = site.open("/admin/people")
+    page.get_by_role("listitem", name="Ann").get_by_text("2 sessions").click()
+    page.get_by_role("button", name="Pause").first.click()
+    assert serious(page) == []
+    page = site.open("/playground")
+    page.get_by_label("Your message").fill("How?")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Edit").first.click()
+    page.get_by_label("Answer 1, as it should be").fill("It takes a while.")
+    assert serious(page) == []
+    page.keyboard.press("Escape")
+    page.keyboard.press("2")
+    expect(page.get_by_text("Stored: answer 2 is better.")).to_be_visible()
+    assert serious(page) == []
+    assert page.locator("main img, main script").count() == 0
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -88,7 +104,9 @@ def test_the_overview_says_how_far_and_how_sure(site: Site) -> None:
     expect(main).to_contain_text("312 of 500")
     expect(main).to_contain_text("At 52.4 an hour, about 3.5 hours of labelling are left.")
     # 7 · n mod 23 of the days 0 to 29: 253 of the first 23, and 0 7 14 21 5 12 19 of the last 7.
-    expect(page.get_by_role("img", name="331 judgments in 30 days, at most 22 a day")).to_be_visible()
+    expect(
+        page.get_by_role("img", name="331 judgments in 30 days, at most 22 a day")
+    ).to_be_visible()
     expect(main).to_contain_text("even a perfect reward model would score about 76 %")
     kappa = page.get_by_role("table", name="Cohen’s κ of each two people")
     expect(kappa.get_by_role("columnheader")).to_have_count(3)
@@ -166,6 +184,9 @@ def test_a_disagreement_is_settled_by_keyboard(site: Site) -> None:
     expect(page.locator(".heading")).to_contain_text("settled")
     said = {"kind": "pair", "choice": "B", "strength": None, "dimensions": {}}
     assert site.fake.told == [("settle", said)]
+    # It is no disagreement any more; the next one is still the next one.
+    page.keyboard.press("j")
+    expect(page.get_by_role("article")).to_have_text(re.compile("Hello."))
     page.keyboard.press("Escape")
     expect(page.locator(".item")).to_have_count(1)
 

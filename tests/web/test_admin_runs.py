@@ -81,7 +81,7 @@ def test_a_server_that_was_away_is_found_again(site: Site) -> None:
 def test_a_run_that_is_not_there(site: Site) -> None:
     site.expected.append("404")
     page = site.open("/admin/runs/nothing")
-    expect(page.get_by_role("alert").first).to_contain_text("There is no run nothing.")
+    expect(page.get_by_role("alert").last).to_have_text("There is no run nothing.")
 
 
 def test_curves_are_read_by_keyboard_and_pointer(site: Site) -> None:

@@ -1,5 +1,5 @@
 // The items page: the list under a filter, or one item of it; the list stays while one is open.
-import { useCallback } from "preact/hooks";
+import { useCallback, useRef } from "preact/hooks";
 import { goTo } from "../router";
 import { addressOf, filterOf } from "./filter";
 import { Item } from "./Item";
@@ -10,7 +10,7 @@ export function Items({ id, query }: { id: string | null; query: URLSearchParams
   const filter = filterOf(query);
   const items = useItems(filter);
   const ids = items.list?.items.map((item) => item.item_id) ?? [];
-  const place = id === null ? -1 : ids.indexOf(id);
+  const { previous, next } = useNeighbours(ids, id);
   const address = (of: string | undefined) => (of === undefined ? null : addressOf(filter, of));
   const list = addressOf(filter);
   const back = useCallback(() => goTo(list), [list]);
@@ -23,9 +23,21 @@ export function Items({ id, query }: { id: string | null; query: URLSearchParams
       id={id}
       list={list}
       back={back}
-      previous={place > 0 ? address(ids[place - 1]) : null}
-      next={place >= 0 ? address(ids[place + 1]) : null}
+      previous={address(previous)}
+      next={address(next)}
       changed={items.reload}
     />
   );
+}
+
+/** Those beside an item; one that has left the list (settled, say) keeps its place in it. */
+function useNeighbours(ids: readonly string[], id: string | null) {
+  const last = useRef<{ id: string; place: number } | null>(null);
+  const place = id === null ? -1 : ids.indexOf(id);
+  if (id !== null && place >= 0) {
+    last.current = { id, place };
+    return { previous: ids[place - 1], next: ids[place + 1] };
+  }
+  const was = last.current !== null && last.current.id === id ? last.current.place : -1;
+  return { previous: ids[was - 1], next: ids[was] };
 }

@@ -110,8 +110,8 @@ function Numbers({ counts }: { counts: Counts }) {
           </span>
         </li>
         <li>
-          <span title="Late answers beyond the people an item was meant for; kept and learnt from">
-            <b>{count(counts.extra)}</b> Extra judgments
+          <span>
+            <b>{count(counts.extra)}</b> Extra judgments, late but kept
           </span>
         </li>
       </ul>

@@ -125,7 +125,6 @@ function Pause({ name, pause, close }: PauseProps) {
         <input
           type="text"
           required
-          autoFocus
           maxLength={200}
           value={reason}
           onInput={(event) => setReason(event.currentTarget.value)}
