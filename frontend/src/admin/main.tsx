@@ -9,7 +9,15 @@ import { Run } from "./runs/Run";
 import { Runs } from "./runs/Runs";
 import type { Me } from "./types";
 import { useLoaded } from "./useLoaded";
-import "./admin.css";
+import "./style/base.css";
+import "./style/forms.css";
+import "./style/tables.css";
+import "./style/overview.css";
+import "./style/items.css";
+import "./style/people.css";
+import "./style/runs.css";
+import "./style/playground.css";
+import "./style/small.css";
 
 const PLACES: { name: Page["name"]; to: string; says: string }[] = [
   { name: "overview", to: "/admin", says: "Overview" },
