@@ -111,7 +111,7 @@ function Numbers({ counts }: { counts: Counts }) {
         </li>
         <li>
           <span>
-            <b>{count(counts.extra)}</b> Extra judgments, late but kept
+            <b>{count(counts.extra)}</b> Extra, late but kept
           </span>
         </li>
       </ul>
