@@ -16,7 +16,7 @@ QUICK = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 @pytest.fixture
 def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
-    monkeypatch.setattr(slow_clients, "REQUEST_SECONDS", 0.4)
+    monkeypatch.setattr(slow_clients, "REQUEST_SECONDS", 1.5)
     app = FastAPI()
     app.get("/")(lambda: "here")
     app.post("/")(lambda: "taken")
@@ -49,7 +49,7 @@ def seconds_until_dropped(client: socket.socket, dribble: bytes) -> float:
 def test_a_dribbling_client_is_dropped(address: tuple[str, int], beginning: bytes) -> None:
     with socket.create_connection(address, timeout=5) as client:
         client.sendall(beginning)
-        assert 0.2 < seconds_until_dropped(client, b"GET / HTTP/1.1 " + b"x" * 40) < 3
+        assert 1 < seconds_until_dropped(client, b"GET / HTTP/1.1 " + b"x" * 100) < 9
 
 
 def test_a_silent_client_is_dropped(address: tuple[str, int]) -> None:
@@ -70,4 +70,4 @@ def test_a_connection_that_rests_between_requests_is_kept(address: tuple[str, in
         for _ in range(2):
             client.sendall(QUICK)
             assert client.recv(1000).startswith(b"HTTP/1.1 200 OK")
-            time.sleep(0.8)
+            time.sleep(2)

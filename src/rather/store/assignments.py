@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from rather.records import Assignment, Purpose
 from rather.store.database import Database
@@ -21,8 +21,7 @@ def all(db: Database) -> list[Assignment]:
 
 def after(connection: Connection, seq: int) -> list[Assignment]:
     """Those made after a sequence number; renewals make none."""
-    query = select(ASSIGNMENTS).where(ASSIGNMENTS.c.seq > seq).order_by(ASSIGNMENTS.c.seq)
-    return [to_record(row) for row in connection.execute(query).mappings()]
+    return [to_record(row) for row in connection.execute(_AFTER, {"after": seq}).mappings()]
 
 
 def holders(connection: Connection, items: Iterable[str], now: str) -> dict[str, dict[str, str]]:
@@ -62,19 +61,15 @@ def find(
 def add(connection: Connection, assignment: Assignment) -> None:
     """Keep a new one, inside the transaction that decided it."""
     values = asdict(assignment) | {"completion_ids": list(assignment.completion_ids)}
-    connection.execute(ASSIGNMENTS.insert().values(values))
+    connection.execute(ASSIGNMENTS.insert(), values)
 
 
 def renew(
     connection: Connection, labeller_id: str, item: str, purpose: Purpose, expires_at: str
 ) -> None:
     """Keep an item for its labeller until a later moment."""
-    is_it = (
-        (ASSIGNMENTS.c.labeller_id == labeller_id)
-        & (ASSIGNMENTS.c.item == item)
-        & (ASSIGNMENTS.c.purpose == purpose)
-    )
-    connection.execute(ASSIGNMENTS.update().where(is_it).values(expires_at=expires_at))
+    values = {"who": labeller_id, "what": item, "why": purpose, "until": expires_at}
+    connection.execute(_RENEW, values)
 
 
 def pause(connection: Connection, labeller_id: str, reason: str) -> None:
@@ -87,3 +82,18 @@ def to_record(row: Mapping[Any, Any]) -> Assignment:
     """The assignment in a row."""
     known = fields(row)
     return Assignment(**known | {"completion_ids": tuple(known["completion_ids"])})
+
+
+# Made once: putting a query together costs as much as running it, and these run at every click.
+_AFTER = (
+    select(ASSIGNMENTS).where(ASSIGNMENTS.c.seq > bindparam("after")).order_by(ASSIGNMENTS.c.seq)
+)
+_RENEW = (
+    ASSIGNMENTS.update()
+    .where(
+        ASSIGNMENTS.c.labeller_id == bindparam("who"),
+        ASSIGNMENTS.c.item == bindparam("what"),
+        ASSIGNMENTS.c.purpose == bindparam("why"),
+    )
+    .values(expires_at=bindparam("until"))
+)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from rather.store.database import Database
 from rather.store.rows import chunks
@@ -22,8 +22,7 @@ def put(
 
 def remove(connection: Connection, labeller_id: str, item: str) -> None:
     """Forget it, if there is one, inside a transaction."""
-    is_it = (DRAFTS.c.labeller_id == labeller_id) & (DRAFTS.c.item == item)
-    connection.execute(DRAFTS.delete().where(is_it))
+    connection.execute(_REMOVE, {"who": labeller_id, "what": item})
 
 
 def of(db: Database, labeller_id: str, items: Iterable[str]) -> dict[str, dict[str, Any]]:
@@ -31,8 +30,16 @@ def of(db: Database, labeller_id: str, items: Iterable[str]) -> dict[str, dict[s
     found: dict[str, dict[str, Any]] = {}
     with db.read() as connection:
         for part in chunks(items):
-            query = select(DRAFTS.c.item, DRAFTS.c.content).where(
-                DRAFTS.c.labeller_id == labeller_id, DRAFTS.c.item.in_(part)
-            )
-            found |= {row.item: row.content for row in connection.execute(query)}
+            rows = connection.execute(_OF, {"who": labeller_id, "what": part})
+            found |= {row.item: row.content for row in rows}
     return found
+
+
+# Made once: putting a query together costs as much as running it, and these run at every click.
+_REMOVE = DRAFTS.delete().where(
+    DRAFTS.c.labeller_id == bindparam("who"), DRAFTS.c.item == bindparam("what")
+)
+_OF = select(DRAFTS.c.item, DRAFTS.c.content).where(
+    DRAFTS.c.labeller_id == bindparam("who"),
+    DRAFTS.c.item.in_(bindparam("what", expanding=True)),
+)

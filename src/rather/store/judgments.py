@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, replace
 from typing import Any, get_args
 
-from sqlalchemy import Connection, Select, exists, func, select
+from sqlalchemy import Connection, Select, bindparam, exists, func, select
 
 from rather.errors import DataError
 from rather.feedback.items import item_of
@@ -29,9 +29,14 @@ def record_in(connection: Connection, judgment: Judgment) -> tuple[Judgment, boo
     known = by_key(connection, judgment.idempotency_key)
     if known is not None:
         return known, True
+    return add(connection, judgment), False
+
+
+def add(connection: Connection, judgment: Judgment) -> Judgment:
+    """Store one whose key is known to be new, inside a transaction."""
     _refuse_second_edit(connection, judgment)
-    connection.execute(JUDGMENTS.insert().values(asdict(judgment)))
-    return judgment, False
+    connection.execute(JUDGMENTS.insert(), asdict(judgment))
+    return judgment
 
 
 def record_many(db: Database, judgments: Iterable[Judgment]) -> int:
@@ -79,14 +84,12 @@ def all(db: Database) -> list[Judgment]:
 
 def after(connection: Connection, seq: int) -> list[Judgment]:
     """The events recorded after a sequence number."""
-    query = select(JUDGMENTS).where(JUDGMENTS.c.seq > seq).order_by(JUDGMENTS.c.seq)
-    return [to_record(row) for row in connection.execute(query).mappings()]
+    return [to_record(row) for row in connection.execute(_AFTER, {"after": seq}).mappings()]
 
 
 def by_key(connection: Connection, idempotency_key: str) -> Judgment | None:
     """The event that came with that key."""
-    query = select(JUDGMENTS).where(JUDGMENTS.c.idempotency_key == idempotency_key)
-    row = connection.execute(query).mappings().first()
+    row = connection.execute(_BY_KEY, {"key": idempotency_key}).mappings().first()
     return None if row is None else to_record(row)
 
 
@@ -97,12 +100,8 @@ def successor(connection: Connection, id: str) -> str | None:
 
 def live_about(connection: Connection, prompt_id: str, labeller_id: str) -> list[Judgment]:
     """What counts of what one labeller said about one prompt."""
-    query = _live(select(JUDGMENTS)).where(
-        JUDGMENTS.c.prompt_id == prompt_id, JUDGMENTS.c.labeller_id == labeller_id
-    )
-    return [
-        to_record(row) for row in connection.execute(query.order_by(JUDGMENTS.c.seq)).mappings()
-    ]
+    about = {"prompt": prompt_id, "labeller": labeller_id}
+    return [to_record(row) for row in connection.execute(_LIVE_ABOUT, about).mappings()]
 
 
 def newest(
@@ -163,3 +162,16 @@ def _records(db: Database, query: Select[Any]) -> list[Judgment]:
 def to_record(row: Mapping[Any, Any]) -> Judgment:
     """The judgment in a row."""
     return Judgment(**fields(row))
+
+
+# Made once: putting a query together costs as much as running it, and these run at every click.
+_BY_KEY = select(JUDGMENTS).where(JUDGMENTS.c.idempotency_key == bindparam("key"))
+_AFTER = select(JUDGMENTS).where(JUDGMENTS.c.seq > bindparam("after")).order_by(JUDGMENTS.c.seq)
+_LIVE_ABOUT = (
+    _live(select(JUDGMENTS))
+    .where(
+        JUDGMENTS.c.prompt_id == bindparam("prompt"),
+        JUDGMENTS.c.labeller_id == bindparam("labeller"),
+    )
+    .order_by(JUDGMENTS.c.seq)
+)

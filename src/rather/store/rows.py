@@ -1,9 +1,10 @@
 """What the modules of nouns share: records in and out of tables, in the order they came."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import Connection, Select, Table, func, select
 
 _CHUNK = 1000  # well below the number of parameters any database takes in one statement
 
@@ -33,8 +34,12 @@ def add_new(
 
 def heads(connection: Connection, tables: Sequence[Table]) -> tuple[int, ...]:
     """The newest sequence number of each table; 0 where it is empty."""
-    newest = [select(func.max(table.c.seq)).scalar_subquery() for table in tables]
-    return tuple(seq or 0 for seq in connection.execute(select(*newest)).one())
+    return tuple(seq or 0 for seq in connection.execute(_heads_of(tuple(tables))).one())
+
+
+@lru_cache
+def _heads_of(tables: tuple[Table, ...]) -> Select[Any]:
+    return select(*(select(func.max(table.c.seq)).scalar_subquery() for table in tables))
 
 
 class Mark(NamedTuple):

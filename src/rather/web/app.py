@@ -66,11 +66,13 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
+    worklist = Worklist(db, secret, config.label, now)
+    worklist.look()  # so that the first labeller does not wait for the first look
     app.state.context = Context(
         db=db,
         config=config,
         workspace_name=workspace_name,
-        worklist=Worklist(db, secret, config.label, now),
+        worklist=worklist,
         guidelines=_guidelines(db, config.label.guidelines, now),
         question=_question(config.label),
         cookie_name=cookie_name_of(secret),

@@ -40,7 +40,7 @@ def to_plain_html(text: str) -> str:
     return f"<pre>{html.escape(visible(text))}</pre>"
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def to_html(text: str) -> str:
     """Markdown as HTML that carries no script, style, image, form or hidden character."""
     if len(text) > MAX_MARKDOWN_CHARACTERS:

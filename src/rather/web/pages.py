@@ -20,9 +20,13 @@ def router(static: Path) -> APIRouter:
     pages = APIRouter()
     assets = {path.name: path for path in static.glob("assets/*") if path.suffix in MEDIA_TYPES}
 
+    @pages.get("/history")
+    @pages.get("/admin")
+    @pages.get("/admin/{place:path}")
+    @pages.get("/playground")
     @pages.get("/")
     def page() -> Response:
-        """The labelling page."""
+        """The one page of all places: it looks at its address itself, and holds no secret."""
         index = static / "index.html"
         if not index.is_file():
             return notice(

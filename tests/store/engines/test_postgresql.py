@@ -225,7 +225,7 @@ def test_after_a_crash_of_the_server_what_was_acknowledged_is_there(
     is_over.set()
     for thread in threads:
         thread.join()
-    assert len(acknowledged) > 20
+    assert len(acknowledged) > 4
     assert failed
     assert {type(error) for error in failed} == {EnvironmentFault}
     with db.read() as connection:

@@ -119,8 +119,9 @@ def _store(connection: Connection, judgment: Judgment, shown: Assignment) -> Jud
         judgment = replace(judgment, supersedes=now.id)
     elif now is not None:
         raise Refusal(409, "You have judged this already.", code="already_judged")
-    judgments.record_in(connection, judgment)
-    _kept(connection, answered)
+    judgments.add(connection, judgment)
+    if judgment.kind != shown.kind or judgment.supersedes is not None:
+        _kept(connection, answered)
     if judgment.kind == shown.kind:
         drafts.remove(connection, judgment.labeller_id, draft_key(shown))
     return judgment
