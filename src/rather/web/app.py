@@ -72,25 +72,19 @@ def create_app(
         db=db,
         config=config,
         workspace_name=workspace_name,
-        worklist=worklist,
+        worklist=Worklist(db, secret, config.label, now),
         guidelines=_guidelines(db, config.label.guidelines, now),
         question=_question(config.label),
         cookie_name=cookie_name_of(secret),
     )
-    for router in ROUTERS:
-        app.include_router(router)
-    admins_only = [Depends(auth.current_admin)]
-    app.include_router(runs.router(db, report), dependencies=admins_only)
     talk = playground.router(db, secret, responder, auth.current_admin)
-    app.include_router(talk, dependencies=admins_only)
-    app.include_router(pages.router(static))
+    for router in (runs.router(db, report), talk):
+        app.include_router(router, dependencies=[Depends(auth.current_admin)])
+    for router in (*ROUTERS, pages.router(static)):
+        app.include_router(router)
     app.add_middleware(Guard, hosts=HostList(config.label.host))
-    app.add_exception_handler(auth.NotLoggedIn, auth.not_logged_in)
-    app.add_exception_handler(Refusal, _refused)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _no_such_thing)
-    app.add_exception_handler(RatherError, _user_error)
-    app.add_exception_handler(Exception, _bug)
+    for kind, handler in FAULTS.items():
+        app.add_exception_handler(kind, handler)
     return app
 
 
@@ -143,3 +137,14 @@ def _bug(_: Request, error: Exception) -> Response:
     # This handler stands outside the guard, so it dresses its own response.
     reply.headers.update(SECURITY_HEADERS)
     return reply
+
+
+FAULTS: dict[type[Exception], Callable[[Request, Exception], Response]] = {
+    auth.NotLoggedIn: auth.not_logged_in,
+    Refusal: _refused,
+    RequestValidationError: _invalid,
+    HTTPException: _no_such_thing,
+    RatherError: _user_error,
+    Exception: _bug,
+}
+"""How each error is told: the most special class of the error decides."""

@@ -21,6 +21,10 @@ OWN = {
     "GET /notice.css": (404, 404, 404),  # the page is not built here
     "GET /icon.svg": (404, 404, 404),
     "GET /": (401, 503, 503),
+    "GET /history": (401, 503, 503),
+    "GET /admin": (401, 503, 503),  # the page of all places; what it asks for is guarded
+    "GET /admin/{place:path}": (401, 503, 503),
+    "GET /playground": (401, 503, 503),
     "GET /assets/{name}": (401, 404, 404),
     "GET /api/me": (401, 200, 200),
     "GET /api/next": (401, 200, 200),
@@ -58,7 +62,7 @@ ADMINS_ONLY = {
 ROWS = OWN | {route: (401, 403, status) for route, status in ADMINS_ONLY.items()}
 MADE_UP = {
     "{item_id}": "0" * 26, "{id}": "nobody", "{session_id}": "0" * 16, "{run_id}": "nothing",
-    "{name}": "x.js",
+    "{name}": "x.js", "{place:path}": "people",
 }  # fmt: skip
 
 
