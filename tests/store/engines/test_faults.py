@@ -7,7 +7,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError, S
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from rather.errors import DataError, EnvironmentFault
-from rather.store.faults import explained
+from rather.store.engines.faults import explained
 
 
 def driver_error(code: int) -> OperationalError:
