@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -34,6 +35,20 @@ def test_a_database_whose_rows_break_its_own_rules(ws: Workspace, look: Look) ->
     found = look(ws, "database")
     assert (found.severity, found.shown) == ("problem", ("NULL value in metrics.value",))
     assert "restore the newest backup" in found.mend
+
+
+def test_a_server_that_loses_data_in_a_power_cut(
+    new_ws: Callable[..., Workspace], look: Look, new_url: Callable[[], str], cluster: Any
+) -> None:
+    ws = new_ws(database=new_url().replace("rather@", "rather:secret@"))
+    cluster.stop()
+    cluster.start(fsync="off")
+    found = look(ws, "database")
+    cluster.stop()
+    cluster.start()
+    lost = "fsync is off: a power cut can lose judgments that were acknowledged"
+    assert (found.severity, found.shown) == ("problem", (lost,))
+    assert "have the administrator of postgresql+psycopg://rather:***@/" in found.mend
 
 
 @pytest.mark.parametrize(("free", "severity"), [(2 << 30, "ok"), (1 << 29, "problem")])

@@ -20,15 +20,20 @@ TRAINED_TO_STORED = 6
 
 
 def database(patient: Patient) -> Finding:
-    """SQLite's own integrity check."""
-    wrong = patient.ws.db.check()
+    """SQLite's own integrity check, or what a server says of itself."""
+    db = patient.ws.db
+    wrong = db.check()
     if not wrong:
         return ok("the integrity check finds nothing wrong")
+    backup = "restore the newest backup that is sound"
+    mend = f"copy {db.where} away, then {backup}"
+    if db.path is None:
+        mend = f"have the administrator of {db.where} mend this, or {backup} (docs/teams.md)"
     return Finding(
         "problem",
         f"the integrity check finds {len(wrong)} faults",
         "judgments may be lost or read wrongly",
-        f"copy {patient.ws.db.where} away, then restore the newest backup that is sound",
+        mend,
         tuple(wrong[:NUM_SHOWN]),
     )
 

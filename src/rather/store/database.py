@@ -13,9 +13,9 @@ from sqlalchemy import Connection, Engine, make_url
 
 from rather.config.address import is_address, masked
 from rather.store.engines import postgresql, sqlite
-from rather.store.faults import explained, in_words
+from rather.store.engines.faults import explained, in_words
+from rather.store.engines.writer import Writer
 from rather.store.migrations.upgrade import bring_up_to_date
-from rather.store.writer import Writer
 
 T = TypeVar("T")
 

@@ -182,6 +182,20 @@ def test_a_lock_held_elsewhere_is_waited_for_then_explained(
         assert [meta.get(db, name) for name in ("0", "19", "after")] == [None, None, "x"]
 
 
+def test_a_writer_that_is_frozen_is_cut_off(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = postgresql._NEVER_HOLD_THE_LOCK.replace("60s", "0.3s")
+    monkeypatch.setattr(postgresql, "_NEVER_HOLD_THE_LOCK", short)
+    with Database.open(postgresql_url) as db, Database.open(postgresql_url) as other:
+        gone = pytest.raises(EnvironmentFault, match="closed the connection; try again")
+        with gone, other.transaction() as connection:
+            connection.execute(META.insert().values(name="frozen", value="x"))
+            meta.put(db, "after", "x")  # waits for the server to cut the other one off
+        assert [meta.get(db, name) for name in ("frozen", "after")] == [None, "x"]
+        meta.put(other, "again", "x")
+
+
 def test_a_reader_of_a_locked_table_is_not_kept_for_ever(
     postgresql_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -75,12 +75,13 @@ def _sentence(error: Exception) -> str | None:
 
 def _why(error: Any) -> str:
     """The server's reason, without the address, which our sentence names already."""
-    first, *_ = str(error).splitlines() or [""]
-    return re.split(r"failed: ", first)[-1].removeprefix("FATAL:").strip()
+    return re.split(r"failed: ", _line(error))[-1].removeprefix("FATAL:").strip()
 
 
 def _line(error: Any) -> str:
-    return " ".join(str(error).split()).rstrip(".")
+    """The first line: those after it quote the row, which is not for whoever sent it to read."""
+    first, *_ = str(error).splitlines() or [""]
+    return first.strip().rstrip(".")
 
 
 @contextmanager

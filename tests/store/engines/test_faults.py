@@ -7,7 +7,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError, S
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from rather.errors import DataError, EnvironmentFault
-from rather.store.faults import explained
+from rather.store.engines.faults import explained
 
 
 def driver_error(code: int) -> OperationalError:
@@ -59,7 +59,9 @@ class ServerError(Exception):
     ],
 )
 def test_a_servers_states_are_sentences(state: str, sentence: str) -> None:
-    better = explained(OperationalError("SELECT", {}, ServerError("driver\nwords", state)), "x")
+    better = explained(
+        OperationalError("SELECT", {}, ServerError("driver words.\nmore", state)), "x"
+    )
     assert isinstance(better, EnvironmentFault)
     assert str(better) == f"The database x {sentence}."
 
@@ -79,6 +81,7 @@ def test_too_many_at_once_is_a_fault_of_the_machine() -> None:
     assert "no connection free for this many at once" in str(better)
 
 
-def test_rows_that_do_not_fit_are_one_line() -> None:
-    better = explained(IntegrityError("", {}, ServerError("a\nDETAIL:  b.\n", "23503")), "x")
-    assert str(better).startswith("The rows do not fit the store (a DETAIL: b): each must name")
+def test_rows_that_do_not_fit_are_not_quoted() -> None:
+    words = "violates a constraint\nDETAIL:  Key (hash)=(abc) already exists.\n"
+    better = explained(IntegrityError("", {}, ServerError(words, "23505")), "x")
+    assert str(better).startswith("The rows do not fit the store (violates a constraint): each")
