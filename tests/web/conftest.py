@@ -14,7 +14,7 @@ from rather.config.stages import Config
 from rather.records import Completion, Labeller, Message, Prompt
 from rather.store import completions, labellers, logins, prompts
 from rather.store.database import Database
-from rather.web.app import create_app
+from rather.web.app import Outside, create_app
 
 BASE_URL = "http://127.0.0.1:8470"
 SECRET = b"a secret of a test, 32 bytes long"
@@ -87,7 +87,9 @@ def new_app(db: Database, static: Path, clock: Clock) -> Callable[..., FastAPI]:
             "checks": Checks(gold_fraction=0, repeat_fraction=0),
         }
         config = Config(label=Labelling(**settings | label))
-        return create_app(db, config, "my-assistant", secret=SECRET, static=static, now=clock)
+        return create_app(
+            db, config, "my-assistant", secret=SECRET, static=static, outside=Outside(now=clock)
+        )
 
     return make
 

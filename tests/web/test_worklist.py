@@ -22,7 +22,7 @@ from rather.records import Completion, Labeller, Message, Prompt, Remark
 from rather.store import assignments, completions, judgments, labellers, prompts, remarks
 from rather.store.database import Database
 from rather.web import worklist
-from rather.web.app import create_app
+from rather.web.app import Outside, create_app
 from rather.web.context import Context
 from rather.web.contract.labelling import (
     JudgmentRequest,
@@ -85,8 +85,9 @@ class Team(RuleBasedStateMachine):
 
     def _start(self, place: int) -> None:
         db = Database.open(self.path)
+        clock = Outside(now=lambda: self.now)
         app = create_app(
-            db, Config(label=LABEL), "team", secret=SECRET, static=self.path, now=lambda: self.now
+            db, Config(label=LABEL), "team", secret=SECRET, static=self.path, outside=clock
         )
         self.dbs[place:] = [db, *self.dbs[place + 1 :]]
         self.contexts[place:] = [app.state.context, *self.contexts[place + 1 :]]

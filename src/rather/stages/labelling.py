@@ -31,7 +31,7 @@ def serve_people(
     # imported here: only this verb needs a web server, and plots
     from rather.report.page import render
     from rather.stages.reporting import gather_report
-    from rather.web.app import create_app
+    from rather.web.app import Outside, create_app
     from rather.web.server import serve
 
     section = ws.config.label
@@ -53,8 +53,7 @@ def serve_people(
         ws.config,
         ws.root.name,
         secret=ws.secret,
-        responder=responder,
-        report=lambda: render(gather_report(ws)),
+        outside=Outside(responder=responder, report=lambda: render(gather_report(ws))),
     )
     serve(
         app,

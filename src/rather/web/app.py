@@ -3,6 +3,7 @@
 import logging
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -43,6 +44,17 @@ STATIC = Path(__file__).parent / "static"
 LOG = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Outside:
+    """What the app asks of others; without a responder or a report, their routes say so."""
+
+    now: Callable[[], datetime] = utc_now
+    responder: Responder | None = None
+    """Who answers in the playground."""
+    report: Callable[[], str] | None = None
+    """Makes the report's HTML."""
+
+
 def create_app(
     db: Database,
     config: Config,
@@ -50,14 +62,11 @@ def create_app(
     *,
     secret: bytes,
     static: Path = STATIC,
-    now: Callable[[], datetime] = utc_now,
-    responder: Responder | None = None,
-    report: Callable[[], str] | None = None,
+    outside: Outside = Outside(),
 ) -> FastAPI:
     """The labelling app on an open store; every route but `auth.PUBLIC_PATHS` needs a session.
 
-    `secret` (the workspace's) draws the sides and hides what an item is made of. `responder`
-    answers in the playground, `report` makes the report's HTML; without one, its routes say so.
+    `secret` (the workspace's) draws the sides and hides what an item is made of.
     """
     app = FastAPI(
         title="rather",
@@ -66,19 +75,9 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
-    worklist = Worklist(db, secret, config.label, now)
-    worklist.look()  # so that the first labeller does not wait for the first look
-    app.state.context = Context(
-        db=db,
-        config=config,
-        workspace_name=workspace_name,
-        worklist=Worklist(db, secret, config.label, now),
-        guidelines=_guidelines(db, config.label.guidelines, now),
-        question=_question(config.label),
-        cookie_name=cookie_name_of(secret),
-    )
-    talk = playground.router(db, secret, responder, auth.current_admin)
-    for router in (runs.router(db, report), talk):
+    app.state.context = _context(db, config, workspace_name, secret, outside.now)
+    talk = playground.router(db, secret, outside.responder, auth.current_admin)
+    for router in (runs.router(db, outside.report), talk):
         app.include_router(router, dependencies=[Depends(auth.current_admin)])
     for router in (*ROUTERS, pages.router(static)):
         app.include_router(router)
@@ -86,6 +85,22 @@ def create_app(
     for kind, handler in FAULTS.items():
         app.add_exception_handler(kind, handler)
     return app
+
+
+def _context(
+    db: Database, config: Config, workspace_name: str, secret: bytes, now: Callable[[], datetime]
+) -> Context:
+    worklist = Worklist(db, secret, config.label, now)
+    worklist.look()  # so that the first labeller does not wait for the first look
+    return Context(
+        db=db,
+        config=config,
+        workspace_name=workspace_name,
+        worklist=worklist,
+        guidelines=_guidelines(db, config.label.guidelines, now),
+        question=_question(config.label),
+        cookie_name=cookie_name_of(secret),
+    )
 
 
 def _guidelines(db: Database, text: str, now: Callable[[], datetime]) -> Guidelines:
