@@ -215,6 +215,7 @@ QUICK = {
     "ppo.rules.check-every": "2",
     "watch.num-prompts": "2",
     "watch.every": "2",
+    "watch.every-updates": "2",
     "watch.max-new-tokens": "4",
 }
 

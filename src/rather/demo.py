@@ -16,7 +16,7 @@ from typing import Any
 
 from rather import pipeline
 from rather.config.labelling import Labelling
-from rather.config.optimization import Adapter
+from rather.config.optimization import Adapter, Watch
 from rather.config.ppo import PPO, Critic
 from rather.config.stages import (
     DPO,
@@ -101,6 +101,8 @@ def demo_config(size: Size, seed: int) -> Config:
             max_new_tokens=2 * size.max_new_tokens,
             num_samples_shown=size.num_shown,
         ),
+        # half an answer tells enough, and the demo is not to take longer for it
+        watch=Watch(max_new_tokens=size.max_new_tokens // 2),
         run=Rounds(
             stages=("sample", "label", "reward", "ppo", "dpo", "evaluate", "report"),
             force=not size.makes_claim,

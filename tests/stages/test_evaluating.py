@@ -10,6 +10,7 @@ from rather.errors import DataError, UsageError
 from rather.evaluation.reward_model import Accuracy
 from rather.evaluation.statistics import Interval, wilson
 from rather.feedback.concision import concision
+from rather.records import Message, Prompt
 from rather.stages import tuning
 from rather.stages.evaluating import (
     accuracy_metrics,
@@ -167,3 +168,9 @@ def test_accuracy_as_metrics() -> None:
         "accuracy_strength_3",
         "score_length_correlation",
     }
+
+
+def test_control_items_and_chats_evaluate_nothing(ws: Workspace) -> None:
+    for source in ("gold", "playground"):
+        prompts.add(ws.db, [Prompt(source, (Message("user", "Hi"),), "heldout", source=source)])
+    assert len(held_out(ws, ws.config.evaluate)) == 3

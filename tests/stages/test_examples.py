@@ -10,9 +10,9 @@ from rather.config.stages import SFT
 from rather.data.batch import Row
 from rather.data.identity import prompt_id
 from rather.errors import DataError, UsageError
-from rather.feedback.events import new_judgment
+from rather.feedback.events import Circumstances, new_judgment
 from rather.feedback.pair import Pair
-from rather.records import Comparison, Labeller, Message, Prompt
+from rather.records import Comparison, Completion, Labeller, Message, Prompt
 from rather.stages.examples import (
     LeftOut,
     demonstration_rows,
@@ -24,7 +24,7 @@ from rather.stages.examples import (
     without_tied_pairs,
 )
 from rather.stages.runs import open_library
-from rather.store import judgments, labellers, prompts
+from rather.store import completions, judgments, labellers, prompts
 from rather.workspace import Workspace
 
 LONG = Prompt("long", (Message("user", "x" * 300),), "train")
@@ -177,3 +177,33 @@ def test_files_are_found_from_the_workspace(ws: Workspace, tmp_path: Path) -> No
     codec = open_library(ws).codec("base")
     assert len(text_rows(ws, str(tmp_path / "beside.txt"), 8, codec, LeftOut())) == 1
     assert len(text_rows(ws, "../beside.txt", 8, codec, LeftOut())) == 1
+
+
+def test_chats_train_and_measure_nothing(judged_ws: Workspace) -> None:
+    chats = [
+        Prompt(f"chat-{split}", (Message("user", split),), split, source="playground")
+        for split in ("train", "heldout")
+    ]
+    prompts.add(judged_ws.db, chats)
+    known = [prompts.all(judged_ws.db, split)[0].id for split in ("train", "heldout")]
+    before = {split: len(load_comparisons(judged_ws, split)[0]) for split in ("train", "heldout")}
+    ann = Labeller("ann", "Ann", False)
+    for number, prompt_id_ in enumerate([*known, *(chat.id for chat in chats)]):
+        given = [
+            Completion(f"{number}-{text}", prompt_id_, text, "base", {"purpose": "playground"})
+            for text in ("one", "two")
+        ]
+        completions.add(judged_ws.db, given)
+        answer = Pair(given[0].id, given[1].id, "A")
+        circumstances = Circumstances(source="playground")
+        judgments.record(judged_ws.db, new_judgment(prompt_id_, ann, answer, circumstances))
+    train, _ = load_comparisons(judged_ws, "train")
+    assert len(train) == before["train"] + 2
+    heldout, left_out = load_comparisons(judged_ws, "heldout")
+    assert len(heldout) == before["heldout"]
+    assert left_out.counts["given in the playground, which measures nothing"] == 4
+    codec = open_library(judged_ws).codec("base")
+    for split, number in (("train", 8), ("heldout", 3)):
+        asked = tasks(judged_ws, codec, LeftOut(), split)
+        assert len(asked) == number
+        assert all(task.prompt.is_asked for task in asked)

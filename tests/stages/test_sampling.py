@@ -157,3 +157,10 @@ def test_a_prompt_beyond_the_context_is_counted(ws: Workspace) -> None:
     prompts.add(ws.db, [Prompt("long", (Message("user", "x" * 300),), "train")])
     made = sample_all(ws, ws.config.sample)
     assert (made.stored, made.too_long, made.duplicates) == (33, 3, 0)
+
+
+@pytest.mark.parametrize("source", ["gold", "playground"])
+def test_control_items_and_chats_are_not_sampled(ws: Workspace, source: str) -> None:
+    prompts.add(ws.db, [Prompt("p", (Message("user", "Hi"),), "train", source=source)])
+    assert len(plan(ws, ws.config.sample)) == 11
+    assert "p" not in {prompt.id for _, _, prompt, _ in plan(ws, ws.config.sample)}

@@ -15,7 +15,7 @@ STAGES: dict[str, Callable[..., Any]] = {
     "dpo": tuning.dpo,
     "ppo": reinforcing.ppo,
 }
-WATCH = {"num_prompts": 4, "every": 2, "max_new_tokens": 5}
+WATCH = {"num_prompts": 4, "every": 2, "every_updates": 2, "max_new_tokens": 5}
 
 
 def trained(ws: Workspace, stage: str, **watch: int) -> str:

@@ -59,7 +59,8 @@ class Watch(Section):
     num_prompts: int = Field(4, ge=0, le=32)
     """How many, held-out ones first; 0 asks nothing."""
     every: int = Field(10, ge=1)
-    """Steps (updates of sft and dpo) between; they are also asked before the first step and after
-    the last."""
+    """Steps of ppo between; they are also asked before the first step and after the last."""
+    every_updates: int = Field(100, ge=1)
+    """The same of sft and dpo, whose updates are much shorter than an answer takes."""
     max_new_tokens: int = Field(64, ge=1)
     """Length limit of these answers; ppo.max_new_tokens holds too."""

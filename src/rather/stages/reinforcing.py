@@ -58,7 +58,8 @@ def ppo(ws: Workspace, *, dry_run: bool, fresh: bool, force: bool = False) -> Re
     require_fit_reward(ws, mix, force=force)
     with running(ws, plan, fresh) as run:
         tuned, cast = make_cast(ws, library, plan, mix, heldout_mix)
-        run = watched(ws, run, plan.run_id, codec, _seen(section, cast.roles))
+        seen = _seen(section, cast.roles)
+        run = watched(ws, run, plan.run_id, codec, seen, ws.config.watch.every)
         version = train_and_publish(
             ws, library, plan, tuned, {"num_prompts": len(tasks)},
             lambda: train_ppo(section, cast, tasks, run, plan.seed),

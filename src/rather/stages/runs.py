@@ -136,9 +136,9 @@ def running(ws: Workspace, plan: Plan, fresh: bool) -> Iterator[loop.Run]:
 
 def speed(metrics: Metrics, seconds: float) -> Metrics:
     """How fast a step was: no result of the run, so it never enters a version's numbers."""
-    found = {f"{SPEED}seconds": seconds}
+    found = {"speed/seconds": seconds}
     if "num_tokens" in metrics and seconds > 0:
-        found[f"{SPEED}tokens_per_second"] = metrics["num_tokens"] / seconds
+        found["speed/tokens_per_second"] = metrics["num_tokens"] / seconds
     return found
 
 

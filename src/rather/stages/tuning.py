@@ -43,7 +43,8 @@ def sft(ws: Workspace, *, dry_run: bool, fresh: bool) -> Result:
     with running(ws, plan, fresh) as run:
         reference = library.policy(start)
         tuned = start_tuning(reference, "learning", section.adapter, plan.seed)
-        run = watched(ws, run, plan.run_id, codec, _seen(ws, tuned, reference, section))
+        seen, every = _seen(ws, tuned, reference, section), ws.config.watch.every_updates
+        run = watched(ws, run, plan.run_id, codec, seen, every)
         extra = {"num_demonstrations": len(rows)}
         version = train_and_publish(
             ws, library, plan, tuned, extra,
@@ -103,7 +104,8 @@ def dpo(ws: Workspace, *, dry_run: bool, fresh: bool) -> Result:
         reference = library.policy(start)
         tuned = start_tuning(reference, "learning", section.adapter, plan.seed)
         codec = library.codec(start)
-        run = watched(ws, run, plan.run_id, codec, _seen(ws, tuned, reference, section))
+        seen, every = _seen(ws, tuned, reference, section), ws.config.watch.every_updates
+        run = watched(ws, run, plan.run_id, codec, seen, every)
         paired = [one for one in judged if one.pairs]
         version = train_and_publish(
             ws, library, plan, tuned, {"num_judgments": len(found)},

@@ -15,8 +15,8 @@ from rather.training.watching import Watched, Watcher
 from rather.workspace import Workspace
 
 
-def watched(ws: Workspace, run: Run, run_id: str, codec: Codec, who: Watched) -> Run:
-    """The run, looked at every so many steps as the section `watch` says."""
+def watched(ws: Workspace, run: Run, run_id: str, codec: Codec, who: Watched, every: int) -> Run:
+    """The run, looked at every so many steps by the prompts of the section `watch`."""
     section = ws.config.watch
     asked = list(islice(_askable(ws, codec), section.num_prompts))
     if not asked:
@@ -27,7 +27,7 @@ def watched(ws: Workspace, run: Run, run_id: str, codec: Codec, who: Watched) ->
 
     limit = min(who.max_new_tokens, section.max_new_tokens)
     who = replace(who, max_new_tokens=limit)
-    look = Watcher(who, asked, section.every, codec.stop_ids, codec.text, record)
+    look = Watcher(who, asked, every, codec.stop_ids, codec.text, record)
     return replace(run, look=look)
 
 
