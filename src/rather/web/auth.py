@@ -35,24 +35,24 @@ def session_labeller(request: Request, context: CurrentContext) -> Labeller | No
 SessionLabeller = Annotated[Labeller | None, Depends(session_labeller)]
 
 
-def current_labeller(labeller: SessionLabeller) -> Labeller:
+async def current_labeller(labeller: SessionLabeller) -> Labeller:
     """The person who is logged in."""
     if labeller is None:
         raise NotLoggedIn
     return labeller
 
 
-def deny_by_default(request: Request, labeller: SessionLabeller) -> None:
+async def deny_by_default(request: Request, labeller: SessionLabeller) -> None:
     """Let only the logged-in through, except to the routes that say they are public."""
     # The path that was routed; `request.url` is put together with the Host header.
     if request.scope["path"] not in PUBLIC_PATHS:
-        current_labeller(labeller)
+        await current_labeller(labeller)
 
 
 CurrentLabeller = Annotated[Labeller, Depends(current_labeller)]
 
 
-def current_admin(labeller: CurrentLabeller) -> Labeller:
+async def current_admin(labeller: CurrentLabeller) -> Labeller:
     """The admin who is logged in; to labellers everything behind this is closed."""
     if labeller.role != "admin":
         raise Refusal(403, "This is for admins only; ask one of them.", code="admins_only")

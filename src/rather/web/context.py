@@ -33,7 +33,7 @@ def cookie_name_of(secret: bytes) -> str:
     return "rather_session_" + hmac.new(secret, b"cookie", hashlib.sha256).hexdigest()[:8]
 
 
-def context_of(request: Request) -> Context:
+async def context_of(request: Request) -> Context:
     """The context that `create_app` has put into the app."""
     return cast(Context, request.app.state.context)
 
