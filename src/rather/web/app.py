@@ -29,6 +29,7 @@ from rather.web.markup import to_html
 from rather.web.replies import Refusal, fault
 from rather.web.responder import Responder
 from rather.web.security import SECURITY_HEADERS, Guard, HostList
+from rather.web.sessions import Sessions
 from rather.web.worklist import Worklist, utc_now
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -70,6 +71,7 @@ def create_app(
     """
     app = FastAPI(
         title="rather",
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # nothing leaves here
         dependencies=[Depends(auth.deny_by_default)],
         openapi_url=None,
         docs_url=None,
@@ -99,6 +101,7 @@ def _context(
         worklist=worklist,
         guidelines=_guidelines(db, config.label.guidelines, now),
         question=_question(config.label),
+        sessions=Sessions(db),
         cookie_name=cookie_name_of(secret),
     )
 

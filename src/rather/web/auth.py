@@ -4,6 +4,7 @@ import math
 from typing import Annotated, cast
 
 from fastapi import APIRouter, Depends
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -26,10 +27,13 @@ class NotLoggedIn(Exception):
     """No session, or one that was revoked: the same answer for both."""
 
 
-def session_labeller(request: Request, context: CurrentContext) -> Labeller | None:
-    """Whose session cookie came with the request; looked up once, whoever asks in it."""
+async def session_labeller(request: Request, context: CurrentContext) -> Labeller | None:
+    """Whose session cookie came with the request."""
     session = request.cookies.get(context.cookie_name)
-    return logins.labeller_of(context.db, session) if session else None
+    if not session:
+        return None
+    known = context.sessions.remembered(session)
+    return known or await run_in_threadpool(context.sessions.look_up, session)
 
 
 SessionLabeller = Annotated[Labeller | None, Depends(session_labeller)]
@@ -88,6 +92,7 @@ def log_out(
 ) -> Done:
     """End this browser's own session."""
     logins.revoke(context.db, request.cookies[context.cookie_name])
+    context.sessions.forget()
     response.delete_cookie(context.cookie_name, path="/", httponly=True, samesite="strict")
     return Done()
 

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from rather.config.stages import Config
 from rather.store.database import Database
 from rather.web.contract.labelling import Guidelines, Question
+from rather.web.sessions import Sessions
 from rather.web.worklist import Worklist
 
 
@@ -24,6 +25,7 @@ class Context:
     worklist: Worklist
     guidelines: Guidelines
     question: Question
+    sessions: Sessions
     cookie_name: str
     """Of this workspace only: cookies do not tell ports apart, so two servers would clash."""
 

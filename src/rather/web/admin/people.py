@@ -76,6 +76,7 @@ def change(id: LabellerId, body: PersonRequest, context: CurrentContext) -> Done
     """Give somebody another role, pause them, or let them go on."""
     _person(context, id)
     labellers.change(context.db, id, role=body.role, paused=body.paused)
+    context.sessions.forget()
     return Done()
 
 
@@ -83,6 +84,7 @@ def change(id: LabellerId, body: PersonRequest, context: CurrentContext) -> Done
 def log_out_everywhere(id: LabellerId, context: CurrentContext) -> Done:
     """End all sessions of one person, and close their open invitations."""
     logins.revoke_all(context.db, _person(context, id).id)
+    context.sessions.forget()
     return Done()
 
 
@@ -91,6 +93,7 @@ def end_session(session_id: SessionId, context: CurrentContext) -> Done:
     """End one session."""
     if not logins.revoke_named(context.db, session_id):
         raise Refusal(404, "There is no such session, or it is over.", code="unknown_session")
+    context.sessions.forget()
     return Done()
 
 

@@ -33,5 +33,6 @@ def pause_if_due(context: Context, labeller: Labeller) -> bool:
         meta.put_in(connection, FORGIVEN + labeller.id, moment)
 
     context.db.write(act)
+    context.sessions.forget()
     context.worklist.forgive(labeller.id, moment)
     return True
