@@ -22,7 +22,7 @@ from rather.store.schema import ASSIGNMENTS, COMPLETIONS, JUDGMENTS, PROMPTS, RE
 from rather.web.labelling.board import Board, Row
 
 FOLLOWED = (PROMPTS, COMPLETIONS, ASSIGNMENTS, REMARKS, JUDGMENTS)
-SECONDS_BETWEEN_LOOKS = 0.25
+SECONDS_BETWEEN_LOOKS = 0.03
 ACTIVE_SECONDS = 600
 FORGIVEN = "control items count after: "
 """Before a labeller's id, the name in `meta` of the moment from which they are checked anew."""

@@ -104,17 +104,18 @@ class Writer:
 
 
 def _attempt(connection: Connection, write: _Write) -> _Outcome:
-    savepoint = connection.begin_nested()
+    # Said in SQL: a nested transaction of SQLAlchemy costs as much as the write itself.
+    connection.exec_driver_sql("SAVEPOINT attempt")
     try:
         value = write.action(connection)
-        savepoint.commit()
+        connection.exec_driver_sql("RELEASE SAVEPOINT attempt")
     except Exception as error:
+        if connection.invalidated:
+            raise  # the server is gone, and the whole transaction with it
         try:
-            savepoint.rollback()
+            connection.exec_driver_sql("ROLLBACK TO SAVEPOINT attempt")
         except DBAPIError:
             # SQLite has undone the whole transaction already; the savepoint is gone with it.
             raise error from None
-        if connection.invalidated:
-            raise  # the server is gone, and the whole transaction with it
         return _Outcome(error=error)
     return _Outcome(value=value)
