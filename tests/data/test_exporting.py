@@ -271,3 +271,37 @@ def test_counts_of_our_own_file(tmp_path: Path) -> None:
     exported = export(FIVE_KINDS, "jsonl", tmp_path / "all.jsonl")
     assert exported.counts == {"prompts": 1, "completions": 3, "labellers": 1, "judgments": 7}
     assert exported.files == (tmp_path / "all.jsonl",)
+
+
+@pytest.mark.parametrize("format", ["trl", "arena"])
+def test_checks_and_what_an_admin_settled_are_not_exported(tmp_path: Path, format: Any) -> None:
+    everything = judged(
+        Pair(ONE.id, TWO.id, "B"),
+        Thumb(TWO.id, True),
+        Pair(ONE.id, TWO.id, "A"),
+        Pair(ONE.id, THREE.id, "A"),
+    )
+    sources = ("label", "gold_check", "resolution", "repeat")
+    events = [
+        replace(one, source=source)
+        for one, source in zip(everything.judgments, sources, strict=True)
+    ]
+    found = export(replace(everything, judgments=tuple(events)), format, tmp_path / "out")
+    file = "pairs.jsonl" if format == "trl" else "out"
+    assert found.counts[file] == 1
+    assert sorted(found.dropped[file].counts) == [
+        "an answer to a control item",
+        "asked a second time, to see whether the answer stays",
+        "settled by an admin",
+    ]
+    if format == "trl":
+        (row,) = written(tmp_path / "out" / "pairs.jsonl")
+        assert row["chosen"][0]["content"] == "One."
+        assert found.counts["kto.jsonl"] == 0
+
+
+def test_dimensions_come_back(tmp_path: Path) -> None:
+    given = judged(Pair(ONE.id, TWO.id, "A", None, (("kind", "B"), ("true", "tie"))))
+    export(given, "jsonl", tmp_path / "out.jsonl")
+    (again,) = read(tmp_path / "out.jsonl").judgments
+    assert again.answer["dimensions"] == {"kind": "B", "true": "tie"}

@@ -31,3 +31,13 @@ def test_it_teaches_twice() -> None:
 def test_an_unknown_original_compares_nothing() -> None:
     with pytest.raises(LeftOut, match="c1 is not known"):
         Correction("c1", "Better.").comparison(Judged(JUDGMENT, PROMPT, {}))
+
+
+def test_what_is_said_of_the_answer_at_a_place() -> None:
+    correction = Correction.from_said({"text": "So.", "place": 1}, ["x", "y"])
+    assert correction == Correction("y", "So.")
+    assert correction.to_said(["x", "y"]) == {"kind": "correction", "text": "So.", "place": 1}
+    assert correction.to_said(["y"]) == {"kind": "correction", "text": "So.", "place": 0}
+    assert list(Correction.tasks(["x", "y"], 4)) == [("x",), ("y",)]
+    with pytest.raises(DataError, match="place: there is no such answer"):
+        Correction.from_said({"text": "So.", "place": 2}, ["x", "y"])

@@ -28,3 +28,10 @@ def test_it_demonstrates_and_compares_nothing() -> None:
     assert Demonstration("So.").demonstration(judged) == records.Demonstration(PROMPT, "So.")
     with pytest.raises(LeftOut, match="compares nothing"):
         Demonstration("So.").comparison(judged)
+
+
+def test_what_is_said_stands_alone() -> None:
+    said = Demonstration.from_said({"text": "So."}, [])
+    assert said == Demonstration("So.")
+    assert said.to_said([]) == {"kind": "demonstration", "text": "So."}
+    assert list(Demonstration.tasks(["x", "y"], 4)) == [()]

@@ -1,5 +1,6 @@
 """Every judgment is learnt from or listed with its reason."""
 
+from dataclasses import replace
 from typing import Any
 
 from rather.feedback.learning import Dropped, comparisons, demonstrations
@@ -78,3 +79,38 @@ def test_demonstrations_come_from_two_kinds() -> None:
 def test_counts_put_the_commonest_reason_first() -> None:
     dropped = Dropped((("1", "a"), ("2", "b"), ("3", "b")))
     assert list(dropped.counts.items()) == [("b", 2), ("a", 1)]
+
+
+def test_what_checks_labellers_is_not_learnt_from() -> None:
+    given = [
+        replace(pair("1", "c1", "c2"), source="gold"),
+        replace(pair("2", "c1", "c2"), source="gold_check"),
+        replace(pair("3", "c1", "c2"), source="repeat"),
+        replace(judgment("4", "demonstration", {"text": "So."}), source="repeat"),
+    ]
+    learnt, dropped = comparisons(given, PROMPTS, COMPLETIONS)
+    assert learnt == []
+    assert dropped.reasons == (
+        ("1", "the known answer of a control item"),
+        ("2", "an answer to a control item"),
+        ("3", "asked a second time, to see whether the answer stays"),
+        ("4", "asked a second time, to see whether the answer stays"),
+    )
+    assert demonstrations(given, PROMPTS)[0] == []
+
+
+def test_what_an_admin_settled_stands_alone() -> None:
+    given = [
+        pair("1", "c1", "c2"),
+        pair("2", "c2", "c1"),
+        pair("3", "c1", "same"),
+        pair("bad", "c1", "c2", "neither"),
+        replace(pair("4", "c2", "c1", "B"), source="resolution"),
+    ]
+    learnt, dropped = comparisons(given, PROMPTS, COMPLETIONS)
+    assert [comparison.judgment_id for comparison in learnt] == ["4"]
+    assert dropped.counts == {
+        "settled by an admin": 2,
+        "its texts are identical": 1,
+        "The answer of a pair has a wrong field choice: it must be one of A, B, tie, both_bad.": 1,
+    }

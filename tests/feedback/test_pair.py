@@ -66,3 +66,49 @@ def test_both_bad_compares_nothing_but_says_two_things() -> None:
 
 def test_reward_model_and_dpo_learn_from_pairs() -> None:
     assert pair.LEARNERS == ("reward", "dpo")
+
+
+def test_what_is_said_goes_by_the_sides() -> None:
+    said = {
+        "kind": "pair",
+        "choice": "A",
+        "strength": 2,
+        "dimensions": {"kind": "B", "true": "tie"},
+    }
+    pair = Pair.from_said(said, ["x", "y"])
+    assert pair == Pair("x", "y", "A", 2, (("kind", "B"), ("true", "tie")))
+    assert pair.to_said(["x", "y"]) == said
+    mirrored = {"kind": "pair", "choice": "B", "strength": 2}
+    assert pair.to_said(["y", "x"]) == mirrored | {"dimensions": {"kind": "A", "true": "tie"}}
+
+
+def test_dimensions_are_kept_in_the_answer() -> None:
+    answer = {
+        "left_completion_id": "x",
+        "right_completion_id": "y",
+        "choice": "tie",
+        "dimensions": {"kind": "A"},
+    }
+    assert Pair.from_answer(answer).to_answer() == answer
+    for wrong in ([], {"kind": "C"}, {"kind": "both_bad"}):
+        with pytest.raises(DataError, match="a wrong field dimensions"):
+            Pair.from_answer(answer | {"dimensions": wrong})
+
+
+@pytest.mark.parametrize("choice", ["tie", "both_bad"])
+def test_strength_goes_with_a_winner(choice: str) -> None:
+    with pytest.raises(DataError, match="strength: it goes with A or B only"):
+        Pair.from_said({"choice": choice, "strength": 1}, ["x", "y"])
+
+
+def test_right_is_what_chooses_the_same_completion() -> None:
+    truth = Pair("x", "y", "A")
+    assert Pair("x", "y", "A", 3).fits(truth)
+    assert Pair("y", "x", "B").fits(truth)
+    assert not Pair("y", "x", "A").fits(truth)
+    assert not Pair("x", "y", "tie").fits(truth)
+
+
+def test_every_two_answers_are_a_pair() -> None:
+    assert list(Pair.tasks(["a", "b", "c"], 4)) == [("a", "b"), ("a", "c"), ("b", "c")]
+    assert list(Pair.tasks(["a"], 4)) == []

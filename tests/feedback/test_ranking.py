@@ -56,3 +56,39 @@ def test_a_text_that_is_there_twice_counts_once() -> None:
 def test_one_text_at_two_ranks_teaches_nothing() -> None:
     with pytest.raises(LeftOut, match="ranked differently"):
         Ranking.from_answer(ANSWER).comparison(judged(c1="One.", c2="One.", c3="Two."))
+
+
+@pytest.mark.parametrize(
+    ("num", "groups"),
+    [
+        (0, []),
+        (1, []),
+        (2, ["ab"]),
+        (3, ["abc"]),
+        (4, ["abcd"]),
+        (5, ["abcd", "cde"]),
+        (6, ["abcd", "def"]),
+        (7, ["abcd", "efg"]),
+        (9, ["abcd", "efgh", "ghi"]),
+    ],
+)
+def test_every_answer_is_in_a_group_of_three_or_more(num: int, groups: list[str]) -> None:
+    found = ["".join(group) for group in Ranking.tasks("abcdefghi"[:num], 4)]
+    assert found == groups
+
+
+def test_what_is_said_goes_by_the_order_shown() -> None:
+    ranking = Ranking.from_said({"ranks": [2, 1, 2]}, ["x", "y", "z"])
+    assert ranking == Ranking(("x", "y", "z"), (2, 1, 2))
+    assert ranking.to_said(["z", "y", "x"]) == {"kind": "ranking", "ranks": [2, 1, 2]}
+    assert ranking.to_said(["y", "x", "z"]) == {"kind": "ranking", "ranks": [1, 2, 2]}
+    with pytest.raises(DataError, match="one rank for each answer"):
+        Ranking.from_said({"ranks": [1, 2]}, ["x", "y", "z"])
+
+
+def test_right_is_what_orders_all_that_the_truth_orders() -> None:
+    truth = Ranking(("x", "y", "z"), (1, 2, 2))
+    assert Ranking(("z", "y", "x"), (3, 2, 1)).fits(truth)
+    assert Ranking(("x", "y", "z"), (1, 3, 2)).fits(truth)
+    assert not Ranking(("x", "y", "z"), (1, 1, 2)).fits(truth)
+    assert not Ranking(("x", "y", "z"), (2, 1, 3)).fits(truth)

@@ -3,8 +3,8 @@
 import pytest
 
 from rather.errors import DataError
-from rather.records import Completion
-from rather.store import completions
+from rather.records import Completion, Message, Prompt
+from rather.store import completions, prompts
 from rather.store.database import Database
 
 A = Completion("c1", "p1", "One.", "base", {"top_p": 0.9, "temperature": 1.0}, 7, "length", 3)
@@ -38,3 +38,15 @@ def test_an_unknown_prompt_is_refused(ready: Database) -> None:
     with pytest.raises(DataError, match=r"(?i)FOREIGN KEY"):
         completions.add(ready, [A, Completion("c9", "p9", "x", "base")])
     assert completions.all(ready) == []
+
+
+def test_those_of_control_items_and_chats_are_not_counted(ready: Database) -> None:
+    words = (Message("user", "Right?"),)
+    prompts.add(ready, [Prompt("g1", words, "train", source="gold")])
+    prompts.add(ready, [Prompt("chat", words, "train", source="playground")])
+    completions.add(ready, [A, Completion("g", "g1", "x", "m"), Completion("t", "chat", "x", "m")])
+    assert completions.count(ready) == {"base": 1}
+    assert prompts.count(ready) == {"train": 1, "heldout": 1}
+    with ready.read() as connection:
+        assert [one.id for one in completions.after(connection, 1)] == ["g", "t"]
+        assert [one.id for one in prompts.after(connection, 2)] == ["g1", "chat"]

@@ -103,3 +103,38 @@ def test_the_same_key_settles_once(ready: Database) -> None:
     again = judgments.settle(ready, settled(Pair("a", "b", "A"), ANN, "one"))
     assert (first[1], again) == (False, (first[0], True))
     assert len(judgments.all(ready)) == 1
+
+
+def test_checks_of_labellers_are_not_counted(ready: Database) -> None:
+    for number, source in enumerate(("gold", "gold_check", "repeat", "resolution")):
+        judgments.record(ready, later(f"x{number}", source=source))
+    assert judgments.count(ready)["pair"] == {"people": 1, "simulated": 0}
+
+
+def test_new_events_are_those_after_a_number(ready: Database) -> None:
+    judgments.record_many(ready, [FIRST, later("02"), later("03")])
+    with ready.read() as connection:
+        assert [one.id for one in judgments.after(connection, 1)] == ["02", "03"]
+        assert judgments.after(connection, 3) == []
+
+
+def test_what_counts_of_one_labeller_about_one_prompt(ready: Database) -> None:
+    other = later("04", prompt_id="p2")
+    judgments.record_many(ready, [FIRST, later("02", supersedes="01A"), later("03"), other])
+    with ready.read() as connection:
+        found = judgments.live_about(connection, "p1", "ann")
+        assert [one.id for one in found] == ["02", "03"]
+        assert judgments.live_about(connection, "p1", "sim") == []
+        assert judgments.successor(connection, "01A") == "02"
+        assert judgments.successor(connection, "02") is None
+
+
+def test_the_newest_of_a_labeller_page_by_page(ready: Database) -> None:
+    many = [later(f"{n:02}") for n in range(5)]
+    judgments.record_many(ready, [*many, later("99", source="import")])
+    judgments.record(ready, later("05", supersedes="04", is_retraction=True))
+    with ready.read() as connection:
+        first = judgments.newest(connection, "ann", {"label"}, 2)
+        assert [one.id for one in first] == ["03", "02"]
+        rest = judgments.newest(connection, "ann", {"label"}, 9, before="02")
+        assert [one.id for one in rest] == ["01", "00"]

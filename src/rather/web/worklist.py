@@ -65,12 +65,13 @@ class Worklist:
         moment = self._now() + timedelta(minutes=later_minutes)
         return moment.isoformat(timespec="microseconds")
 
-    def look(self) -> None:
+    def look(self, *, at_once: bool = False) -> None:
         """Follow what the store has taken from anybody, unless that was done just now."""
-        if time.monotonic() - self._looked_at < SECONDS_BETWEEN_LOOKS:
+        is_new = self._looked_at < 0
+        if not at_once and time.monotonic() - self._looked_at < SECONDS_BETWEEN_LOOKS:
             return
         # Whoever comes while another looks goes on with what is known, but not with nothing.
-        if not self._looking.acquire(blocking=self._looked_at < 0):
+        if not self._looking.acquire(blocking=at_once or is_new):
             return
         try:
             with self.db.read() as connection:

@@ -81,6 +81,9 @@ def require_shown(context: Context, labeller: Labeller, item_id: str) -> Assignm
     """What this labeller was shown under that id; everything else does not exist for them."""
     context.worklist.look()
     found = context.worklist.find(labeller.id, item_id)
+    if found is None:  # another server may have shown it a moment ago
+        context.worklist.look(at_once=True)
+        found = context.worklist.find(labeller.id, item_id)
     if found is None:
         raise Refusal(404, "This item is not here any more.", code="unknown_item")
     return found

@@ -61,8 +61,8 @@ def ask(worklist: Worklist, wish: Wish) -> list[Assignment]:
             for one in kept:
                 claim.renew(one)
             found: list[Assignment] = []
-            for one in fresh[: wish.count]:
-                found += claim.renew(one)
+            for one in fresh:
+                found += claim.renew(one) if len(found) < wish.count else []
             while len(found) < min(wish.count, wish.most) and (new := claim.take()) is not None:
                 found.append(new)
             for one in late:
