@@ -14,10 +14,17 @@ from rather.config.stages import Config
 from rather.records import Completion, Labeller, Message, Prompt
 from rather.store import completions, labellers, logins, prompts
 from rather.store.database import Database
+from rather.web import sessions
 from rather.web.app import Outside, create_app
 
 BASE_URL = "http://127.0.0.1:8470"
 SECRET = b"a secret of a test, 32 bytes long"
+
+
+@pytest.fixture(autouse=True)
+def sees_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests change people and sessions behind the server's back; `test_sessions` does without."""
+    monkeypatch.setattr(sessions, "SECONDS_TRUSTED", 0.0)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ train, but nobody is asked about them and nothing is measured by them.
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from threading import BoundedSemaphore, Lock
 from typing import Annotated, Any
@@ -48,7 +48,7 @@ def router(
     db: Database,
     secret: bytes,
     responder: Responder | None,
-    current_admin: Callable[..., Labeller],
+    current_admin: Callable[..., Labeller | Awaitable[Labeller]],
 ) -> APIRouter:
     """Routes for admins; `current_admin` is the dependency that says who is asking."""
     routes = APIRouter(prefix="/api/admin/playground")
