@@ -1,0 +1,5 @@
+// The admin's pages, loaded only where they are asked for.
+
+export default function Admin() {
+  return null;
+}
