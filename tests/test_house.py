@@ -31,7 +31,7 @@ WHOLE_HOUSE_TESTS = {
     "test_bad_input.py",
     "test_kill.py",  # every stage, killed at every failpoint
     "test_main.py",  # __main__.py
-    "test_browser.py",  # the whole labelling app, in Chromium
+    # the whole labelling app, in Chromium: see BROWSER
     "test_everyday_prompts.py",  # data/prompts/everyday.jsonl
     "test_best_of_n.py",  # the sampler, in the world of examples/known_truth/
 }

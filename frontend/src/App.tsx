@@ -56,6 +56,9 @@ export function App() {
     const listen = (event: KeyboardEvent) => {
       const asked = askedBy(event, kind, settings.hasSingleKeys);
       const isFree = opened === null && !isTaskCovered;
+      if (event.defaultPrevented) {
+        return; // something nearer has taken it
+      }
       if (asked && (isFree || (asked.action === opened && hasSeen))) {
         if (asked.action !== "cancel") {
           event.preventDefault();
@@ -90,7 +93,12 @@ export function App() {
   return (
     <ActionsContext.Provider value={actions}>
       <Keys.Provider value={{ kind, hasSingleKeys: settings.hasSingleKeys }}>
-        <Header me={me} progress={state.progress} waiting={state.waiting} view={view} act={act} />
+        <Header
+          {...{ me, view, act }}
+          progress={state.progress}
+          waiting={state.waiting}
+          isOffline={state.trouble !== null}
+        />
         <TroubleLine text={state.trouble ?? (openShelf().isLasting ? null : messages.trouble.forgetful)} />
         <ReturnedLine count={returned.length} look={() => setPanel("returned")} />
         {!state.isPaused && <NoticeLine text={state.notice} read={() => setPanel("guidelines")} />}

@@ -16,7 +16,7 @@ export const messages = {
     label: "Navigation",
     guidelines: "Guidelines",
     history: "History",
-    back: "Back to labelling",
+    back: "Labelling",
     keys: "Keys",
     admin: "Overview",
   },
@@ -217,6 +217,8 @@ export const messages = {
   end: {
     nothing: "Nothing to judge yet",
     nothingHint: "As soon as there are answers, they appear here.",
+    taken: "Nothing free just now",
+    takenHint: "What is left is with others, or in another tab of yours. It appears here by itself when it is free.",
     done: (count: number) => `All done: ${count === 1 ? "1 judgment" : `${count} judgments`}`,
     thanks: "Thank you. Every one is saved. If more comes, it appears here by itself.",
     adminNext: "Next:",

@@ -210,8 +210,9 @@ export class Desk {
   /** Also when another tab has changed it. */
   lookAtOutbox(): void {
     const returned = this.#outbox.returned();
-    this.#trail.forget(new Set(returned.map((one) => one.key)));
-    this.board.set({ waiting: this.#outbox.size, returned });
+    const numGone = this.#trail.forget(new Set(returned.map((one) => one.key)));
+    const progress = moved(this.state.progress, -numGone);
+    this.board.set({ waiting: this.#outbox.size, returned, progress });
   }
 
   setVisible(isVisible: boolean): void {
@@ -281,7 +282,7 @@ export class Desk {
   }
 
   async #takeBack(step: Step): Promise<void> {
-    await this.#outbox.takeBack(step.what, step.key);
+    const neverLeft = await this.#outbox.takeBack(step.what, step.key);
     this.#courier.kick();
     this.lookAtOutbox();
     this.board.set({ progress: moved(this.state.progress, -weightOf(step)) });
@@ -294,7 +295,8 @@ export class Desk {
       this.#flow.putBack();
     }
     if (!step.isAside || task?.item_id !== step.task.item_id) {
-      this.#flow.show(step.task, step.supersedes);
+      // What it replaced counts again only where the server never heard of the change.
+      this.#flow.show(step.task, neverLeft ? step.supersedes : null);
     }
     this.board.toast(messages.toast.takenBack);
   }

@@ -78,13 +78,16 @@ export class Outbox {
     }
   }
 
-  /** Takes a judgment or remark back: one that never left is removed, else its undoing follows. */
-  takeBack(what: "judgment" | "remark", key: string): Promise<void> {
+  /**
+   * Takes a judgment or remark back: one that never left is removed (true), else its undoing
+   * follows it.
+   */
+  takeBack(what: "judgment" | "remark", key: string): Promise<boolean> {
     return this.#editing(async () => {
       const entry = readJson<Entry>(this.shelf, this.#prefix + key);
       if (entry && !entry.isTried) {
         this.shelf.remove(this.#prefix + key);
-        return;
+        return true;
       }
       const idempotency_key = newKey();
       this.put(
@@ -92,6 +95,7 @@ export class Outbox {
           ? { what: "undo", body: { judgment_key: key, idempotency_key } }
           : { what: "withdrawal", body: { remark_key: key, idempotency_key } },
       );
+      return false;
     });
   }
 

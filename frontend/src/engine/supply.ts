@@ -6,6 +6,8 @@ import type { Tabs } from "./tabs";
 
 /** Enough for minutes without a network; more would keep them from the others. */
 export const AT_HAND = 10;
+/** More names than this a request must not carry. */
+const MAX_NAMED = 100;
 /** Below this, more are fetched. */
 const LOW = 6;
 /** Left alone for this long, what is at hand is renewed: the server keeps it ten minutes. */
@@ -73,7 +75,7 @@ export class Supply {
     const reply = await fetchNext({
       count: Math.max(1, AT_HAND - this.#tasks.length),
       skip: [],
-      holding: [...new Set([...own, ...foreign])].filter((id) => id !== last),
+      holding: [...new Set([...own, ...foreign])].filter((id) => id !== last).slice(0, MAX_NAMED),
     });
     if (last !== undefined) {
       this.#tasks = this.#tasks.filter((task) => task.item_id !== last);

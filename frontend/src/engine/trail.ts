@@ -28,9 +28,11 @@ export class Trail {
     return this.#steps.pop();
   }
 
-  /** These were refused: there is nothing to take back. */
-  forget(keys: Set<string>): void {
+  /** These were refused: there is nothing to take back. Returns how many judgments they were. */
+  forget(keys: Set<string>): number {
+    const gone = this.#steps.filter((step) => keys.has(step.key));
     this.#steps = this.#steps.filter((step) => !keys.has(step.key));
+    return gone.reduce((sum, step) => sum + weightOf(step), 0);
   }
 }
 

@@ -1,6 +1,6 @@
 // The decisions, fixed at the bottom, each button showing its keys.
 import type { ComponentChildren } from "preact";
-import { useContext, useState } from "preact/hooks";
+import { useContext, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Action } from "../logic/keys";
 import { messages } from "../messages";
 import { Caps } from "../parts/Caps";
@@ -21,14 +21,30 @@ interface BarProps {
 export function Bar({ armed, numAnswers, hint, canSuggest, isRaw, children }: BarProps) {
   const phase = armed.isArmed ? "armed" : armed.hasSeenAll ? "arming" : "unseen";
   const scroll = messages.hints.scroll(numAnswers);
+  const frame = useRef<HTMLElement>(null);
+  useLayoutEffect(() => {
+    const bar = frame.current;
+    if (!bar) {
+      return;
+    }
+    const observer = new ResizeObserver(() => announceHeight(bar));
+    observer.observe(bar);
+    return () => observer.disconnect();
+  }, []);
   return (
-    <footer class={`bar ${phase}`}>
+    <footer class={`bar ${phase}`} ref={frame}>
       <div class="progressing" aria-hidden="true" />
       <p class="hint">{armed.hasSeenAll || numAnswers === 0 ? hint : scroll}</p>
       {children}
       <Asides canSuggest={canSuggest} isRaw={isRaw} />
     </footer>
   );
+}
+
+/** The style sheet keeps the toast and what has the focus clear of the bar. */
+function announceHeight(bar: HTMLElement): void {
+  const covered = getComputedStyle(bar).position === "fixed" ? bar.offsetHeight : 0;
+  document.documentElement.style.setProperty("--bar-height", `${covered}px`);
 }
 
 function Asides({ canSuggest, isRaw }: { canSuggest: boolean; isRaw: boolean }) {

@@ -1,5 +1,5 @@
 // Between the answers and the bar: show all of long ones, and a comment.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { messages } from "../messages";
 import { Caps } from "../parts/Caps";
 import { useActions } from "./actions";
@@ -22,7 +22,8 @@ export function Below({ collapsed, draft, keep }: TaskProps) {
     }
     return false;
   });
-  useEffect(() => {
+  // Before the next paint, or the first letter would still be a shortcut.
+  useLayoutEffect(() => {
     if (isOpen && wantsFocus.current) {
       field.current?.focus();
       field.current?.scrollIntoView({ block: "nearest" });

@@ -131,7 +131,7 @@ function RankButtons({ letter, count, rank, set }: RankButtonsProps) {
         <button
           key={one}
           type="button"
-          class={`rank ${rank === one ? "picked" : ""}`}
+          class={`rank-of ${rank === one ? "picked" : ""}`}
           aria-label={says.rank(letter, one)}
           aria-pressed={rank === one}
           onClick={() => set(rank === one ? null : one)}

@@ -1,5 +1,5 @@
 // A better text for one of the answers, beside the choice between them.
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Task } from "../contract";
 import type { LocalDraft } from "../engine/drafts";
 import { letterOf } from "../logic/ranking";
@@ -23,7 +23,7 @@ export function SuggestDialog({ task, draft, keep, send, close }: Props) {
   const text = draft.text || original;
   const problem = problemOf(text, original);
   const field = useRef<HTMLTextAreaElement>(null);
-  useEffect(() => field.current?.focus(), []);
+  useLayoutEffect(() => field.current?.focus(), []);
 
   const submit = () => {
     if (problem === null) {

@@ -1,5 +1,5 @@
 // One task: its prompt, what its kind needs, and the panels about it. Mounted anew per showing.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Task } from "../contract";
 import type { Desk } from "../engine/desk";
 import type { LocalDraft } from "../engine/drafts";
@@ -61,9 +61,9 @@ export function TaskView({ desk, task, question, isRaw, isCovered, setPanelOpen 
     return false;
   });
 
-  useEffect(() => setPanelOpen(panel !== null), [panel, setPanelOpen]);
-  useEffect(() => () => setPanelOpen(false), [setPanelOpen]);
-  useEffect(() => {
+  useLayoutEffect(() => setPanelOpen(panel !== null), [panel, setPanelOpen]);
+  useLayoutEffect(() => () => setPanelOpen(false), [setPanelOpen]);
+  useLayoutEffect(() => {
     scrollTo(0, 0);
     // A screen reader goes on with the new prompt.
     prompt.current?.focus({ preventScroll: true });

@@ -1,6 +1,6 @@
 // The browser's own modal dialog: it keeps the focus, and Escape closes it.
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef } from "preact/hooks";
+import { useId, useLayoutEffect, useRef } from "preact/hooks";
 
 interface DialogProps {
   title: string;
@@ -13,9 +13,12 @@ interface DialogProps {
 export function Dialog({ title, close, children, isWide = false, onKeyDown }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
-  useEffect(() => {
+  // Before the next paint: a key pressed at it must not reach what lies under it.
+  useLayoutEffect(() => {
     const before = document.activeElement;
     dialog.current?.showModal();
+    // The focus may be on the button at the end; reading begins at the top.
+    dialog.current?.scrollTo(0, 0);
     return () => {
       if (before instanceof HTMLElement && before.isConnected) {
         before.focus({ preventScroll: true });

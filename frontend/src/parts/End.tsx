@@ -23,6 +23,14 @@ interface EndProps {
 
 export function End({ progress, isAdmin, undo }: EndProps) {
   const done = progress?.done ?? 0;
+  if ((progress?.remaining ?? 0) > 0) {
+    return (
+      <Screen title={says.taken}>
+        <p>{says.takenHint}</p>
+        {done > 0 && <UndoLast undo={undo} />}
+      </Screen>
+    );
+  }
   return (
     <Screen title={done === 0 ? says.nothing : says.done(done)}>
       <p>{done === 0 ? says.nothingHint : says.thanks}</p>

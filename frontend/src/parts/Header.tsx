@@ -8,18 +8,19 @@ interface Props {
   me: MeReply;
   progress: Progress | null;
   waiting: number;
+  isOffline: boolean;
   view: "label" | "history";
   act: (action: Action) => void;
 }
 
-export function Header({ me, progress, waiting, view, act }: Props) {
+export function Header({ me, progress, waiting, isOffline, view, act }: Props) {
   const says = messages.nav;
   return (
     <header class="top">
       <p class="brand">
         {messages.brand} <span class="workspace">{me.workspace}</span>
       </p>
-      {progress && <ProgressMeter progress={progress} waiting={waiting} />}
+      {progress && <ProgressMeter {...{ progress, waiting, isOffline }} />}
       <nav aria-label={says.label}>
         {me.role === "admin" && (
           <a class="quiet" href="/admin">
@@ -40,18 +41,25 @@ export function Header({ me, progress, waiting, view, act }: Props) {
   );
 }
 
-function ProgressMeter({ progress, waiting }: { progress: Progress; waiting: number }) {
+interface MeterProps {
+  progress: Progress;
+  waiting: number;
+  /** What waits is told only then: else it is sent before anybody could read it. */
+  isOffline: boolean;
+}
+
+function ProgressMeter({ progress, waiting, isOffline }: MeterProps) {
   const { done, remaining, done_today: today, team, goal } = progress;
   const target = done + remaining;
   const says = messages.progress;
   const teamSays = says.team(team, goal);
   return (
-    <div class="progress" title={teamSays}>
+    <div class="progress" title={teamSays} data-waiting={waiting}>
       <progress value={done} max={Math.max(target, 1)} aria-label={says.label} />
       <span class="own">{remaining > 0 ? says.of(done, target) : says.done(done)}</span>
       <span class="more">{says.today(today)}</span>
       <span class="more">{teamSays}</span>
-      {waiting > 0 && <span class="unsent">{says.waiting(waiting)}</span>}
+      {isOffline && waiting > 0 && <span class="unsent">{says.waiting(waiting)}</span>}
     </div>
   );
 }

@@ -47,20 +47,18 @@ export function HelpDialog({ settings, hasDimensions, change, close }: HelpProps
     location.reload();
   };
   return (
-    <Dialog title={says.title} close={close}>
-      <table class="keys">
-        <tbody>
-          {bindingsOf(kind, hasDimensions).map(({ action, caps }) => (
-            <tr key={action}>
-              <th scope="row">
-                <CapList caps={caps} />
-                <span class="hidden">{caps.join(", ")}</span>
-              </th>
-              <td>{messages.keys[action]}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+    <Dialog title={says.title} close={close} isWide>
+      <dl class="keys">
+        {bindingsOf(kind, hasDimensions).map(({ action, caps }) => (
+          <div key={action}>
+            <dt>
+              <CapList caps={caps} />
+              <span class="hidden">{caps.join(", ")}</span>
+            </dt>
+            <dd>{messages.keys[action]}</dd>
+          </div>
+        ))}
+      </dl>
       <p class="aside">{says.armed}</p>
       <label class="setting">
         <input
