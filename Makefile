@@ -56,6 +56,7 @@ check: setup
 
 docs: setup
 	python -m rather.config.reference docs/settings.md
+	python -m rather.web.typescript frontend/src/contract.ts
 
 clean:
 	rm -rf $(VENV) .oracles src/rather/web/static frontend/node_modules dist build

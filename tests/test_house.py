@@ -33,12 +33,13 @@ WHOLE_HOUSE_TESTS = {
     "test_kill_server.py",  # the labelling app, killed under a crowd
     "test_api_fuzz.py",  # every route of the labelling app under odd input
     "test_main.py",  # __main__.py
-    "test_browser.py",  # the whole labelling app, in Chromium
     "test_admin_pages.py",  # frontend/src/admin/, in Chromium
     "test_admin_runs.py",  # its runs and its playground
     "test_everyday_prompts.py",  # data/prompts/everyday.jsonl
     "test_best_of_n.py",  # the sampler, in the world of examples/known_truth/
 }
+BROWSER = TESTS / "web" / "browser"
+"""The whole labelling app in Chromium: it is about no one module."""
 PARITY = TESTS / "parity"
 """Mirrors no room of ours: it holds several of them beside other people's trainers."""
 DANGEROUS = re.compile(
@@ -170,7 +171,7 @@ def test_tests_mirror_the_tree() -> None:
     orphans = [
         name_of(path)
         for path in TEST_FILES
-        if path.name not in WHOLE_HOUSE_TESTS and path.parent != PARITY
+        if path.name not in WHOLE_HOUSE_TESTS and path.parent not in (PARITY, BROWSER)
         if path.relative_to(TESTS).parent / path.stem.removeprefix("test_") not in sources
     ]
     assert orphans == []

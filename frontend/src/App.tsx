@@ -1,122 +1,204 @@
-// The page: prompt on top, two answers, the decision bar; keys do everything.
-import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { DecisionBar } from "./DecisionBar";
-import { GuidelinesDialog, HelpDialog } from "./Dialogs";
-import { End, SignedOut } from "./End";
-import { Header } from "./Header";
-import { actionFor, isChoice, type Action } from "./keys";
-import { Answer, Prompt } from "./Texts";
-import { ToastLine, TroubleLine } from "./Lines";
-import type { Choice } from "./types";
-import { useArmed } from "./useArmed";
+// The labeller's page: one desk, seen as the task at hand or as what was said so far.
+import { useCallback, useEffect, useLayoutEffect, useMemo, useReducer, useState } from "preact/hooks";
+import { Desk } from "./engine/desk";
+import { aloneIn } from "./engine/lock";
+import { openShelf } from "./engine/storage";
+import { History } from "./history/History";
+import { Actions, ActionsContext } from "./label/actions";
+import { TaskView } from "./label/TaskView";
+import { type Action, askedBy } from "./logic/keys";
+import { messages } from "./messages";
+import { Keys } from "./parts/Caps";
+import { Ahead, End, Loading, Paused, SignedOut } from "./parts/End";
+import { Header } from "./parts/Header";
+import { NoticeLine, ReturnedLine, ToastLine, TroubleLine } from "./parts/Lines";
+import { GuidelinesDialog, HelpDialog, ReturnedDialog } from "./parts/Panels";
+import { useSettings } from "./settings";
+import type { Kind, Question } from "./types";
 import { useGuidelinesSeen } from "./useGuidelinesSeen";
-import { useLabelling } from "./useLabelling";
+
+type View = "label" | "history";
+type Panel = "guidelines" | "help" | "returned";
 
 export function App() {
-  const { me, next, showing, chosen, toast, trouble, isSignedOut, ...desk } = useLabelling();
-  const [panel, setPanel] = useState<"guidelines" | "help" | null>(null);
-  const [hasSeen, setSeen] = useGuidelinesSeen(me?.id, next?.guidelines.hash);
-  const opened = hasSeen || !next?.item_id ? panel : "guidelines";
-  const { isArmed, hasSeenBoth, left, right, bar } = useArmed(showing, opened !== null || !me);
-  const prompt = useRef<HTMLElement>(null);
+  const desk = useDesk();
+  const { state } = desk;
+  const { me, task, guidelines, showing, returned } = state;
+  const [view, setView] = useView(desk);
+  const [panel, setPanel] = useState<Panel | null>(null);
+  const [isTaskCovered, setTaskCovered] = useState(false);
+  const [isRaw, setRaw] = useState(false);
+  const [settings, change] = useSettings();
+  const [hasSeen, setSeen] = useGuidelinesSeen(me?.id, guidelines?.hash);
+  const opened = hasSeen || !task ? panel : "guidelines";
+  const actions = useMemo(() => new Actions(), []);
+  const isRevising = state.supersedes !== null;
+  const kind = task?.kind ?? me?.question.kind ?? "pair";
 
-  const act = useCallback(
-    (action: Action) => {
+  const act = useCallback((action: Action) => actions.ask(action), [actions]);
+  useLayoutEffect(() => {
+    actions.otherwise = ({ action }) => {
       if (action === "guidelines" || action === "help") {
         setPanel((now) => (now === action ? null : action));
-      } else if (isChoice(action)) {
-        if (isArmed) {
-          desk.judge(action);
-        }
+      } else if (action === "history") {
+        setView(view === "history" && !isRevising ? "label" : "history");
+      } else if (action === "raw") {
+        setRaw((now) => !now);
       } else if (action === "undo") {
-        desk.undo();
-      } else {
-        desk.skip();
+        void desk.undo();
       }
-    },
-    [isArmed, desk.judge, desk.undo, desk.skip],
-  );
+      return true;
+    };
+  }, [actions, desk, view, setView, isRevising]);
 
   // Before the next paint: a key pressed at what is on screen must meet that very state.
   useLayoutEffect(() => {
     const listen = (event: KeyboardEvent) => {
-      const action = actionFor(event);
-      const isPanelKey = action === "guidelines" || action === "help";
-      if (action && (opened === null || (isPanelKey && hasSeen))) {
-        event.preventDefault();
-        act(action);
+      const asked = askedBy(event, kind, settings.hasSingleKeys);
+      const isFree = opened === null && !isTaskCovered;
+      if (event.defaultPrevented) {
+        return; // something nearer has taken it
+      }
+      if (asked && (isFree || (asked.action === opened && hasSeen))) {
+        if (asked.action !== "cancel") {
+          event.preventDefault();
+        }
+        actions.ask(asked.action, asked.digit);
       }
     };
     addEventListener("keydown", listen);
     return () => removeEventListener("keydown", listen);
-  }, [act, opened, hasSeen]);
+  }, [actions, kind, settings.hasSingleKeys, opened, hasSeen, isTaskCovered]);
 
-  useEffect(() => {
-    scrollTo(0, 0);
-    // A screen reader goes on with the new prompt.
-    prompt.current?.focus({ preventScroll: true });
-  }, [showing]);
-
-  if (isSignedOut) {
+  if (state.phase === "signed_out") {
     return <SignedOut />;
   }
-  if (!me || !next) {
-    return <TroubleLine text={trouble} />;
+  if (!me || state.phase === "loading") {
+    return (
+      <>
+        <TroubleLine text={state.trouble} />
+        <Loading />
+      </>
+    );
   }
-  const close = (closed: "guidelines" | "help") => {
+  const close = (closed: Panel) => {
     // Not what was opened in its place meanwhile.
     setPanel((now) => (now === closed ? null : now));
     if (closed === "guidelines") {
       setSeen();
     }
   };
+  const isListing = view === "history" && !isRevising;
+  const undo = () => void desk.undo();
   return (
-    <>
-      <Header me={me} progress={next.progress} act={act} />
-      <TroubleLine text={trouble} />
-      {next.left && next.right ? (
-        <>
-          <main>
-            <h1 class="hidden">Which answer would you rather have?</h1>
-            <Prompt turns={next.prompt} focus={prompt} />
-            <div class="answers">
-              <Answer name="A" answer={next.left} mark={markOf("A", chosen)} shown={left} />
-              <Answer name="B" answer={next.right} mark={markOf("B", chosen)} shown={right} />
-            </div>
-          </main>
-          <DecisionBar
-            chosen={chosen}
-            isArmed={isArmed}
-            hasSeenBoth={hasSeenBoth}
-            act={act}
-            frame={bar}
-          />
-        </>
-      ) : (
-        <End progress={next.progress} undo={desk.undo} />
-      )}
-      <ToastLine toast={toast} undo={desk.undo} />
-      {opened === "guidelines" && (
-        <GuidelinesDialog
-          guidelines={next.guidelines}
-          isNew={!hasSeen}
-          close={() => close("guidelines")}
+    <ActionsContext.Provider value={actions}>
+      <Keys.Provider value={{ kind, hasSingleKeys: settings.hasSingleKeys }}>
+        <Header
+          {...{ me, view, act }}
+          progress={state.progress}
+          waiting={state.waiting}
+          isOffline={state.trouble !== null}
         />
-      )}
-      {opened === "help" && <HelpDialog close={() => close("help")} />}
-    </>
+        <TroubleLine text={state.trouble ?? (openShelf().isLasting ? null : messages.trouble.forgetful)} />
+        <ReturnedLine count={returned.length} look={() => setPanel("returned")} />
+        {!state.isPaused && <NoticeLine text={state.notice} read={() => setPanel("guidelines")} />}
+        {isListing ? (
+          <History desk={desk} leave={() => setView("label")} />
+        ) : task ? (
+          <TaskView
+            key={showing}
+            {...{ desk, task, isRaw }}
+            question={questionOf(me.question, task.kind)}
+            isCovered={opened !== null}
+            setPanelOpen={setTaskCovered}
+          />
+        ) : state.isPaused ? (
+          <Paused notice={state.notice} />
+        ) : state.isWaiting ? (
+          state.trouble ? <Ahead undo={undo} /> : <Loading />
+        ) : (
+          <End progress={state.progress} isAdmin={me.role === "admin"} undo={undo} />
+        )}
+        <ToastLine toast={state.toast} undo={undo} />
+        {opened === "guidelines" && guidelines && (
+          <GuidelinesDialog {...{ guidelines }} isNew={!hasSeen} close={() => close("guidelines")} />
+        )}
+        {opened === "help" && (
+          <HelpDialog
+            {...{ settings, change }}
+            hasDimensions={me.question.dimensions.length > 0}
+            close={() => close("help")}
+          />
+        )}
+        {opened === "returned" && (
+          <ReturnedDialog
+            returned={returned}
+            dismiss={(key) => desk.dismissReturned(key)}
+            close={() => close("returned")}
+          />
+        )}
+      </Keys.Provider>
+    </ActionsContext.Provider>
   );
 }
 
-function markOf(name: "A" | "B", chosen: Choice | null) {
-  if (chosen === null) {
-    return "";
-  }
-  if (chosen === "tie") {
-    return "equal";
-  }
-  if (chosen === "both_bad") {
-    return "bad";
-  }
-  return chosen === name ? "chosen" : "passed";
+/** The project's question; a past task of another kind has the usual one of its kind. */
+function questionOf(asked: Question, kind: Kind): Question {
+  return asked.kind === kind
+    ? asked
+    : { ...asked, kind, text: messages.usualQuestion[kind], dimensions: [] };
+}
+
+function useDesk(): Desk {
+  const [, redraw] = useReducer((count: number) => count + 1, 0);
+  const desk = useMemo(() => {
+    const { shelf } = openShelf();
+    return new Desk(shelf, aloneIn(shelf), () => document.visibilityState === "visible");
+  }, []);
+  useEffect(() => {
+    const leave = desk.board.subscribe(() => redraw(0));
+    const look = () => desk.setVisible(document.visibilityState === "visible");
+    const hear = (event: StorageEvent) => {
+      if (desk.state.me && event.key?.startsWith("rather.")) {
+        desk.lookAtOutbox();
+      }
+    };
+    document.addEventListener("visibilitychange", look);
+    addEventListener("storage", hear);
+    void desk.start();
+    return () => {
+      leave();
+      document.removeEventListener("visibilitychange", look);
+      removeEventListener("storage", hear);
+    };
+  }, [desk]);
+  return desk;
+}
+
+/** The view is the address: the browser's back key works. */
+function useView(desk: Desk): [View, (view: View) => void] {
+  const [view, setView] = useState<View>(viewNow);
+  useEffect(() => {
+    const hear = () => setView(viewNow());
+    addEventListener("popstate", hear);
+    return () => removeEventListener("popstate", hear);
+  }, []);
+  const go = useCallback(
+    (to: View) => {
+      desk.stopRevising();
+      if (to !== viewNow()) {
+        history.pushState(null, "", to === "history" ? "/history" : "/");
+      }
+      setView(to);
+      if (to === "label") {
+        desk.reshow();
+      }
+    },
+    [desk],
+  );
+  return [view, go];
+}
+
+function viewNow(): View {
+  return location.pathname === "/history" ? "history" : "label";
 }

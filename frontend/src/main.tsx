@@ -1,16 +1,21 @@
-// Starts the page: the labelling page, or (loaded only then) the admin pages.
-import { render, type ComponentType } from "preact";
+// Starts the page that the address names.
+import { render } from "preact";
 import { App } from "./App";
-import "./style.css";
-
-const ADMIN = /^\/(?:admin|playground)(?:\/|$)/;
-
-async function componentOf(path: string): Promise<ComponentType> {
-  return ADMIN.test(path) ? (await import("./admin/main")).default : App;
-}
+import "./style/base.css";
+import "./style/label.css";
 
 const page = document.getElementById("page");
+const { pathname } = location;
+
+async function start(into: HTMLElement): Promise<void> {
+  if (/^\/(admin|playground)(\/|$)/.test(pathname)) {
+    const { default: Admin } = await import("./admin/main");
+    render(<Admin />, into);
+  } else {
+    render(<App />, into);
+  }
+}
+
 if (page) {
-  const Component = await componentOf(location.pathname);
-  render(<Component />, page);
+  void start(page);
 }

@@ -1,0 +1,37 @@
+// A change, word by word: struck out and underlined, so that it needs no colour.
+import { useMemo } from "preact/hooks";
+import { wordDiff } from "../logic/diff";
+import { messages } from "../messages";
+
+export function Diff({ before, after }: { before: string; after: string }) {
+  const pieces = useMemo(() => wordDiff(before, after), [before, after]);
+  const says = messages.writing;
+  return (
+    <section class="diff" aria-label={says.diff}>
+      <h3>{says.diff}</h3>
+      {before === after ? (
+        <p class="aside">{says.nothingYet}</p>
+      ) : (
+        <p class="pieces" dir="auto">
+          {pieces.map(({ text, how }, place) =>
+            how === "same" ? (
+              <span key={place}>{text}</span>
+            ) : how === "added" ? (
+              <ins key={place}>
+                <span class="hidden">[{says.added}: </span>
+                {text}
+                <span class="hidden">]</span>
+              </ins>
+            ) : (
+              <del key={place}>
+                <span class="hidden">[{says.removed}: </span>
+                {text}
+                <span class="hidden">]</span>
+              </del>
+            ),
+          )}
+        </p>
+      )}
+    </section>
+  );
+}
