@@ -317,17 +317,21 @@ def test_an_update_that_moves_too_far_ends_the_step(
     section = EAGER.model_copy(update={"rules": rules, "num_epochs": 4})
     made = cast_of(new_tuned())
     learner = Learner(made.parameters, section, 100)
-    Trainer(section, made, learner, TASKS, new_run().run, seed=1).step(0)
-    # the first update measures no distance yet, the second does and is the last
-    assert learner.updates == 2
+    metrics = Trainer(section, made, learner, TASKS, new_run().run, seed=1).step(0)
+    # the first update measures no distance yet; the second does, is left out and is the last
+    assert learner.updates == 1
+    assert metrics["left_out"] == 0.5
 
 
+@pytest.mark.parametrize("value_model", ["adapter", "trunk"])
 def test_the_critic_may_learn_alone_at_first(
-    new_tuned: Callable[..., Tuned], new_run: Callable[..., Any]
+    new_tuned: Callable[..., Tuned], new_run: Callable[..., Any], value_model: str
 ) -> None:
-    critic = Critic(warmup_steps=1)
-    section = SECTION.model_copy(update={"critic": critic, "num_steps": 2})
-    cast = cast_of(new_tuned())
+    critic = Critic(warmup_steps=1, value_model=value_model)
+    # weights that only decay would have moved as well
+    more = {"critic": critic, "num_steps": 2, "weight_decay": 0.1}
+    section = SECTION.model_copy(update=more)
+    cast = cast_of(new_tuned(), value_model=value_model)
     learner = Learner(cast.parameters, section, 2)
     trainer = Trainer(section, cast, learner, TASKS, new_run().run, seed=1)
     before = {name: weight.detach().clone() for name, weight in cast.parameters.items()}
