@@ -129,6 +129,17 @@ def test_a_negative_kl_must_last_and_be_beyond_noise() -> None:
     assert ask(begun(), kl=-0.4) == []
 
 
+def test_a_share_of_stops_must_fall_by_more_than_noise() -> None:
+    # 2 of 64 stopped: √(0.031·0.969/64) = 0.022, and 0.031 is not three times as much
+    memory: Memory = {}
+    assert ask(memory, eos_rate=0.03125, eos_error=0.02175) == []
+    assert ask(memory, eos_rate=0.0) == []
+    # 32 of 64: √(¼/64) = 0.0625, three times that is 0.1875; 0.5 falls to 0.05
+    memory = {}
+    assert ask(memory, eos_rate=0.5, eos_error=0.0625) == []
+    assert ask(memory, eos_rate=0.05) == [("eos", "stop")]
+
+
 def test_three_times_the_target_must_last() -> None:
     section = PPO(kl=KL(target_kl=2.0))
     memory: Memory = {}

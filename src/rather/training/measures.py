@@ -35,6 +35,7 @@ def of_rollout(rollout: Rollout) -> Metrics:
         ),
         "length": rollout.lengths.float().mean(),
         "eos_rate": rollout.stopped.float().mean(),
+        "eos_error": rollout.stopped.float().std(correction=0) / math.sqrt(len(rollout.stopped)),
     }
     return {
         **{key: value.item() for key, value in found.items()},

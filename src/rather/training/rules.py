@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 from rather.config.ppo import PPO, StopRules
 from rather.training.learner import Metrics
 
+NOISE = 3
+"""Standard errors that a mean over few completions may be away from what it stands for."""
 ENOUGH_KL = 10.0
 """Nats a completion from which the KL a token is judged."""
 Memory = dict[str, Any]
@@ -107,8 +109,8 @@ def _negative_kl(section: PPO, metrics: Metrics, memory: Memory) -> Verdict | No
     if section.rules.min_kl is None:
         return None
     found = metrics["objective/kl"]
-    # a mean over few completions may dip below zero: only beyond three standard errors it counts
-    noise = 3 * metrics.get("objective/kl_error", 0.0)
+    # a mean over few completions may dip below zero by chance
+    noise = NOISE * metrics.get("objective/kl_error", 0.0)
     times = _in_a_row(memory, "negative_kl", found < section.rules.min_kl and found < -noise)
     return Verdict(
         times / section.rules.patience,
@@ -136,21 +138,25 @@ def _falls(
     limit_of: Callable[[StopRules], float | None],
     sentence: str,
     warns_at: float | None = None,
+    error: str = "",
 ) -> Rule:
     """A rule on what must not fall to a share (the limit) of what it was at the first rollout.
 
     It warns at the share `warns_at`; without one at twice the limit, or half way to a high one.
+    `error` names the metric that is the standard error of a mean: a fall within noise is none.
     """
 
     def rule(section: PPO, metrics: Metrics, memory: Memory) -> Verdict | None:
         limit, now, start = limit_of(section.rules), of(metrics), of(memory["start"])
         if limit is None or start <= 0:
             return None
+        noise = NOISE * memory["start"].get(error, 0.0)
+        share = 1.0 if start - now <= noise else now / start
         warning = min(2 * limit, (1 + limit) / 2) if warns_at is None else warns_at
         return Verdict(
-            _shortfall(now / start, limit),
+            _shortfall(share, limit),
             _shortfall(warning, limit),
-            sentence.format(now=now, start=start, share=now / start),
+            sentence.format(now=now, start=start, share=share),
         )
 
     return rule
@@ -192,6 +198,7 @@ RULES: dict[str, Rule] = {
         "{now:.0%} of the completions stop by themselves, and {start:.0%} did: the policy runs "
         "into the length limit; raise ppo.shaping.missing_eos_penalty.",
         warns_at=0.5,
+        error="eos_error",
     ),
     "entropy": _falls(
         lambda metrics: metrics["objective/entropy"] / max(metrics["length"], 1.0),
