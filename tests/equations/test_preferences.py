@@ -16,6 +16,7 @@ from rather.equations.preferences import (
     davidson_tie,
     davidson_win,
     plackett_luce,
+    preferred,
     rao_kupper_tie,
     rao_kupper_win,
 )
@@ -39,21 +40,26 @@ def test_bradley_terry_by_hand() -> None:
 
 def test_a_margin_must_be_beaten() -> None:
     # odds 4, of which a margin of ln 2 leaves 2, and one of ln 4 leaves 1
-    assert probability(bradley_terry(LN_4, ZERO, margin=math.log(2))) == pytest.approx(2 / 3)
+    halved = preferred(bradley_terry, LN_4, ZERO, margin=math.log(2))
+    assert probability(halved) == pytest.approx(2 / 3)
     margins = torch.tensor([0.0, math.log(2), math.log(4)])
-    loss = bradley_terry(LN_4.expand(3), ZERO.expand(3), margin=margins)
+    loss = preferred(bradley_terry, LN_4.expand(3), ZERO.expand(3), margin=margins)
     assert (-loss).exp().tolist() == pytest.approx([0.8, 2 / 3, 0.5])
 
 
 def test_label_smoothing_counts_the_other_answer_too() -> None:
     # −0.9·ln 0.8 − 0.1·ln 0.2 = 0.9·0.223144 + 0.1·1.609438 = 0.361773
-    smoothed = bradley_terry(LN_4, ZERO, label_smoothing=0.1)
+    smoothed = preferred(bradley_terry, LN_4, ZERO, label_smoothing=0.1)
     assert smoothed.item() == pytest.approx(0.361773, abs=1e-5)
     # after a margin of ln 2: 0.9·0.405465 + 0.1·1.098612 = 0.474780
-    smoothed = bradley_terry(LN_4, ZERO, margin=math.log(2), label_smoothing=0.1)
+    smoothed = preferred(bradley_terry, LN_4, ZERO, margin=math.log(2), label_smoothing=0.1)
     assert smoothed.item() == pytest.approx(0.474780, abs=1e-5)
     # no gap, no margin: ln 2 however smooth
-    assert bradley_terry(ZERO, ZERO, label_smoothing=0.3).item() == pytest.approx(math.log(2))
+    even = preferred(bradley_terry, ZERO, ZERO, label_smoothing=0.3)
+    assert even.item() == pytest.approx(math.log(2))
+    # Davidson's 4, 1 and 2 of 7, a quarter of the labels wrong: −¾·ln(4/7) − ¼·ln(1/7) = 0.906189
+    smoothed = preferred(davidson_win, LN_4, ZERO, label_smoothing=0.25)
+    assert smoothed.item() == pytest.approx(0.906189, abs=1e-5)
 
 
 def test_davidson_by_hand() -> None:
@@ -178,7 +184,9 @@ def test_gradients_are_slopes() -> None:
     pairwise = (bradley_terry, davidson_win, davidson_tie, rao_kupper_win, rao_kupper_tie)
     for loss in pairwise:
         assert gradcheck(loss, (a, b))
-    assert gradcheck(lambda w, r: bradley_terry(w, r, margin=0.3, label_smoothing=0.1), (a, b))
+    assert gradcheck(
+        lambda w, r: preferred(bradley_terry, w, r, margin=0.3, label_smoothing=0.1), (a, b)
+    )
     scores = torch.tensor([0.4, -0.2, 1.1, 0.0], dtype=torch.float64, requires_grad=True)
     assert gradcheck(lambda s: plackett_luce(s, torch.tensor([2, 1, 2, 4])), (scores,))
 

@@ -80,6 +80,26 @@ def test_accuracy_by_how_much_better_people_found_it(
     assert found.accuracy.value == pytest.approx(2 / 3)
 
 
+def test_many_judgments_of_a_pair_are_one_case_for_the_interval(
+    tiny_backbone: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = Opinion((0, 1), (1, 2)), Opinion((1, 0), (1, 2), strength=2)
+    judged = [
+        Judged(Row(PROMPT, (SHORT, LONG)), (first, first, second)),
+        Judged(Row(PROMPT, (SHORT, MIDDLE)), (first,)),
+    ]
+    scoring(monkeypatch, [1.0, 0.0], [1.0, 0.0])
+    found = held_out_accuracy(constant_model(tiny_backbone), judged, 4096)
+    # three of four judgments, on two pairs; the third judge's is the other way round
+    assert (found.accuracy.value, found.accuracy.n) == (0.75, 2)
+    assert {key: (one.value, one.n) for key, one in found.by_strength.items()} == {
+        1: (1.0, 2),
+        2: (0.0, 1),
+    }
+    # the lengths' shares are of judgments: 0, 0, 1 and 0 of 4
+    assert found.longer_wins == 0.25
+
+
 def test_scores_that_follow_the_length(
     tiny_backbone: Backbone, monkeypatch: pytest.MonkeyPatch
 ) -> None:

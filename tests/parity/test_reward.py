@@ -109,7 +109,7 @@ def test_the_loss_of_given_scores(
     scores = tensors["scores"].clone().requires_grad_()
     chosen, rejected = scores.chunk(2)
     margin = tensors["margin"] if name == "margin" else 0.0
-    loss = preferences.bradley_terry(chosen, rejected, margin=margin).mean()
+    loss = preferences.preferred(preferences.bradley_terry, chosen, rejected, margin=margin).mean()
     (gradient,) = torch.autograd.grad(loss, scores)
     assert_same({"loss": loss, "gradient": gradient}, trl.under(name))
 

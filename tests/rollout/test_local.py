@@ -151,3 +151,15 @@ def test_the_context_is_a_limit_too(tiny_backbone: Backbone) -> None:
     (long,), (short,) = sample(tiny_backbone, None, wanted, Settings(1.0, 9, NEVER))
     assert (len(long.ids), long.finish_reason) == (6, "length")
     assert (len(short.ids), short.finish_reason) == (9, "length")
+
+
+def test_the_largest_number_below_one_draws_a_token_that_is_there(
+    tiny_backbone: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """2**-53 below 1 is 1 in float32, and behind the last token that top-p left lies nothing."""
+    monkeypatch.setattr(
+        torch, "rand", lambda size, **how: torch.full((size,), 1 - 2**-53, dtype=how["dtype"])
+    )
+    narrow = Settings(1.0, 4, NEVER, top_p=1e-6)
+    drawn = ids_of(sample(tiny_backbone, None, requests(1), narrow))
+    assert drawn == ids_of(sample(tiny_backbone, None, requests(1), Settings(0.0, 4, NEVER)))

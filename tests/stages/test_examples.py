@@ -16,6 +16,7 @@ from rather.records import Comparison, Completion, Labeller, Message, Prompt
 from rather.stages.examples import (
     LeftOut,
     demonstration_rows,
+    fitting,
     identity,
     judged_rows,
     load_comparisons,
@@ -64,7 +65,9 @@ def test_what_does_not_fit_is_left_out_and_named(ws: Workspace) -> None:
     codec = open_library(ws).codec("base")
     left_out = LeftOut()
     fits, too_long = compare((1, 2)), compare((1, 2), "y" * 300, "no", name="j2")
-    (judged,) = judged_rows([fits, too_long], codec, left_out)
+    found = fitting([fits, too_long], codec, left_out)
+    assert found == [fits]
+    (judged,) = judged_rows(found, codec)
     assert judged.row.completions == (codec.completion_ids("yes"), codec.completion_ids("no"))
     assert left_out.counts == {"longer than the model's context": 1}
     said: list[str] = []

@@ -1,5 +1,6 @@
 """The four training stages on a workspace: published, resumed, never done twice, loaded again."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ from safetensors.torch import load_file
 from rather.durable import verify
 from rather.errors import DataError, StoppedByRule, UsageError
 from rather.models.library import weights_digest
+from rather.pipeline import import_file
 from rather.stages import reinforcing, tuning
 from rather.stages.runs import open_library
-from rather.store import runs, versions
+from rather.store import prompts, runs, versions
 from rather.workspace import Workspace
 
 STAGES = ("sft", "reward", "dpo", "ppo")
@@ -102,6 +104,19 @@ def test_fresh_trains_the_same_once_more(judged_ws: Workspace) -> None:
     assert (first["version"], second["version"]) == ("sft-1", "sft-2")
     assert first["run_id"] == second["run_id"]
     assert weights_of(judged_ws, "sft-1") == weights_of(judged_ws, "sft-2")
+
+
+def test_what_does_not_fit_is_not_counted_as_learnt(judged_ws: Workspace, tmp_path: Path) -> None:
+    asked = prompts.all(judged_ws.db, "train")[0].messages[0].content
+    # 300 tokens, and the tiny model's context is 256
+    row = {"prompt": asked, "chosen": "y" * 300, "rejected": "no"}
+    (file := tmp_path / "long.jsonl").write_text(json.dumps(row), "utf-8")
+    import_file(judged_ws, file, "pairs")
+    made = train(judged_ws, "reward")
+    assert made["left_out"]["longer than the model's context"] == 1
+    assert made["metrics"]["num_training_comparisons"] == 8.0
+    (version,) = versions.all(judged_ws.db, "reward")
+    assert version.provenance["num_judgments"] == 8
 
 
 def test_the_reward_model_is_measured_on_heldout_pairs(judged_ws: Workspace) -> None:

@@ -88,6 +88,20 @@ def test_a_likelihood_term_keeps_the_chosen_likely(
     assert with_term.of("loss")[0] - plain.of("loss")[0] == pytest.approx(5.6, abs=0.6)
 
 
+def test_the_likelihood_term_counts_every_token_in_full(
+    new_tuned: Callable[..., Tuned], new_run: Callable[..., Any]
+) -> None:
+    """Whatever LD-DPO makes of tokens beyond the shorter answer in the preference itself."""
+    added = []
+    for weight in (1.0, 0.0):
+        plain, with_term = new_run(f"plain {weight}"), new_run(f"nll {weight}")
+        section = SECTION.model_copy(update={"length_weight": weight, "num_epochs": 1})
+        trained(new_tuned, plain, section)
+        trained(new_tuned, with_term, section.model_copy(update={"nll_coefficient": 1.0}))
+        added.append(with_term.of("loss")[0] - plain.of("loss")[0])
+    assert added[0] == pytest.approx(added[1], abs=1e-5)
+
+
 def test_lengths_of_both_sides_are_recorded(
     new_tuned: Callable[..., Tuned], new_run: Callable[..., Any]
 ) -> None:

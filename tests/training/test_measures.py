@@ -34,6 +34,7 @@ def test_a_rollout_in_numbers() -> None:
     # the sampler said −3 where the trainer says −4: e⁻¹ over four real tokens
     assert found["objective/mismatch_kl"] == pytest.approx(math.exp(-1) / 4)
     assert (found["length"], found["eos_rate"]) == (2.0, 0.5)
+    assert found["eos_error"] == pytest.approx(0.5 / math.sqrt(2))  # std ½ of two
     assert found["distinct_2"] == 1.0
 
 

@@ -187,7 +187,7 @@ def test_fewer_prompts_than_a_batch_are_fewer_episodes(
 
 
 def trainer_of(tuned: Tuned, run: Run, section: PPO, tasks: Sequence[Task] = TASKS) -> Trainer:
-    made = cast_of(tuned)
+    made = cast_of(tuned, value_model=section.critic.value_model)
     return Trainer(section, made, Learner(made.parameters, section, 10), tasks, run, seed=1)
 
 
@@ -315,27 +315,27 @@ def test_an_update_that_moves_too_far_ends_the_step(
 ) -> None:
     rules = StopRules(**{**ONLY, "max_update_kl": 1e-6})  # type: ignore[arg-type]
     section = EAGER.model_copy(update={"rules": rules, "num_epochs": 4})
-    made = cast_of(new_tuned())
-    learner = Learner(made.parameters, section, 100)
-    Trainer(section, made, learner, TASKS, new_run().run, seed=1).step(0)
-    # the first update measures no distance yet, the second does and is the last
-    assert learner.updates == 2
+    trainer = trainer_of(new_tuned(), new_run().run, section)
+    # the first update measures no distance yet; the second does, is left out and is the last
+    assert trainer.step(0)["left_out"] == 0.5
+    assert trainer.learner.updates == 1
 
 
+@pytest.mark.parametrize("value_model", ["adapter", "trunk"])
 def test_the_critic_may_learn_alone_at_first(
-    new_tuned: Callable[..., Tuned], new_run: Callable[..., Any]
+    new_tuned: Callable[..., Tuned], new_run: Callable[..., Any], value_model: str
 ) -> None:
-    critic = Critic(warmup_steps=1)
-    section = SECTION.model_copy(update={"critic": critic, "num_steps": 2})
-    cast = cast_of(new_tuned())
-    learner = Learner(cast.parameters, section, 2)
-    trainer = Trainer(section, cast, learner, TASKS, new_run().run, seed=1)
-    before = {name: weight.detach().clone() for name, weight in cast.parameters.items()}
+    critic = Critic(warmup_steps=1, value_model=value_model)
+    # weights that only decay would have moved as well
+    section = SECTION.model_copy(update={"critic": critic, "num_steps": 2, "weight_decay": 0.1})
+    trainer = trainer_of(new_tuned(), new_run().run, section)
+    weights = trainer.cast.parameters
+    before = {name: weight.detach().clone() for name, weight in weights.items()}
 
     def moved() -> set[bool]:
         return {
             name.startswith("value.")
-            for name, weight in cast.parameters.items()
+            for name, weight in weights.items()
             if not torch.equal(weight, before[name])
         }
 

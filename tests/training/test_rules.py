@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from rather.config.ppo import KL, PPO, StopRules
+from rather.training.judging import judge
 from rather.training.learner import Metrics
-from rather.training.rules import RULES, Memory, judge
+from rather.training.rules import RULES, Memory
 
 QUIET: Metrics = {
     "objective/kl": 1.0,
@@ -96,6 +97,19 @@ def test_null_turns_a_rule_off(changed: dict[str, float], setting: str) -> None:
     assert len(with_it - without) == 1
 
 
+@pytest.mark.parametrize(
+    ("entropy", "severity"),
+    # 2 a token at the start, a limit of 0.6: twice that is out of reach, half way to it is 0.8
+    [(40.0, None), (32.4, None), (31.6, "warn"), (23.9, "stop")],
+)
+def test_a_high_limit_still_leaves_room_before_the_warning(
+    entropy: float, severity: str | None
+) -> None:
+    section = PPO(rules=StopRules(min_entropy_share=0.6))
+    spoken = ask(begun(), section, entropy=entropy)
+    assert spoken == ([] if severity is None else [("entropy", severity)])
+
+
 def test_gauges_say_how_near_a_rule_is() -> None:
     gauges, _ = judge(PPO(), QUIET | {"objective/kl": 15.0, "eos_rate": 0.56}, begun())
     assert gauges["stop/kl"] == pytest.approx(0.25)  # 15 of 60
@@ -113,6 +127,17 @@ def test_a_negative_kl_must_last_and_be_beyond_noise() -> None:
     assert ask(memory, kl=-1.0) == [("negative_kl", "warn")]
     assert ask(memory, kl=-1.0) == [("negative_kl", "stop")]
     assert ask(begun(), kl=-0.4) == []
+
+
+def test_a_share_of_stops_must_fall_by_more_than_noise() -> None:
+    # 2 of 64 stopped: √(0.031·0.969/64) = 0.022, and 0.031 is not three times as much
+    memory: Memory = {}
+    assert ask(memory, eos_rate=0.03125, eos_error=0.02175) == []
+    assert ask(memory, eos_rate=0.0) == []
+    # 32 of 64: √(¼/64) = 0.0625, three times that is 0.1875; 0.5 falls to 0.05
+    memory = {}
+    assert ask(memory, eos_rate=0.5, eos_error=0.0625) == []
+    assert ask(memory, eos_rate=0.05) == [("eos", "stop")]
 
 
 def test_three_times_the_target_must_last() -> None:
@@ -140,14 +165,6 @@ def test_a_score_that_rises_while_the_held_out_one_falls() -> None:
     for expected, score in (("warn", 1.0), ("warn", 0.9), ("stop", 0.8)):
         proxy = 5.0 - score
         assert ask(memory, proxy=proxy, score=score) == [("heldout", expected)]
-
-
-def test_what_stops_is_said_last() -> None:
-    assert ask(begun(), kl=31.0, length=41.0, entropy=82.0) == [
-        ("kl", "warn"),
-        ("token_kl", "warn"),
-        ("length", "stop"),
-    ]
 
 
 def test_a_start_without_anything_to_lose_is_not_judged() -> None:

@@ -28,7 +28,7 @@ class Critic(Section):
     learning_rate: float | None = Field(None, gt=0, le=1)
     """Peak learning rate of the critic's own weights; null takes ppo.learning_rate."""
     warmup_steps: int = Field(0, ge=0)
-    """First steps in which the critic learns alone."""
+    """First steps in which the critic learns alone (on the policy's trunk: its head)."""
 
 
 class KL(Section):
@@ -84,19 +84,19 @@ class StopRules(Section):
     min_kl: float | None = Field(-0.5, lt=0)
     """A KL estimate below this, `patience` steps in a row: sampling and scoring disagree."""
     max_update_kl: float | None = Field(0.2, gt=0)
-    """KL a token an update may move the policy; beyond it the step's remaining updates are left
-    out."""
+    """KL a token that a step's updates may move the policy; the update that finds it further is
+    left out, with those after it."""
     max_ratio: float | None = Field(10.0, gt=1)
     """Mean π/π_old of an update; beyond it the update is left out, three times stop. Warns at 2 and
     at ½."""
     max_length_growth: float | None = Field(2.0, gt=1)
     """Mean length over the first rollout's; warns at three quarters."""
     min_length_share: float | None = Field(0.1, ge=0, lt=1)
-    """Mean length over the first rollout's; warns at twice this."""
+    """Mean length over the first rollout's; warns at twice this (half way to 1 if nearer)."""
     min_eos_share: float | None = Field(0.2, ge=0, lt=1)
     """Share of completions that stop by themselves, over the first rollout's; warns at ½."""
     min_entropy_share: float | None = Field(0.1, ge=0, lt=1)
-    """Entropy a token over the first rollout's; warns at twice this."""
+    """Entropy a token over the first rollout's; warns at twice this (half way to 1 if nearer)."""
     min_distinct_share: float | None = Field(0.25, ge=0, lt=1)
     """Distinct token pairs over all pairs, over the first rollout's; warns at ½."""
     heldout_reward: str | None = None

@@ -10,7 +10,7 @@ from rather.data.batch import Row, pack
 from rather.data.tokens import Codec
 from rather.doctor.finding import Check, Finding, ok
 from rather.doctor.patient import NotYet, Patient
-from rather.doctor.roles import BFLOAT16, FLOAT32, TOKENS_TOGETHER
+from rather.doctor.roles import TOKENS_TOGETHER, rounding_only
 from rather.doctor.shown import visible
 from rather.models.heads import ScalarHead
 from rather.models.roles import RewardModel
@@ -55,19 +55,15 @@ def packing(patient: Patient) -> Finding:
         raise NotYet("there is only one completion; `rather sample` makes more")
     alone = torch.cat([scores(model, [row]) for row in rows])
     gap = (scores(model, rows) - alone).abs().max().item()
-    dtype = next(model.backbone.model.parameters()).dtype
-    limit = FLOAT32 if dtype == torch.float32 else BFLOAT16
     found = (
         f"{len(rows)} completions: scores of {version.name} alone and packed with others differ "
         f"by {gap:.1g} at most"
     )
-    if gap <= limit:
-        return ok(found)
-    return Finding(
-        "problem",
+    return rounding_only(
+        gap,
+        model.backbone,
         found,
         "a completion's score would depend on what it is computed beside",
-        "set dtype: float32; if that changes nothing, please report it with the model's name",
     )
 
 

@@ -53,7 +53,7 @@ def robust(pairs: PairLogprobs, *, beta: float, label_smoothing: float = 0.1) ->
     """Robust DPO: [−(1−ε)·log σ(β·h) + ε·log σ(−β·h)] / (1 − 2ε).
 
     If a share ε of the labels is flipped, its mean is DPO's loss on the true ones; so ε < ½.
-    Chowdhury et al. 2024, §3, https://arxiv.org/abs/2403.00409. All [M] -> [M].
+    Chowdhury et al. 2024, https://arxiv.org/abs/2403.00409. All [M] -> [M].
     """
     assert label_smoothing < 0.5
     logits = beta * log_ratio_margin(pairs)
@@ -88,8 +88,8 @@ def ipo_mean(pairs: PairLogprobs, *, beta: float, label_smoothing: float = 0.0) 
 def hinge(pairs: PairLogprobs, *, beta: float, label_smoothing: float = 0.0) -> Tensor:
     """SLiC's hinge on the log-ratios: (1−ε)·max(0, 1 − β·h) + ε·max(0, 1 + β·h).
 
-    Zhao et al. 2023, Eq. 1, https://arxiv.org/abs/2305.10425, as in Liu et al. 2023 (RSO), Eq. 12,
-    https://arxiv.org/abs/2309.06657. All [M] -> [M].
+    Zhao et al. 2023 (SLiC-HF), https://arxiv.org/abs/2305.10425, on log-ratios as in Liu et al.
+    2023 (RSO), https://arxiv.org/abs/2309.06657. All [M] -> [M].
     """
     logits = beta * log_ratio_margin(pairs)
     return _smoothed(relu(1 - logits), relu(1 + logits), label_smoothing)
@@ -124,7 +124,7 @@ def dpo_positive(pairs: PairLogprobs, *, beta: float, dpop_coefficient: float = 
 
         −log σ(β·(h − λ·max(0, log π_ref(y_w) − log π(y_w))))
 
-    Pal et al. 2024 (Smaug), Eq. 3, https://arxiv.org/abs/2402.13228; λ = `dpop_coefficient`,
+    Pal et al. 2024 (Smaug), https://arxiv.org/abs/2402.13228; λ = `dpop_coefficient`,
     theirs is 50. All [M] -> [M].
     """
     fallen = relu(pairs.ref_chosen - pairs.chosen)
@@ -165,7 +165,7 @@ def length_desensitized_sum(
 
         Σ_{t ≤ l_p} log π(y_t) + α·Σ_{t > l_p} log π(y_t),   l_p = min(|y_w|, |y_l|)
 
-    Liu et al. 2024, §3, https://arxiv.org/abs/2409.06411. α = 1 is DPO's sum, for the policy and
+    Liu et al. 2024, https://arxiv.org/abs/2409.06411. α = 1 is DPO's sum, for the policy and
     the reference alike. logprobs, mask [M, T], public_length [M] -> [M].
     """
     public = mask.cumsum(dim=1) <= public_length[:, None]

@@ -8,7 +8,7 @@ def kl_baseline(mismatched_log_ratios: Tensor) -> Tensor:
     """z₀, the point from which a completion counts as gain or loss: max(0, mean log π/π_ref).
 
     The log-ratios are of completions to *other* prompts of the same batch, a rough estimate of the
-    divergence from the reference; no gradient flows back. Ethayarajh et al. 2024, §4.1,
+    divergence from the reference; no gradient flows back. Ethayarajh et al. 2024,
     https://arxiv.org/abs/2402.01306. [M], M ≥ 1 -> scalar.
     """
     return mismatched_log_ratios.detach().mean().clamp(min=0)
@@ -27,7 +27,7 @@ def kto(
 
         L = λ_D·(1 − σ(β·(r − z₀))) if y is desirable, λ_U·(1 − σ(β·(z₀ − r))) if not
 
-    Ethayarajh et al. 2024, Eq. 8, https://arxiv.org/abs/2402.01306. They advise
+    Ethayarajh et al. 2024, Eq. 7, https://arxiv.org/abs/2402.01306. They advise (Eq. 8)
     λ_D·(number of desirable) between 1 and 4/3 times λ_U·(number of undesirable).
     log_ratios [M], is_desirable [M] (bool), baseline scalar -> [M].
     """

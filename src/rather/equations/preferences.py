@@ -1,6 +1,7 @@
 """What a comparison says about scores: Bradley–Terry, its ties, and Plackett–Luce."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -10,23 +11,34 @@ RAO_KUPPER_THRESHOLD = math.log(2.0)
 """η of Rao–Kupper: equal scores then tie with probability 1/3, like Davidson's ν = 1."""
 
 
-def bradley_terry(
+def bradley_terry(chosen: Tensor, rejected: Tensor) -> Tensor:
+    """Loss of preferring `chosen`, for each pair: −log σ(r_w − r_l).
+
+    Bradley & Terry 1952; Ouyang et al. 2022, Eq. 1, https://arxiv.org/abs/2203.02155.
+    [M], [M] -> [M].
+    """
+    return -logsigmoid(chosen - rejected)
+
+
+def preferred(
+    win: Callable[[Tensor, Tensor], Tensor],
     chosen: Tensor,
     rejected: Tensor,
     *,
     margin: Tensor | float = 0.0,
     label_smoothing: float = 0.0,
 ) -> Tensor:
-    """Loss of preferring `chosen`, for each pair.
+    """Loss of a win that should be a clear one, and may be a mistake, for each pair.
 
-        z = r_w − r_l − m,   L = −(1−ε)·log σ(z) − ε·log σ(−z)
+        L = (1−ε)·win(r_w − m, r_l) + ε·win(r_l, r_w − m)
 
-    Bradley & Terry 1952; Ouyang et al. 2022, Eq. 1, https://arxiv.org/abs/2203.02155; the margin m:
-    Touvron et al. 2023, Eq. 2, https://arxiv.org/abs/2307.09288; label smoothing ε: Wang et al.
-    2024, https://arxiv.org/abs/2401.06080. chosen, rejected [M], margin [M] or a number -> [M].
+    `win` is a win's loss in this file. With `bradley_terry` and z = r_w − r_l − m it is
+    −(1−ε)·log σ(z) − ε·log σ(−z): the margin m of Touvron et al. 2023, Eq. 2,
+    https://arxiv.org/abs/2307.09288, and the label smoothing ε of Wang et al. 2024,
+    https://arxiv.org/abs/2401.06080. chosen, rejected [M], margin [M] or a number -> [M].
     """
-    logits = chosen - rejected - margin
-    kept, flipped = -logsigmoid(logits), -logsigmoid(-logits)
+    leading = chosen - margin
+    kept, flipped = win(leading, rejected), win(rejected, leading)
     return (1 - label_smoothing) * kept + label_smoothing * flipped
 
 
@@ -35,7 +47,7 @@ def davidson_win(chosen: Tensor, rejected: Tensor, *, nu: float = 1.0) -> Tensor
 
         P(w ≻ l) = e^{r_w} / (e^{r_w} + e^{r_l} + ν·e^{(r_w + r_l)/2})
 
-    Davidson 1970, Eq. 2.2, https://doi.org/10.1080/01621459.1970.10481082. [M], [M] -> [M].
+    Davidson 1970, https://doi.org/10.1080/01621459.1970.10481082. [M], [M] -> [M].
     """
     return _davidson_total(chosen, rejected, nu) - chosen
 
@@ -43,7 +55,7 @@ def davidson_win(chosen: Tensor, rejected: Tensor, *, nu: float = 1.0) -> Tensor
 def davidson_tie(first: Tensor, second: Tensor, *, nu: float = 1.0) -> Tensor:
     """Loss of a tie, for each pair: −log of ν·e^{(r₁ + r₂)/2} over `davidson_win`'s total.
 
-    Davidson 1970, Eq. 2.3. [M], [M] -> [M].
+    Davidson 1970, as above. [M], [M] -> [M].
     """
     return _davidson_total(first, second, nu) - (first + second) / 2 - math.log(nu)
 
@@ -59,7 +71,7 @@ def rao_kupper_win(
 ) -> Tensor:
     """Loss of a win when differences below a threshold read as ties: −log σ(r_w − r_l − η).
 
-    Rao & Kupper 1967, Eq. 2.1, https://doi.org/10.1080/01621459.1967.10482901. [M], [M] -> [M].
+    Rao & Kupper 1967, https://doi.org/10.1080/01621459.1967.10482901. [M], [M] -> [M].
     """
     return -logsigmoid(chosen - rejected - threshold)
 
@@ -69,7 +81,7 @@ def rao_kupper_tie(
 ) -> Tensor:
     """Loss of a tie: −log[(e^{2η} − 1)·σ(r₁ − r₂ − η)·σ(r₂ − r₁ − η)].
 
-    Rao & Kupper 1967, Eq. 2.2. [M], [M] -> [M].
+    Rao & Kupper 1967, as above. [M], [M] -> [M].
     """
     difference = first - second
     return (

@@ -78,7 +78,7 @@ def merge(moments: Moments, scores: Tensor) -> Moments:
         n = n_a + n_b,   δ = mean_b − mean_a
         mean = mean_a + δ·n_b/n,   M = M_a + M_b + δ²·n_a·n_b/n
 
-    Chan, Golub & LeVeque 1983, Eq. 1.5, https://doi.org/10.1080/00031305.1983.10483115.
+    Chan, Golub & LeVeque 1983, https://doi.org/10.1080/00031305.1983.10483115.
     scores [B], in float64 here -> moments; no scores change nothing.
     """
     if scores.numel() == 0:

@@ -10,12 +10,16 @@ from rather.failpoints import failpoint
 from rather.models.roles import RewardModel
 from rather.rollout.rollout import score_rows
 
+Outcomes = dict[tuple[int, int, int], list[float]]
+"""Of each pair (row, its two completions): 1 for every judgment the scores agree with, ½ or 0."""
+
 
 @dataclass(frozen=True)
 class Accuracy:
     """Share of held-out pairs ordered as the labeller did, beside two rules that read nothing."""
 
     accuracy: Interval
+    """Of all judgments; its n, and so its width, counts a pair once, however many judged it."""
     longer_wins: float
     shorter_wins: float
     by_strength: Mapping[int, Interval]
@@ -32,21 +36,33 @@ def held_out_accuracy(
     scores = score_rows(model, [one.row for one in judged], microbatch_tokens)
     failpoint("evaluation.scored")
     lengths = [[float(len(c)) for c in one.row.completions] for one in judged]
-    right: dict[int, list[float]] = {}
+    right: dict[int, Outcomes] = {}
     longer: list[float] = []
-    for one, said, long in zip(judged, scores, lengths, strict=True):
+    for row, (one, said, long) in enumerate(zip(judged, scores, lengths, strict=True)):
         for opinion in one.opinions:
+            of_strength = right.setdefault(opinion.strength, {})
             for better, worse in opinion.pairs:
-                right.setdefault(opinion.strength, []).append(_wins(said[better], said[worse]))
+                pair = (row, min(better, worse), max(better, worse))
+                of_strength.setdefault(pair, []).append(_wins(said[better], said[worse]))
                 longer.append(_wins(long[better], long[worse]))
-    num_pairs = len(longer)
+    num_judged = len(longer)
     return Accuracy(
-        wilson(sum(map(sum, right.values())), num_pairs),
-        longer_wins=sum(longer) / max(1, num_pairs),
-        shorter_wins=(num_pairs - sum(longer)) / max(1, num_pairs),
-        by_strength={key: wilson(sum(won), len(won)) for key, won in sorted(right.items())},
+        _interval(list(right.values())),
+        longer_wins=sum(longer) / max(1, num_judged),
+        shorter_wins=(num_judged - sum(longer)) / max(1, num_judged),
+        by_strength={key: _interval([won]) for key, won in sorted(right.items())},
         score_length_correlation=_correlation(_centred(scores), _centred(lengths)),
     )
+
+
+def _interval(parts: Sequence[Outcomes]) -> Interval:
+    """The share of all outcomes, as sure as the number of different pairs makes it.
+
+    Several people's judgments of one pair are nearly one case: a model is right or wrong about it.
+    """
+    outcomes = [one for part in parts for judgments in part.values() for one in judgments]
+    num_pairs = len({pair for part in parts for pair in part})
+    return wilson(mean(outcomes) * num_pairs if outcomes else 0.0, num_pairs)
 
 
 def _centred(groups: Sequence[Sequence[float]]) -> list[float]:

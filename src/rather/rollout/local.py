@@ -157,13 +157,16 @@ class _Decoding:
 
 
 def _uniforms(requests: Sequence[Request], per_row: int, limit: int) -> Tensor:
-    """[R·N, limit] numbers in [0, 1), each completion's from a generator of its own seed."""
+    """[R·N, limit] numbers in [0, 1), each completion's from a generator of its own seed.
+
+    They stay in float64: in float32 the last of them round to 1, where no token lies.
+    """
     table = torch.zeros(len(requests) * per_row, limit, dtype=torch.float64)
     for row, request in enumerate(requests):
         for n, seed in enumerate(request.seeds):
             generator = torch.Generator().manual_seed(seed)
             table[row * per_row + n] = torch.rand(limit, generator=generator, dtype=torch.float64)
-    return table.float()
+    return table
 
 
 def _wanted(requests: Sequence[Request], per_row: int) -> Tensor:

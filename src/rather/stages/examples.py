@@ -66,14 +66,18 @@ def _is_from_a_chat(judgment: Judgment, left_out: LeftOut) -> bool:
     return judgment.source == "playground"
 
 
-def judged_rows(comparisons: Sequence[Comparison], codec: Codec, left_out: LeftOut) -> list[Judged]:
-    """Comparisons as token rows; those that do not fit the model's context are left out."""
-    fitting = [
+def fitting(comparisons: Sequence[Comparison], codec: Codec, left_out: LeftOut) -> list[Comparison]:
+    """The comparisons that the model can hold and spell; the others are counted."""
+    return [
         comparison
         for comparison in comparisons
         if _fits(codec, comparison, left_out, comparison.judgment_id)
     ]
-    return gather(fitting, codec.row)
+
+
+def judged_rows(comparisons: Sequence[Comparison], codec: Codec) -> list[Judged]:
+    """Fitting comparisons as token rows."""
+    return gather(comparisons, codec.row)
 
 
 def without_tied_pairs(comparisons: Iterable[Comparison], left_out: LeftOut) -> list[Comparison]:

@@ -61,10 +61,11 @@ def reward(ws: Workspace, *, dry_run: bool, fresh: bool) -> Result:
     found, left_out = examples.load_comparisons(ws, "train")
     if section.ties == "drop":
         found = examples.without_tied_pairs(found, left_out)
-    judged = examples.judged_rows(found, codec, left_out)
+    found = examples.fitting(found, codec, left_out)
+    judged = examples.judged_rows(found, codec)
     need(judged, "comparisons", "rather label` or `rather import FILE --as pairs", left_out)
     held_out, _ = examples.load_comparisons(ws, "heldout")
-    tests = examples.judged_rows(held_out, codec, left_out)
+    tests = examples.judged_rows(examples.fitting(held_out, codec, left_out), codec)
     plan = plan_of(ws, library, "reward", section, start, examples.identity(found))
     if answer := early_answer(ws, plan, dry_run, fresh, f"{len(found)} comparisons", left_out):
         return answer
@@ -93,9 +94,10 @@ def dpo(ws: Workspace, *, dry_run: bool, fresh: bool) -> Result:
     section, library = ws.config.dpo, open_library(ws)
     loss_settings(section)  # a setting without effect is refused before any weights load
     start = policy_name(ws, section.start)
+    codec = library.codec(start)
     found, left_out = examples.load_comparisons(ws, "train")
-    found = examples.without_tied_pairs(found, left_out)
-    judged = examples.judged_rows(found, library.codec(start), left_out)
+    found = examples.fitting(examples.without_tied_pairs(found, left_out), codec, left_out)
+    judged = examples.judged_rows(found, codec)
     need(judged, "comparisons", "rather label` or `rather import FILE --as pairs", left_out)
     plan = plan_of(ws, library, "dpo", section, start, examples.identity(found))
     if answer := early_answer(ws, plan, dry_run, fresh, f"{len(found)} comparisons", left_out):

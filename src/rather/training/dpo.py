@@ -11,6 +11,7 @@ from rather.data.batch import Batch, Row, microbatches
 from rather.data.judged import Judged
 from rather.equations import dpo as losses
 from rather.equations.dpo import PairLogprobs
+from rather.equations.logprobs import masked_sum
 from rather.errors import UsageError
 from rather.failpoints import failpoint
 from rather.models.roles import Policy
@@ -143,8 +144,8 @@ def pair_losses(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Loss of each pair [M], and TRL's metrics of it."""
     mask, pairs = batch.completion_mask, reference.pairs
-    device = mask.device
-    chosen, rejected = pair_sums(policy.logprobs(batch), mask, pairs, section.length_weight)
+    device, logprobs = mask.device, policy.logprobs(batch)
+    chosen, rejected = pair_sums(logprobs, mask, pairs, section.length_weight)
     lengths = mask.sum(dim=1)
     said = PairLogprobs(
         chosen,
@@ -156,7 +157,8 @@ def pair_losses(
     )
     loss = losses.LOSSES[section.loss](said, **settings)
     if section.nll_coefficient:
-        likelihood = losses.negative_log_likelihood(said.chosen, said.chosen_length)
+        whole = masked_sum(logprobs, mask)[pairs[0]]  # every token, whatever `length_weight` says
+        likelihood = losses.negative_log_likelihood(whole, said.chosen_length)
         loss = loss + section.nll_coefficient * likelihood
     margin = losses.log_ratio_margin(said)
     metrics = {

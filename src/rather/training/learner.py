@@ -61,7 +61,7 @@ class Learner:
         finite = bool(torch.isfinite(norm))
         if finite:
             self.optimizer.step()
-        self.leave_out()
+        self.optimizer.zero_grad(set_to_none=True)
         self.updates += 1
         if not finite:
             self._skip(self.updates - 1)
@@ -71,9 +71,10 @@ class Learner:
             "skipped": float(not finite),
         }
 
-    def leave_out(self) -> None:
-        """Forget the gradients at hand."""
+    def leave_out(self) -> Metrics:
+        """Forget the gradients at hand; the numbers of an update that is not made."""
         self.optimizer.zero_grad(set_to_none=True)
+        return {"lr": 0.0, "grad_norm": 0.0, "skipped": 0.0}
 
     def _skip(self, update: int) -> None:
         self.skipped = [one for one in self.skipped if one > update - RECENT] + [update]

@@ -35,6 +35,7 @@ def of_rollout(rollout: Rollout) -> Metrics:
         ),
         "length": rollout.lengths.float().mean(),
         "eos_rate": rollout.stopped.float().mean(),
+        "eos_error": rollout.stopped.float().std(correction=0) / math.sqrt(len(rollout.stopped)),
     }
     return {
         **{key: value.item() for key, value in found.items()},
@@ -45,7 +46,7 @@ def of_rollout(rollout: Rollout) -> Metrics:
 def distinct_2(rollout: Rollout) -> float:
     """Different pairs of neighbouring tokens over all such pairs, in the whole rollout.
 
-    Li et al. 2016, §4 (distinct-2), https://arxiv.org/abs/1510.03055.
+    Li et al. 2016 (distinct-2), https://arxiv.org/abs/1510.03055.
     """
     pairs = [
         pair

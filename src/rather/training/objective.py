@@ -11,9 +11,21 @@ from torch import Tensor
 from rather.config.ppo import PPO
 from rather.data.batch import Batch
 from rather.equations import kl
-from rather.equations.ppo import policy_loss, value_loss
+from rather.equations.ppo import policy_loss, token_weights, value_loss
 from rather.rollout.rollout import Roles, Rollout
 from rather.training.targets import Targets
+
+
+def minibatch_weights(section: PPO, mask: Tensor, places: list[int]) -> Tensor:
+    """What each token weighs in the loss of the minibatch at these places: [B, T], 0 elsewhere.
+
+    mask [B, T] of the whole rollout. The weights are made once, so microbatches may be cut anyhow.
+    """
+    weights = torch.zeros(mask.shape)
+    weights[places] = token_weights(
+        mask[places], section.aggregation, max_length=section.max_new_tokens
+    )
+    return weights
 
 
 @dataclass(frozen=True)
@@ -40,7 +52,7 @@ class Objective:
     roles: Roles
     kl_coefficient: float
     policy_learns: bool
-    """False while the critic learns alone."""
+    """False while the critic learns alone: then nothing of the policy has a gradient."""
 
     def loss(self, batch: Batch, part: Part) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of a microbatch, and its numbers: losses weighted, the others token sums."""
@@ -52,14 +64,15 @@ class Objective:
         if self.section.kl.penalty == "loss":
             penalty = self.kl_part(logprobs, batch, part)
             metrics["loss/kl_avg"] = penalty
-            loss = loss + self.kl_coefficient * self.policy_learns * penalty
+            loss = loss + self.kl_coefficient * penalty
         return loss, metrics
 
     def look(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
         """Log-probabilities and values [B, T]; one pass serves both when they share the trunk."""
         policy, critic = self.roles.policy, self.roles.value
-        hidden = policy.hidden(batch)
-        logprobs = policy.logprobs_of(hidden, batch, self.section.temperature)
+        with torch.set_grad_enabled(self.policy_learns):
+            hidden = policy.hidden(batch)
+            logprobs = policy.logprobs_of(hidden, batch, self.section.temperature)
         if critic is None:
             return logprobs, None
         shared = (critic.backbone, critic.adapter) == (policy.backbone, policy.adapter)
@@ -68,7 +81,7 @@ class Objective:
     def policy_part(
         self, logprobs: Tensor, batch: Batch, part: Part
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The clipped surrogate; 0 for the policy's weights while the critic learns alone."""
+        """The clipped surrogate."""
         mask = batch.completion_mask
         policy = policy_loss(
             logprobs,
@@ -86,7 +99,7 @@ class Objective:
             "val/ratio": policy.ratio.sum(),
             "val/ratio_squared": (policy.ratio**2).sum(),
         }
-        return loss * self.policy_learns, metrics
+        return loss, metrics
 
     def value_part(
         self, values: Tensor, batch: Batch, part: Part

@@ -2,37 +2,29 @@
 
 `Trainer.step` is the algorithm: roll out, judge, take advantages, update, steer. What becomes of
 scores is in `targets.py`, the loss of a microbatch in `objective.py` (its equations in
-`equations/ppo.py`), the stop rules are in `rules.py`.
+`equations/ppo.py`), the stop rules are in `rules.py` and asked in `judging.py`.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
 
-import torch
-
 from rather.config.ppo import PPO
 from rather.data.batch import microbatches
 from rather.equations import kl
-from rather.equations.ppo import token_weights
 from rather.errors import UsageError
 from rather.failpoints import failpoint
-from rather.records import Alarm
 from rather.rollout import saved
 from rather.rollout.local import Request, Settings
 from rather.rollout.rollout import Rollout, collect, completions_of, with_lower_states
-from rather.training import measures, rules
+from rather.training import measures
 from rather.training.cast import Cast, Task
 from rather.training.checkpoints import Kept
+from rather.training.judging import has_gone_too_far, judge, judge_update
 from rather.training.learner import Learner, Metrics
 from rather.training.loop import Run, epoch_order, train
-from rather.training.objective import Objective, Part
+from rather.training.objective import Objective, Part, minibatch_weights
 from rather.training.targets import Targets, remember_scores, take_targets
-
-RATIO_DROPS = 3
-"""Updates left out for their ratio after which the run stops."""
-RATIO_WARNS = 2.0
-"""Mean ratio, or one over it, from which an update is worth a word."""
 
 
 def train_ppo(section: PPO, cast: Cast, tasks: Sequence[Task], run: Run, seed: int) -> None:
@@ -136,7 +128,7 @@ class Trainer:
     def judge(self, number: int, measured: Metrics) -> None:
         """Let the stop rules speak about the policy as it came into this step."""
         memory = self.kept.numbers.setdefault("rules", {})
-        gauges, alarms = rules.judge(self.section, measured, memory)
+        gauges, alarms = judge(self.section, measured, memory)
         self.kept.numbers["judged"] = {**measured, **gauges}
         if any(alarm.severity == "stop" for alarm in alarms):
             self.run.record(number, self.kept.numbers["judged"])  # the step will not get so far
@@ -164,17 +156,12 @@ class Trainer:
         with self.cast.progress.track(f"step {number + 1}: learn", len(parts), "updates") as shown:
             shown.advance(len(done))
             for epoch, part in parts[len(done) :]:
-                if done and self.moved_too_far(done[-1]):
+                if done and has_gone_too_far(self.section, done[-1]):
                     break
                 done.append(self.update(rollout, targets, epoch, part, number))
                 failpoint("update.done")
                 shown.advance()
         return done
-
-    def moved_too_far(self, last: Metrics) -> bool:
-        """Whether the last update took the policy so far that the step should end here."""
-        limit = self.section.rules.max_update_kl
-        return limit is not None and last["policy/approxkl_avg"] > limit
 
     def update(
         self, rollout: Rollout, targets: Targets, epoch: int, part: int, number: int
@@ -183,12 +170,9 @@ class Trainer:
         order = epoch_order(len(rollout.rows), self.seed + 7919 * (number + 1), epoch)
         chosen = order[part :: self.section.num_minibatches]
         rows = [rollout.rows[index] for index in chosen]
-        mask = rollout.completion_mask[completions_of(rollout.rows, chosen)]
-        weights = torch.zeros(rollout.completion_mask.shape)
-        weights[completions_of(rollout.rows, chosen)] = token_weights(
-            mask, self.section.aggregation, max_length=self.section.max_new_tokens
-        )
-        num_tokens = int(mask.sum())
+        together = completions_of(rollout.rows, chosen)
+        weights = minibatch_weights(self.section, rollout.completion_mask, together)
+        num_tokens = int(rollout.completion_mask[together].sum())
         total: Metrics = {}
         objective = Objective(
             self.section,
@@ -206,23 +190,16 @@ class Trainer:
                 share = 1.0 if key.startswith("loss/") else 1 / num_tokens
                 total[key] = total.get(key, 0.0) + value.detach().item() * share
         total["val/ratio_var"] = max(total.pop("val/ratio_squared") - total["val/ratio"] ** 2, 0.0)
-        return {**total, **self.step_or_leave_out(total["val/ratio"], number)}
+        return {**total, **self.step_or_leave_out(total, number)}
 
-    def step_or_leave_out(self, ratio: float, number: int) -> Metrics:
+    def step_or_leave_out(self, measured: Metrics, number: int) -> Metrics:
         """The optimizer's update, unless the policy has left its rollout far behind."""
-        limit = self.section.rules.max_ratio
-        if limit is None or ratio <= limit:
-            if limit is not None and not 1 / RATIO_WARNS <= ratio <= RATIO_WARNS:
-                said = f"the mean ratio of an update is {ratio:.3g}: the policy moves too fast."
-                self.run.alarm(number, Alarm("ratio", "warn", said))
-            return {**self.learner.update(), "left_out": 0.0}
-        self.learner.leave_out()
-        drops = self.kept.numbers["ratio_drops"] = self.kept.numbers.get("ratio_drops", 0) + 1
-        said = f"the mean ratio of an update is {ratio:.3g} (limit {limit:g}); it was left out"
-        if drops >= RATIO_DROPS:
-            self.run.alarm(number, Alarm("ratio", "stop", f"Stopped: {said}, the {drops}rd time."))
-        self.run.alarm(number, Alarm("ratio", "warn", f"{said}."))
-        return {"lr": 0.0, "grad_norm": 0.0, "skipped": 0.0, "left_out": 1.0}
+        memory = self.kept.numbers.setdefault("rules", {})
+        leaves_out, alarms = judge_update(self.section, measured, memory)
+        for alarm in alarms:
+            self.run.alarm(number, alarm)
+        made = self.learner.leave_out() if leaves_out else self.learner.update()
+        return {**made, "left_out": float(leaves_out)}
 
     def steer(self, sequence_kl: float, num_episodes: int) -> None:
         """Move the KL coefficient towards the target, when there is one."""

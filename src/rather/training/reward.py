@@ -104,11 +104,9 @@ def _loss(section: Reward, pair_losses: PairLosses, scores: Tensor, opinion: Opi
         return pair_losses.tie(scores[0], scores[1])
     chosen, rejected = scores if opinion.ranks[0] < opinion.ranks[1] else scores.flip(0)
     margin = (opinion.strength - 1) / 2 if section.margin else 0.0
-    loss = pair_losses.win(chosen - margin, rejected)
-    if section.label_smoothing:
-        flipped = pair_losses.win(rejected, chosen - margin)
-        loss = (1 - section.label_smoothing) * loss + section.label_smoothing * flipped
-    return loss
+    return preferences.preferred(
+        pair_losses.win, chosen, rejected, margin=margin, label_smoothing=section.label_smoothing
+    )
 
 
 def pair_accuracy(scores: Sequence[Tensor], judged: Sequence[Judged]) -> tuple[float, int]:

@@ -1,17 +1,19 @@
-"""Stop rules: what each says about a step's numbers, from a warning to the end of the run.
+"""Stop rules: what each says about a rollout's numbers, from a warning to the end of the run.
 
 A rule is a function of the settings, the step's metrics and the run's memory. It answers with how
 near it is to firing (0 = far, 1 = stop; recorded as the gauge `stop/<rule>`) and, from its warning
-level on, with a sentence. `judge` asks them all. The thresholds are `ppo.rules` in the settings.
+level on, with a sentence. `judging.py` asks them all; the thresholds are `ppo.rules` in the
+settings.
 """
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from rather.config.ppo import PPO
-from rather.records import Alarm
+from rather.config.ppo import PPO, StopRules
 from rather.training.learner import Metrics
 
+NOISE = 3
+"""Standard errors that a mean over few completions may be away from what it stands for."""
 ENOUGH_KL = 10.0
 """Nats a completion from which the KL a token is judged."""
 Memory = dict[str, Any]
@@ -28,24 +30,6 @@ class Verdict(NamedTuple):
 
 
 Rule = Callable[[PPO, Metrics, Memory], Verdict | None]
-
-
-def judge(section: PPO, metrics: Metrics, memory: Memory) -> tuple[Metrics, list[Alarm]]:
-    """Ask every rule about one step: gauges by metric name, and alarms (those that stop last)."""
-    memory["is_start"] = "start" not in memory
-    memory.setdefault("start", dict(metrics))
-    gauges: Metrics = {}
-    alarms: list[Alarm] = []
-    for name, rule in RULES.items():
-        verdict = rule(section, metrics, memory)
-        if verdict is None:
-            continue
-        gauges[f"stop/{name}"] = verdict.gauge
-        if verdict.gauge >= 1:
-            alarms.append(Alarm(name, "stop", f"Stopped: {verdict.sentence}"))
-        elif verdict.gauge >= verdict.warns_at:
-            alarms.append(Alarm(name, "warn", verdict.sentence))
-    return gauges, sorted(alarms, key=lambda alarm: alarm.severity == "stop")
 
 
 def _same_start(section: PPO, metrics: Metrics, memory: Memory) -> Verdict | None:
@@ -125,8 +109,8 @@ def _negative_kl(section: PPO, metrics: Metrics, memory: Memory) -> Verdict | No
     if section.rules.min_kl is None:
         return None
     found = metrics["objective/kl"]
-    # a mean over few completions may dip below zero: only beyond three standard errors it counts
-    noise = 3 * metrics.get("objective/kl_error", 0.0)
+    # a mean over few completions may dip below zero by chance
+    noise = NOISE * metrics.get("objective/kl_error", 0.0)
     times = _in_a_row(memory, "negative_kl", found < section.rules.min_kl and found < -noise)
     return Verdict(
         times / section.rules.patience,
@@ -149,60 +133,33 @@ def _length(section: PPO, metrics: Metrics, memory: Memory) -> Verdict | None:
     )
 
 
-def _short(section: PPO, metrics: Metrics, memory: Memory) -> Verdict | None:
-    """Completions that hardly say anything any more."""
-    limit = section.rules.min_length_share
-    if limit is None:
-        return None
-    now, start = metrics["length"], max(memory["start"]["length"], 1.0)
-    return Verdict(
-        _shortfall(now / start, limit),
-        _shortfall(2 * limit, limit),
-        f"completions are {now:.1f} tokens long and were {start:.0f}: the policy stops at once; "
-        "look at the reward, or raise ppo.kl_coefficient.",
-    )
+def _falls(
+    of: Callable[[Metrics], float],
+    limit_of: Callable[[StopRules], float | None],
+    sentence: str,
+    warns_at: float | None = None,
+    error: str = "",
+) -> Rule:
+    """A rule on what must not fall to a share (the limit) of what it was at the first rollout.
 
+    It warns at the share `warns_at`; without one at twice the limit, or half way to a high one.
+    `error` names the metric that is the standard error of a mean: a fall within noise is none.
+    """
 
-def _eos(section: PPO, metrics: Metrics, memory: Memory) -> Verdict | None:
-    """Completions that no longer end by themselves."""
-    start = memory["start"]["eos_rate"]
-    if section.rules.min_eos_share is None or start == 0:
-        return None
-    share = metrics["eos_rate"] / start
-    return Verdict(
-        _shortfall(share, section.rules.min_eos_share),
-        _shortfall(0.5, section.rules.min_eos_share),
-        f"{metrics['eos_rate']:.0%} of the completions stop by themselves, and {start:.0%} did: "
-        "the policy runs into the length limit; raise ppo.shaping.missing_eos_penalty.",
-    )
+    def rule(section: PPO, metrics: Metrics, memory: Memory) -> Verdict | None:
+        limit, now, start = limit_of(section.rules), of(metrics), of(memory["start"])
+        if limit is None or start <= 0:
+            return None
+        noise = NOISE * memory["start"].get(error, 0.0)
+        share = 1.0 if start - now <= noise else now / start
+        warning = min(2 * limit, (1 + limit) / 2) if warns_at is None else warns_at
+        return Verdict(
+            _shortfall(share, limit),
+            _shortfall(warning, limit),
+            sentence.format(now=now, start=start, share=share),
+        )
 
-
-def _entropy(section: PPO, metrics: Metrics, memory: Memory) -> Verdict | None:
-    """A policy that has stopped choosing."""
-    start = _entropy_a_token(memory["start"])
-    if section.rules.min_entropy_share is None or start <= 0:
-        return None
-    share = _entropy_a_token(metrics) / start
-    return Verdict(
-        _shortfall(share, section.rules.min_entropy_share),
-        _shortfall(2 * section.rules.min_entropy_share, section.rules.min_entropy_share),
-        f"the policy's entropy a token has fallen to {share:.0%} of what it was: it says one thing "
-        "only; raise ppo.kl_coefficient or lower the learning rate.",
-    )
-
-
-def _distinct(section: PPO, metrics: Metrics, memory: Memory) -> Verdict | None:
-    """Completions that repeat themselves, or each other."""
-    start = memory["start"]["distinct_2"]
-    if section.rules.min_distinct_share is None or start == 0:
-        return None
-    share = metrics["distinct_2"] / start
-    return Verdict(
-        _shortfall(share, section.rules.min_distinct_share),
-        _shortfall(0.5, section.rules.min_distinct_share),
-        f"distinct pairs of tokens have fallen to {share:.0%} of what they were: completions "
-        "repeat themselves or each other; the reward is being hacked, or the KL penalty too weak.",
-    )
+    return rule
 
 
 def _heldout(section: PPO, metrics: Metrics, memory: Memory) -> Verdict | None:
@@ -229,17 +186,36 @@ RULES: dict[str, Rule] = {
     "target_kl": _target_kl,
     "negative_kl": _negative_kl,
     "length": _length,
-    "short": _short,
-    "eos": _eos,
-    "entropy": _entropy,
-    "distinct": _distinct,
+    "short": _falls(
+        lambda metrics: metrics["length"],
+        lambda rules: rules.min_length_share,
+        "completions are {now:.1f} tokens long and were {start:.0f}: the policy stops at once; "
+        "look at the reward, or raise ppo.kl_coefficient.",
+    ),
+    "eos": _falls(
+        lambda metrics: metrics["eos_rate"],
+        lambda rules: rules.min_eos_share,
+        "{now:.0%} of the completions stop by themselves, and {start:.0%} did: the policy runs "
+        "into the length limit; raise ppo.shaping.missing_eos_penalty.",
+        warns_at=0.5,
+        error="eos_error",
+    ),
+    "entropy": _falls(
+        lambda metrics: metrics["objective/entropy"] / max(metrics["length"], 1.0),
+        lambda rules: rules.min_entropy_share,
+        "the policy's entropy a token has fallen to {share:.0%} of what it was: it says one thing "
+        "only; raise ppo.kl_coefficient or lower the learning rate.",
+    ),
+    "distinct": _falls(
+        lambda metrics: metrics["distinct_2"],
+        lambda rules: rules.min_distinct_share,
+        "distinct pairs of tokens have fallen to {share:.0%} of what they were: completions repeat "
+        "themselves or each other; the reward is being hacked, or the KL penalty too weak.",
+        warns_at=0.5,
+    ),
     "heldout": _heldout,
 }
 """Every rule that looks at a rollout, by the name of its gauge."""
-
-
-def _entropy_a_token(metrics: Metrics) -> float:
-    return metrics["objective/entropy"] / max(metrics["length"], 1.0)
 
 
 def _shortfall(share: float, limit: float) -> float:
