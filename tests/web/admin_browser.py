@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request
 
 from rather.web import pages
 from rather.web.server import listen, server_of, url_of
@@ -17,7 +17,6 @@ from tests.web.fake_admin import Fake, create
 STATIC = Path(pages.__file__).parent / "static"
 AXE = Path(__file__).parents[2] / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 MARKS = [
     pytest.mark.browser,
@@ -46,23 +45,15 @@ class Site:
         return self.page
 
 
-@pytest.fixture(scope="module")
-def admin_chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def site(admin_chromium: Browser) -> Iterator[Site]:
+def site(chromium: Browser) -> Iterator[Site]:
     """A page that makes no sound its test does not expect, over a server of its own."""
     fake = Fake()
     listener = listen("127.0.0.1", 0)
     server = server_of(create(fake, STATIC))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
-    context = admin_chromium.new_context(viewport={"width": 1280, "height": 800})
+    context = chromium.new_context(viewport={"width": 1280, "height": 800})
     noise: list[str] = []
     site = Site(url_of(listener), fake, _listened_to(context, noise))
     yield site

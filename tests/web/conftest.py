@@ -1,6 +1,7 @@
 """A small workspace with a logged-in client, made anew for every test, on each back-end."""
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from playwright.sync_api import Browser, sync_playwright
 
 from rather.config.labelling import Checks, Labelling, Overlap
 from rather.config.stages import Config
@@ -19,6 +21,17 @@ from rather.web.app import Outside, create_app
 
 BASE_URL = "http://127.0.0.1:8470"
 SECRET = b"a secret of a test, 32 bytes long"
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """One browser a file: while it runs, no other loop of asyncio can start in this thread."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=flags)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(autouse=True)

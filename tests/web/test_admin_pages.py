@@ -10,7 +10,6 @@ from tests.web.admin_browser import MARKS, Site, serious
 
 pytestmark = MARKS
 site = admin_browser.site
-admin_chromium = admin_browser.admin_chromium
 
 PAGES = [
     "/admin",

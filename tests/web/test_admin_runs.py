@@ -8,7 +8,6 @@ from tests.web.admin_browser import MARKS, Site
 
 pytestmark = MARKS
 site = admin_browser.site
-admin_chromium = admin_browser.admin_chromium
 
 HIDE = """hidden => {
     Object.defineProperty(document, 'hidden', {configurable: true, get: () => hidden});

@@ -24,6 +24,7 @@ from rather.web import auth, pages, playground, runs
 from rather.web.admin import routes
 from rather.web.context import Context, cookie_name_of
 from rather.web.contract.labelling import Guidelines, Question
+from rather.web.contract.shape import FaultReply
 from rather.web.labelling import answering, asking, remarking
 from rather.web.markup import to_html
 from rather.web.replies import Refusal, fault
@@ -41,6 +42,8 @@ ROUTERS: tuple[APIRouter, ...] = (
 )
 """All routes but those of the built page; whoever adds some adds their router here."""
 
+REFUSALS = (400, 401, 403, 404, 409, 413, 415, 422, 429, 501, 503)
+"""Every status but success that a route may answer with, always a `FaultReply`."""
 STATIC = Path(__file__).parent / "static"
 LOG = logging.getLogger(__name__)
 
@@ -73,6 +76,7 @@ def create_app(
         title="rather",
         telemetry={"tracing": False, "metrics": False, "logs": False},  # nothing leaves here
         dependencies=[Depends(auth.deny_by_default)],
+        responses={status: {"model": FaultReply} for status in REFUSALS},
         openapi_url=None,
         docs_url=None,
         redoc_url=None,

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
 from rather.config.labelling import Checks, Labelling, Overlap
 from rather.config.stages import Config
@@ -19,7 +19,6 @@ from rather.web.app import STATIC, create_app
 from rather.web.server import listen, server_of, url_of
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 EXPECTED_NOISE = ("ERR_INTERNET_DISCONNECTED", "status of 409", "status of 503", "status of 401")
 """What the browser itself notes of requests that a test wants to fail."""
 HIDING_PLACES = """
@@ -71,14 +70,6 @@ def served(db: Database, label: Labelling) -> Iterator[str]:
         thread.join(10)
         listener.close()
     assert not thread.is_alive()
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

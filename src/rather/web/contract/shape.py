@@ -37,3 +37,19 @@ class Done(Shape):
 
     replayed: bool = False
     """Whether its idempotency key was known already."""
+
+
+class Fault(Shape):
+    """What went wrong, in words for people and codes for programs."""
+
+    message: str
+    type: str
+    param: str | None
+    """The field it is about."""
+    code: str | None
+
+
+class FaultReply(Shape):
+    """Every answer of the API that is not a success."""
+
+    error: Fault
