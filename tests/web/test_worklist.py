@@ -130,7 +130,7 @@ class Team(RuleBasedStateMachine):
             for one in assignments.all(self.dbs[0])
             if one.labeller_id == person.id and one.expires_at > moment
         }
-        reply = asking.next_tasks(self._context(place), person, count, (), ())
+        reply = asking.deal(self._context(place), person, count, (), ())
         assert len(reply.tasks) <= count
         mine = {
             opaque_id(SECRET, one.item): one.item

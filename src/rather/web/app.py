@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from anyio import CapacityLimiter
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -42,6 +43,7 @@ ROUTERS: tuple[APIRouter, ...] = (
 )
 """All routes but those of the built page; whoever adds some adds their router here."""
 
+NUM_DEALT_AT_ONCE = 4
 REFUSALS = (400, 401, 403, 404, 409, 413, 415, 422, 429, 501, 503)
 """Every status but success that a route may answer with, always a `FaultReply`."""
 STATIC = Path(__file__).parent / "static"
@@ -106,6 +108,7 @@ def _context(
         guidelines=_guidelines(db, config.label.guidelines, now),
         question=_question(config.label),
         sessions=Sessions(db),
+        dealing=CapacityLimiter(NUM_DEALT_AT_ONCE),
         cookie_name=cookie_name_of(secret),
     )
 

@@ -5,6 +5,7 @@ import hmac
 from dataclasses import dataclass
 from typing import Annotated, cast
 
+from anyio import CapacityLimiter
 from fastapi import Depends
 from starlette.requests import Request
 
@@ -26,6 +27,8 @@ class Context:
     guidelines: Guidelines
     question: Question
     sessions: Sessions
+    dealing: CapacityLimiter
+    """How many are dealt their next items at the same time."""
     cookie_name: str
     """Of this workspace only: cookies do not tell ports apart, so two servers would clash."""
 

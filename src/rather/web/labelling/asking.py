@@ -1,7 +1,10 @@
 """What a labeller is shown: who they are, what comes next, and what they have judged."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Annotated
 
+from anyio import to_thread
 from fastapi import APIRouter, Path, Query
 
 from rather.records import Assignment, Labeller
@@ -40,7 +43,7 @@ def me(context: CurrentContext, labeller: CurrentLabeller) -> MeReply:
 
 
 @router.get("/next")
-def next_tasks(
+async def next_tasks(
     context: CurrentContext,
     labeller: CurrentLabeller,
     count: Count = 1,
@@ -48,6 +51,19 @@ def next_tasks(
     holding: Holding = (),
 ) -> NextReply:
     """The next items for this labeller; those skipped for now come last."""
+    deal_out = partial(deal, context, labeller, count, skipped, holding)
+    # Few at a time: a judgment must not wait behind a crowd that asks what comes next.
+    return await to_thread.run_sync(deal_out, limiter=context.dealing)
+
+
+def deal(
+    context: Context,
+    labeller: Labeller,
+    count: int,
+    skipped: Sequence[str],
+    holding: Sequence[str],
+) -> NextReply:
+    """`next_tasks`, in a thread."""
     context.worklist.look()
     if is_paused(context, labeller):
         return reply_of(context, labeller.id, [], True)
