@@ -62,7 +62,8 @@ RIGHT_TO_LEFT = (
 )
 LONG = "\n\n".join(
     f"{n}. Step {n} of a long explanation that goes on and on, as some models like to do when "
-    "nobody has told them to stop." for n in range(1, 31)
+    "nobody has told them to stop."
+    for n in range(1, 31)
 )
 HOSTILE = (
     "<img src=x onerror=alert(1)> [press me](javascript:alert(1)) \u202edetrever\u202c",

@@ -67,9 +67,7 @@ def test_shift_says_much_better(page: Page, db: Database) -> None:
     assert (one.answer["choice"], one.answer["strength"]) == ("B", 3)
 
 
-def test_keys_are_deaf_until_both_answers_were_seen_for_a_second(
-    page: Page, db: Database
-) -> None:
+def test_keys_are_deaf_until_both_answers_were_seen_for_a_second(page: Page, db: Database) -> None:
     page.keyboard.press("1")
     page.keyboard.press("2")
     armed(page)
