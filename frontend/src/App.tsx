@@ -133,7 +133,12 @@ export function App() {
         {opened === "returned" && (
           <ReturnedDialog
             returned={returned}
-            dismiss={(key) => desk.dismissReturned(key)}
+            dismiss={(key) => {
+              desk.dismissReturned(key);
+              if (desk.state.returned.length === 0) {
+                close("returned");
+              }
+            }}
             close={() => close("returned")}
           />
         )}

@@ -119,12 +119,26 @@ class Site:
         return page
 
 
+def read(page: Page) -> None:
+    """Scroll through all of it: an answer that a jump leaves out was not on screen."""
+    page.keyboard.press("Home")
+    for _ in range(8):
+        page.keyboard.press("PageDown")
+        page.wait_for_timeout(150)
+
+
+@pytest.fixture
+def read_through() -> Callable[[Page], None]:
+    return read
+
+
 @pytest.fixture
 def new_site(
     db: Database, new_context: Callable[..., BrowserContext]
 ) -> Iterator[Callable[..., Site]]:
     """Starts a server of a filled workspace; one judge an item and no checks unless told."""
     running: list[Any] = []
+    contexts: list[BrowserContext] = []
 
     def make(kind: str = "pair", num_prompts: int = 12, context: Any = None, **label: Any) -> Site:
         fill(db, kind, num_prompts)
@@ -135,8 +149,11 @@ def new_site(
         }
         server = served(db, Labelling(**settings | label))
         running.append(server)
-        return Site(db, server.__enter__(), new_context(**(context or {})))
+        contexts.append(new_context(**(context or {})))
+        return Site(db, server.__enter__(), contexts[-1])
 
     yield make
+    for context in contexts:  # before the servers: a page may be asking just now
+        context.close()
     for server in running:
         server.__exit__(None, None, None)
