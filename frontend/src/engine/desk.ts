@@ -1,7 +1,6 @@
 // The labeller's desk: the few things one can do, each at once here and later at the server.
 // No component in here, so that its behaviour can be tested without a browser.
 import { fetchItem, fetchMe, postUndo } from "../api";
-import type { Task } from "../contract";
 import { messages } from "../messages";
 import { Board } from "./board";
 import { ReadingClock } from "./clock";
@@ -12,9 +11,10 @@ import { newKey } from "./ids";
 import type { Alone } from "./lock";
 import { Outbox, type Parcel } from "./outbox";
 import { type DeskState, moved } from "./state";
-import { Full, type Shelf } from "./storage";
+import type { Shelf } from "./storage";
 import { Tabs } from "./tabs";
 import { type Step, Trail, weightOf, writtenIn } from "./trail";
+import { Voice } from "./voice";
 import type { Said, SkipReason } from "../types";
 
 export const AUTO_ADVANCE_MS = 350;
@@ -23,6 +23,7 @@ export class Desk {
   readonly board = new Board();
   readonly clock = new ReadingClock();
   readonly #trail = new Trail();
+  #voice!: Voice;
   #outbox!: Outbox;
   #courier!: Courier;
   #tabs!: Tabs;
@@ -64,6 +65,10 @@ export class Desk {
       board, clock, outbox: this.#outbox, courier: this.#courier, tabs: this.#tabs,
       alone, owner, isVisible,
     });
+    this.#voice = new Voice({
+      board, clock, outbox: this.#outbox, courier: this.#courier, drafts: this.#drafts,
+      trail: this.#trail,
+    });
     board.set({ me });
     this.lookAtOutbox();
     await this.#flow.next();
@@ -87,7 +92,7 @@ export class Desk {
     if (this.#isBusy || !task || showing !== this.state.showing) {
       return false;
     }
-    const step = this.#say(task, supersedes, said, comment, false);
+    const step = this.#voice.say(task, supersedes, said, comment, false);
     if (!step) {
       return false;
     }
@@ -106,7 +111,7 @@ export class Desk {
     if (this.#isBusy || !task) {
       return false;
     }
-    const step = this.#say(task, null, { kind: "correction", text, place }, "", true);
+    const step = this.#voice.say(task, null, { kind: "correction", text, place }, "", true);
     if (step) {
       this.board.toast(messages.toast.saving, step.key);
     }
@@ -121,7 +126,7 @@ export class Desk {
     }
     const key = newKey();
     const body = { item_id: task.item_id, what, reason, comment, idempotency_key: key };
-    if (!this.#put({ what: "remark", body })) {
+    if (!this.#voice.put({ what: "remark", body })) {
       return false;
     }
     const nothing = { supersedes: null, said: null, isAside: false };
@@ -160,7 +165,7 @@ export class Desk {
 
   keepDraft(draft: LocalDraft): void {
     if (this.state.task && !this.#isBusy) {
-      this.#orSayFull(() => this.#drafts.keep(this.state.task?.item_id ?? "", draft));
+      this.#voice.orSayFull(() => this.#drafts.keep(this.state.task?.item_id ?? "", draft));
     }
   }
 
@@ -209,63 +214,13 @@ export class Desk {
 
   /** Also when another tab has changed it. */
   lookAtOutbox(): void {
-    const returned = this.#outbox.returned();
-    const numGone = this.#trail.forget(new Set(returned.map((one) => one.key)));
-    const progress = moved(this.state.progress, -numGone);
-    this.board.set({ waiting: this.#outbox.size, returned, progress });
+    this.#voice.look();
   }
 
   setVisible(isVisible: boolean): void {
     this.clock.setVisible(isVisible);
     if (isVisible) {
       this.#flow?.renew();
-    }
-  }
-
-  #say(
-    task: Task,
-    supersedes: string | null,
-    said: Said,
-    comment: string,
-    isAside: boolean,
-  ): Step | null {
-    const key = newKey();
-    const body = {
-      item_id: task.item_id,
-      said,
-      ms_to_decision: this.clock.milliseconds,
-      idempotency_key: key,
-      guidelines_hash: this.state.guidelines?.hash ?? "",
-      comment,
-      supersedes,
-    };
-    if (!this.#put({ what: "judgment", body })) {
-      return null;
-    }
-    const step: Step = { what: "judgment", key, task, supersedes, said, comment, isAside };
-    this.#trail.push(step);
-    this.#drafts.forget(task.item_id);
-    this.board.set({ progress: moved(this.state.progress, weightOf(step)) });
-    this.#courier.kick();
-    return step;
-  }
-
-  #put(parcel: Parcel): boolean {
-    const isIn = this.#orSayFull(() => this.#outbox.put(parcel));
-    this.lookAtOutbox();
-    return isIn;
-  }
-
-  #orSayFull(task: () => void): boolean {
-    try {
-      task();
-      return true;
-    } catch (error) {
-      if (!(error instanceof Full)) {
-        throw error;
-      }
-      this.board.toast(messages.trouble.full);
-      return false;
     }
   }
 

@@ -100,7 +100,7 @@ export function RankStrip({ ranks, rank, go }: Props) {
     </button>
   );
   return (
-    <div ref={strip} class="strip" role="group" aria-label={says.order} title={says.drag}>
+    <div ref={strip} class={`strip of-${ranks.length}`} role="group" aria-label={says.order} title={says.drag}>
       {[{ id: "none", places: unranked }, ...slots].map(({ id, places }) => (
         <div
           key={id}

@@ -90,7 +90,7 @@ export function TaskView({ desk, task, question, isRaw, isCovered, setPanelOpen 
           {...{ task, draft, keep, close }}
           send={(text, place) => {
             if (desk.suggest(text, place)) {
-              setDraft({ ...draft, text: "" });
+              keep({ text: "" }); // the comment goes on waiting for the choice
               close();
             }
           }}

@@ -23,24 +23,37 @@ export function useArmed(area: RefObject<HTMLElement | null>, isHidden: boolean)
     }
     const answers = root.querySelectorAll("[data-answer]");
     const unseen = new Set(answers.length ? answers : root.querySelectorAll("[data-seen]"));
-    const observer = new IntersectionObserver(
-      (entries) => {
-        for (const entry of entries) {
-          if (entry.isIntersecting) {
-            unseen.delete(entry.target);
-          }
+    let observer: IntersectionObserver | null = null;
+    const hear = (entries: IntersectionObserverEntry[]) => {
+      for (const entry of entries) {
+        if (entry.isIntersecting) {
+          unseen.delete(entry.target);
         }
-        if (unseen.size === 0) {
-          observer.disconnect();
-          setSeenAll(true);
-        }
-      },
-      { rootMargin: `0px 0px -${coveredBelow() + GLIMPSE_PX}px 0px` },
-    );
-    for (const one of unseen) {
-      observer.observe(one);
+      }
+      if (unseen.size === 0) {
+        observer?.disconnect();
+        setSeenAll(true);
+      }
+    };
+    // The bar grows and shrinks (a ranking's ties), and covers more or less.
+    const watch = () => {
+      observer?.disconnect();
+      const rootMargin = `0px 0px -${coveredBelow() + GLIMPSE_PX}px 0px`;
+      observer = new IntersectionObserver(hear, { rootMargin });
+      for (const one of unseen) {
+        observer.observe(one);
+      }
+    };
+    watch();
+    const resize = new ResizeObserver(watch);
+    const bar = document.querySelector(".bar");
+    if (bar) {
+      resize.observe(bar);
     }
-    return () => observer.disconnect();
+    return () => {
+      resize.disconnect();
+      observer?.disconnect();
+    };
   }, [area, isHidden, hasSeenAll]);
 
   useEffect(() => {
