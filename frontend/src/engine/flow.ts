@@ -114,12 +114,17 @@ export class Flow {
 
   /** The server must have heard what was said, or it would ask it again. */
   async #refillNow(): Promise<void> {
-    const reply = await this.parts.board.insist(async () => {
+    const { board } = this.parts;
+    let before: number | undefined;
+    const reply = await board.insist(async () => {
       await this.parts.courier.settled();
+      before = board.state.progress?.done;
       return this.#supply.refill();
     });
     if (reply) {
-      this.#heard(reply);
+      // What was said or taken back meanwhile is not in the reply; the next one has it.
+      const isStale = before !== undefined && before !== board.state.progress?.done;
+      this.#heard(isStale ? { ...reply, progress: board.state.progress ?? reply.progress } : reply);
     }
   }
 
@@ -128,7 +133,13 @@ export class Flow {
     const unheard = outbox
       .parcels()
       .filter((parcel) => parcel.what === "judgment" && !parcel.body.supersedes).length;
-    board.set({ guidelines, notice, isPaused, progress: moved(progress, unheard) });
+    const isOwn = progress === board.state.progress;
+    board.set({
+      guidelines,
+      notice,
+      isPaused,
+      progress: isOwn ? progress : moved(progress, unheard),
+    });
     if (isPaused) {
       this.#supply.empty();
     }

@@ -4,6 +4,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,8 +13,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
 from rather.config.labelling import Checks, Labelling, Overlap
 from rather.config.stages import Config
-from rather.records import Completion, Message, Prompt
-from rather.store import completions, logins, prompts
+from rather.records import Completion, Labeller, Message, Prompt
+from rather.store import completions, labellers, logins, prompts
 from rather.store.database import Database
 from rather.web.app import STATIC, create_app
 from rather.web.server import listen, server_of, url_of
@@ -37,6 +38,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason="no Chromium here (Debian: chromium)"))
             elif not (STATIC / "index.html").is_file():
                 item.add_marker(pytest.mark.skip(reason="the page is not built (make setup)"))
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[Database]:
+    """On SQLite alone: what the page does does not depend on where the server keeps it."""
+    with Database.open(tmp_path / "rather.db", create=True) as db:
+        labellers.add(db, [Labeller("ann", "Ann", False), Labeller("bob", "Bob", False)])
+        yield db
 
 
 def fill(db: Database, kind: str, num_prompts: int) -> None:
