@@ -1,5 +1,7 @@
 """A simulated labeller is declared, resumable, and judges everything once."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -120,3 +122,18 @@ def test_serving_people_can_be_tried_dry(answered: Callable[..., Workspace]) -> 
     found = serve_people(ws, dry_run=True, expose=False)
     assert found == {"summary": "would serve 33 pairs on 127.0.0.1:8470."}
     assert labellers.all(ws.db) == []
+
+
+def test_the_app_waits_neither_for_torch_nor_for_plots(answered: Callable[..., Workspace]) -> None:
+    ws = answered()
+    look = (
+        "import sys\n"
+        "from rather.web import server\n"
+        "heavy = ('torch', 'transformers', 'matplotlib', 'pandas')\n"
+        "server.serve = lambda *_, **__: print([one for one in heavy if one in sys.modules])\n"
+        "from rather.cli import app\n"
+        "sys.exit(app.main(['label', '--workspace', sys.argv[1]]))\n"
+    )
+    command = [sys.executable, "-c", look, str(ws.root)]
+    found = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert found.stdout.splitlines()[0] == "[]"

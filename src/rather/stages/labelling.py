@@ -28,10 +28,7 @@ def serve_people(
 
     Says a one-time link to log in with.
     """
-    # imported here: only this verb needs a web server, and plots
-    from rather.report.page import render
-    from rather.stages.reporting import gather_report
-    from rather.web.app import Outside, create_app
+    from rather.web.app import Outside, create_app  # imported here: only this verb needs the web
     from rather.web.server import serve
 
     section = ws.config.label
@@ -53,7 +50,7 @@ def serve_people(
         ws.config,
         ws.root.name,
         secret=ws.secret,
-        outside=Outside(responder=responder, report=lambda: render(gather_report(ws))),
+        outside=Outside(responder=responder, report=lambda: _report(ws)),
     )
     serve(
         app,
@@ -69,6 +66,14 @@ def serve_people(
         responder.close()
     given = num_by_people(ws) - before
     return {"summary": f"{given} judgments were given.", "judgments": given}
+
+
+def _report(ws: Workspace) -> str:
+    # imported here: the app itself never waits for torch, nor for plots
+    from rather.report.page import render
+    from rather.stages.reporting import gather_report
+
+    return render(gather_report(ws))
 
 
 def simulate(ws: Workspace, name: str, *, dry_run: bool) -> dict[str, Any]:
