@@ -22,7 +22,7 @@ from rather.web.server import listen, server_of, url_of
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 EXPECTED_NOISE = ("ERR_INTERNET_DISCONNECTED", "status of 409", "status of 503", "status of 401")
 """What the browser itself notes of requests that a test wants to fail."""
-HIDING_PLACES = """
+TELLS_VIOLATIONS = """
 addEventListener('securitypolicyviolation', event => console.error('CSP', event.blockedURI));
 """
 ANSWERS = {"pair": 2, "ranking": 4, "demonstration": 0, "correction": 1, "thumb": 1}
@@ -82,6 +82,14 @@ def served(db: Database, label: Labelling) -> Iterator[str]:
 
 
 @pytest.fixture
+def db(tmp_path: Path) -> Iterator[Database]:
+    """SQLite alone: what PostgreSQL does is tested below, and a browser sees no difference."""
+    with Database.open(tmp_path / "rather.db", create=True) as db:
+        labellers.add(db, [Labeller("ann", "Ann", False), Labeller("bob", "Bob", False)])
+        yield db
+
+
+@pytest.fixture
 def new_context(chromium: Browser) -> Iterator[Callable[..., BrowserContext]]:
     """Makes browser profiles whose pages must stay silent: no error, no dialog, no foreign host."""
     noise: list[str] = []
@@ -99,7 +107,7 @@ def new_context(chromium: Browser) -> Iterator[Callable[..., BrowserContext]]:
 
     def make(**options: Any) -> BrowserContext:
         context = chromium.new_context(**options)
-        context.add_init_script(HIDING_PLACES)
+        context.add_init_script(TELLS_VIOLATIONS)
         context.on("page", listen_to)
         made.append(context)
         return context
