@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from rather.web.markup import ALLOWED_ATTRIBUTES, ALLOWED_TAGS, to_html, visible
+from rather.web.markup import ALLOWED_ATTRIBUTES, ALLOWED_TAGS, as_it_was, to_html, visible
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -106,3 +106,12 @@ def test_a_huge_text_is_shown_plain() -> None:
 
 def test_an_address_that_cannot_be_read_does_not_fail() -> None:
     assert "x" in to_html("[x](http://[)")
+
+
+def test_an_edited_text_has_its_hidden_characters_again() -> None:
+    original = "soft\u00adware \u202eand\ufeff"
+    assert visible(original) == "soft⟨U+00AD⟩ware ⟨U+202E⟩and⟨U+FEFF⟩"
+    edited = "my soft⟨U+00AD⟩ware ⟨U+202E⟩and, written by hand: ⟨U+200B⟩ ⟨U+0041⟩"
+    assert as_it_was(edited, original) == (
+        "my soft\u00adware \u202eand, written by hand: ⟨U+200B⟩ ⟨U+0041⟩"
+    )

@@ -28,11 +28,24 @@ HIDDEN = re.compile(
     "\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
 
+NAMED = re.compile("⟨U\\+([0-9A-F]{4,5})⟩")
+
 
 def visible(text: str) -> str:
     """Replace characters that hide or reorder text by their names, such as ⟨U+202E⟩."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     return HIDDEN.sub(lambda match: f"⟨U+{ord(match.group()):04X}⟩", text)
+
+
+def as_it_was(text: str, original: str) -> str:
+    """Undo `visible` in an edited text: names of characters that the original hides become them."""
+    hidden = set(HIDDEN.findall(original))
+
+    def character(match: re.Match[str]) -> str:
+        named = chr(int(match[1], 16))
+        return named if named in hidden else match[0]
+
+    return NAMED.sub(character, text)
 
 
 def to_plain_html(text: str) -> str:

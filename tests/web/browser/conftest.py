@@ -40,14 +40,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason="the page is not built (make setup)"))
 
 
-@pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    """On SQLite alone: what the page does does not depend on where the server keeps it."""
-    with Database.open(tmp_path / "rather.db", create=True) as db:
-        labellers.add(db, [Labeller("ann", "Ann", False), Labeller("bob", "Bob", False)])
-        yield db
-
-
 def fill(db: Database, kind: str, num_prompts: int) -> None:
     """Prompts "question 1" and on, each with the answers its kind of task needs."""
     numbers = range(1, num_prompts + 1)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from fastapi import APIRouter
 from sqlalchemy import Connection
 
+from rather.feedback.correction import Correction
 from rather.feedback.events import Circumstances, new_judgment
 from rather.feedback.kinds import answer_of
 from rather.records import Assignment, Judgment, Labeller, Purpose, Source
@@ -17,6 +18,7 @@ from rather.web.labelling.ledger import OWN_SOURCES
 from rather.web.labelling.pausing import pause_if_due, require_not_paused
 from rather.web.labelling.shown import draft_key, is_about, notice_of, task_again
 from rather.web.labelling.wire import answer_from, assignment_of
+from rather.web.markup import as_it_was
 from rather.web.replies import Refusal
 
 SOURCES: dict[Purpose, Source] = {"work": "label", "gold": "gold_check", "repeat": "repeat"}
@@ -84,6 +86,10 @@ def _judgment_of(
     body: JudgmentRequest, shown: Assignment, context: Context, labeller: Labeller
 ) -> Judgment:
     answer = answer_from(body.said, shown, context.config.label)
+    if isinstance(answer, Correction):
+        # The page shows hidden characters by name; nobody meant to write those names.
+        edited = context.worklist.board.texts.get(answer.completion_id, "")
+        answer = replace(answer, text=as_it_was(answer.text, edited))
     # What is written beside a repeat is said of the real item, whatever that was shown for.
     is_aside = answer.kind != shown.kind and shown.purpose == "repeat"
     circumstances = Circumstances(
