@@ -13,7 +13,7 @@ NODE_IS_FIT := node -e 'const [a, b] = process.versions.node.split(".").map(Numb
 export GOMP_SPINCOUNT ?= 10000
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup oracles demo test check docs clean
+.PHONY: setup oracles demo test check docs screenshots clean
 
 setup: $(READY) $(PAGES)
 
@@ -57,6 +57,12 @@ check: setup
 docs: setup
 	python -m rather.config.reference docs/settings.md
 	python -m rather.web.typescript frontend/src/contract.ts
+
+# Every page and state of the app as PNG files; the admin's pages show a small demo's workspace.
+screenshots: setup
+	test -f build/screenshots/demo/report.html || rather demo --quick -w build/screenshots/demo
+	python docs/screenshots.py build/screenshots/labelling
+	python docs/admin_screenshots.py build/screenshots/demo build/screenshots/admin
 
 clean:
 	rm -rf $(VENV) .oracles src/rather/web/static frontend/node_modules dist build
