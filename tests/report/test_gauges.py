@@ -8,7 +8,8 @@ from rather.config.ppo import KL, PPO, StopRules
 from rather.config.stages import DPO
 from rather.records import Alarm
 from rather.report.gauges import DPO_RULES, PPO_RULES, Gauge, gauges
-from rather.training.rules import RULES, Memory, judge
+from rather.training.judging import judge
+from rather.training.rules import RULES, Memory
 
 QUIET = {
     "objective/kl": 1.0,
