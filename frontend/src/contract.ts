@@ -148,6 +148,19 @@ export interface EditRequest {
   idempotency_key: string;
 }
 
+/** What went wrong, in words for people and codes for programs. */
+export interface Fault {
+  message: string;
+  type: string;
+  param: string | null;
+  code: string | null;
+}
+
+/** Every answer of the API that is not a success. */
+export interface FaultReply {
+  error: Fault;
+}
+
 /** How near a stop rule is. */
 export interface Gauge {
   rule: string;

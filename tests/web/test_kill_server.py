@@ -1,6 +1,7 @@
 """kill -9 while a crowd is judging: what was acknowledged is there, once; the rest goes on."""
 
 import asyncio
+import contextlib
 import multiprocessing
 import os
 import random
@@ -28,12 +29,20 @@ NUM_KILLS = 4
 pytestmark = pytest.mark.slow
 
 
+def free_port() -> int:
+    """A port below those the system gives to clients: one of them, trying while the server is
+    dead, could otherwise be given this very port, connect to itself and keep the server out."""
+    while True:
+        port = random.SystemRandom().randrange(20_000, 30_000)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+
+
 class Server:
     """The app as a process that can be killed and started again on the same port."""
 
     def __init__(self, where: Path) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port: int = free.getsockname()[1]
+        self.port = free_port()
         self.where = where
         self.config = Config(label=Labelling(checks=Checks(repeat_fraction=0.1, gold_fraction=0.0)))
         self.process = self._start()

@@ -30,7 +30,7 @@ def test_everything_comes_back() -> None:
     assert header == '{"type": "rather", "version": 1}'
     assert rest[2] == (
         '{"type": "labeller", "id": "ann", "name": "Ann", "is_simulated": false, '
-        '"role": "labeller", "settings": {}}'
+        '"role": "labeller", "settings": {}, "paused": ""}'
     )
     reader = Reader()
     for text in rest:
