@@ -180,7 +180,8 @@ def postgresql_db(postgresql_url: str) -> Iterator[Database]:
         yield database
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+# A server is for the whole suite: `make check` stays on files.
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def any_where(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Where a database with our tables is, all empty: a file, then a server."""
     if request.param == "postgresql":

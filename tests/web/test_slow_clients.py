@@ -13,6 +13,8 @@ from rather.web.server import listen, server_of
 
 QUICK = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
+pytestmark = pytest.mark.slow  # it waits for deadlines
+
 
 @pytest.fixture
 def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:

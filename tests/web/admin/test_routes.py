@@ -154,6 +154,7 @@ ODD = [
 PARTS = st.sampled_from(ODD) | st.text(max_size=40)
 
 
+@pytest.mark.slow
 @settings(
     max_examples=60,
     deadline=None,
