@@ -248,6 +248,7 @@ def stored(db: Database, data: Collected) -> Collected:
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=collections())
 def test_out_in_and_out_again_is_the_same_bytes(

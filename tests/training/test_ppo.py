@@ -277,6 +277,7 @@ def less_liked(prompts: Sequence[Prompt], rows: Sequence[Row]) -> list[list[floa
     return [[-score for score in row] for row in share_of_liked(prompts, rows)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rule", "setting", "reward"),
     [
