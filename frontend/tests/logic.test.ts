@@ -74,3 +74,28 @@ test("what was said, in words", () => {
   expect(inWords({ kind: "thumb", is_good: false })).toBe("Bad");
   expect(inWords({ kind: "demonstration", text: "x".repeat(90) })).toBe(`${"x".repeat(80)}…`);
 });
+
+function told(before: string, after: string): string {
+  const marks = { same: "", removed: "-", added: "+" };
+  return wordDiff(before, after).map(({ how, text }) => marks[how] + text).join("|");
+}
+
+test("a diff is by words", () => {
+  expect(told("put it in water", "put them in cold water")).toBe(
+    "put |-it|+them| in |+cold |water",
+  );
+  expect(told("", "new")).toBe("+new");
+  expect(told("old", "")).toBe("-old");
+  expect(told("same", "same")).toBe("same");
+  expect(told("a b c", "a c")).toBe("a |-b |c");
+});
+
+test("both texts can be read out of a diff, however long they are", () => {
+  const before = Array.from({ length: 3000 }, (_, place) => `w${place % 7}`).join(" ");
+  const after = Array.from({ length: 2900 }, (_, place) => `w${place % 5}`).join(" ");
+  const parts = wordDiff(before, after);
+  const text = (without: string) =>
+    parts.filter(({ how }) => how !== without).map((part) => part.text).join("");
+  expect(text("added")).toBe(before);
+  expect(text("removed")).toBe(after);
+});

@@ -79,6 +79,10 @@ class Completion:
         return self.sampling.get("purpose") not in ("evaluate", "playground")
 
 
+MAX_NAME_CHARACTERS = 80
+"""Of a person's name."""
+
+
 @dataclass(frozen=True)
 class Labeller:
     """Who judges: a person, or a simulator that is declared as one everywhere it shows."""

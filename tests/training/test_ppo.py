@@ -26,8 +26,7 @@ from rather.training.loop import Run
 from rather.training.ppo import Trainer, train_ppo
 
 STOPS = tuple(range(3, 40))
-LIKED = range(131, 262)
-"""Half of the vocabulary, so that chance scores one half."""
+LIKED = range(131, 262)  # half of the vocabulary, so that chance scores one half
 TASKS = [
     Task(Prompt(f"p{n}", (Message("user", str(n)),), "train"), (*range(40, 43 + n % 3), 50 + n))
     for n in range(6)

@@ -1,6 +1,6 @@
-// A question in the browser's own modal dialog: a form with one thing to do, and a way out.
+// A question in a dialog: a form with one thing to do, and a way out.
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef } from "preact/hooks";
+import { Dialog as Modal } from "../parts/Dialog";
 import { Trouble } from "./Parts";
 
 interface Props {
@@ -17,18 +17,6 @@ interface Props {
 
 export function Dialog({ title, action, isBusy = false, trouble = null, ...more }: Props) {
   const { submit, close, children } = more;
-  const dialog = useRef<HTMLDialogElement>(null);
-  const heading = useId();
-  useEffect(() => {
-    const before = document.activeElement;
-    dialog.current?.showModal();
-    // Where the keyboard was is where it goes on.
-    return () => (before instanceof HTMLElement ? before.focus() : undefined);
-  }, []);
-  const closeNow = (event: Event) => {
-    event.preventDefault();
-    close();
-  };
   const go = (event: Event) => {
     event.preventDefault();
     if (!isBusy) {
@@ -36,8 +24,7 @@ export function Dialog({ title, action, isBusy = false, trouble = null, ...more 
     }
   };
   return (
-    <dialog ref={dialog} aria-labelledby={heading} onCancel={closeNow}>
-      <h2 id={heading}>{title}</h2>
+    <Modal title={title} close={close}>
       <form method="dialog" class="ask" onSubmit={go}>
         {children}
         <Trouble text={trouble} />
@@ -52,6 +39,6 @@ export function Dialog({ title, action, isBusy = false, trouble = null, ...more 
           )}
         </div>
       </form>
-    </dialog>
+    </Modal>
   );
 }

@@ -1,37 +1,15 @@
 // Single keys as commands of a page: not while typing, not while a dialog is open, not held.
 import { useLayoutEffect } from "preact/hooks";
-
-const NOT_TYPED_INTO = new Set(["checkbox", "radio", "range", "button", "submit"]);
-
-export interface KeyPress {
-  key: string;
-  code: string;
-  ctrlKey: boolean;
-  metaKey: boolean;
-  altKey: boolean;
-  shiftKey: boolean;
-  repeat: boolean;
-  target: EventTarget | null;
-}
+import { digitOf, isField, type KeyPress } from "../logic/keys";
 
 /** The key as a command, lower case; null where the press belongs to a field or the browser. */
 export function commandOf(press: KeyPress): string | null {
-  if (press.repeat || press.altKey || press.ctrlKey || press.metaKey || isTyping(press.target)) {
+  if (press.repeat || press.altKey || press.ctrlKey || press.metaKey || isField(press.target)) {
     return null;
   }
-  // Keyboards whose digits need Shift (French, Czech) still have them in the same place.
   const isSign = press.key.length === 1 && !press.shiftKey;
-  const digit = isSign ? /^(?:Digit|Numpad)(\d)$/.exec(press.code)?.[1] : undefined;
-  return digit ?? press.key.toLowerCase();
-}
-
-function isTyping(target: EventTarget | null): boolean {
-  const element = target as Partial<HTMLInputElement> | null;
-  const name = element?.tagName;
-  if (name === "INPUT") {
-    return !NOT_TYPED_INTO.has(element?.type ?? "text");
-  }
-  return name === "TEXTAREA" || name === "SELECT" || element?.isContentEditable === true;
+  const digit = isSign ? digitOf(press) : null;
+  return digit === null ? press.key.toLowerCase() : String(digit);
 }
 
 /** Listens to commands; `act` returns whether the key was one of its own. */

@@ -136,15 +136,16 @@ export function digitOf(press: Pick<KeyPress, "key" | "code">): number | null {
   return digit === undefined ? null : Number(digit);
 }
 
+const NOT_TYPED_INTO = new Set(["checkbox", "radio", "range", "button", "submit"]);
+
+/** Whether a press there belongs to a field. */
 export function isField(target: EventTarget | null): boolean {
-  const element = target as Partial<HTMLElement> | null;
+  const element = target as Partial<HTMLInputElement> | null;
   const name = element?.tagName;
-  return (
-    name === "INPUT" ||
-    name === "TEXTAREA" ||
-    name === "SELECT" ||
-    element?.isContentEditable === true
-  );
+  if (name === "INPUT") {
+    return !NOT_TYPED_INTO.has(element?.type ?? "text");
+  }
+  return name === "TEXTAREA" || name === "SELECT" || element?.isContentEditable === true;
 }
 
 function nameOf(press: KeyPress): string | null {

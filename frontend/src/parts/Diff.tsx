@@ -3,8 +3,12 @@ import { useMemo } from "preact/hooks";
 import { wordDiff } from "../logic/diff";
 import { messages } from "../messages";
 
-export function Diff({ before, after }: { before: string; after: string }) {
-  const pieces = useMemo(() => wordDiff(before, after), [before, after]);
+interface Change {
+  before: string;
+  after: string;
+}
+
+export function Diff({ before, after }: Change) {
   const says = messages.writing;
   return (
     <section class="diff" aria-label={says.diff}>
@@ -12,26 +16,35 @@ export function Diff({ before, after }: { before: string; after: string }) {
       {before === after ? (
         <p class="aside">{says.nothingYet}</p>
       ) : (
-        <p class="pieces" dir="auto">
-          {pieces.map(({ text, how }, place) =>
-            how === "same" ? (
-              <span key={place}>{text}</span>
-            ) : how === "added" ? (
-              <ins key={place}>
-                <span class="hidden">[{says.added}: </span>
-                {text}
-                <span class="hidden">]</span>
-              </ins>
-            ) : (
-              <del key={place}>
-                <span class="hidden">[{says.removed}: </span>
-                {text}
-                <span class="hidden">]</span>
-              </del>
-            ),
-          )}
-        </p>
+        <Pieces before={before} after={after} />
       )}
     </section>
+  );
+}
+
+/** The text itself, with what is gone and what is new; a screen reader is told which. */
+export function Pieces({ before, after }: Change) {
+  const pieces = useMemo(() => wordDiff(before, after), [before, after]);
+  const says = messages.writing;
+  return (
+    <p class="pieces" dir="auto">
+      {pieces.map(({ text, how }, place) =>
+        how === "same" ? (
+          <span key={place}>{text}</span>
+        ) : how === "added" ? (
+          <ins key={place}>
+            <span class="hidden">[{says.added}: </span>
+            {text}
+            <span class="hidden">]</span>
+          </ins>
+        ) : (
+          <del key={place}>
+            <span class="hidden">[{says.removed}: </span>
+            {text}
+            <span class="hidden">]</span>
+          </del>
+        ),
+      )}
+    </p>
   );
 }

@@ -1,6 +1,7 @@
 // The order of labellers, shades, keys.
 import { expect, test } from "vitest";
-import { commandOf, type KeyPress } from "../../src/admin/keys";
+import { commandOf } from "../../src/admin/keys";
+import type { KeyPress } from "../../src/logic/keys";
 import { heatOf } from "../../src/admin/overview/Agreement";
 import { sorted, sortedBy } from "../../src/admin/overview/sorting";
 import type { Labelled, Measured } from "../../src/admin/types";

@@ -1,6 +1,5 @@
-// The conversation as it goes on, and the word diff.
+// The conversation as it goes on.
 import { expect, test } from "vitest";
-import { wordDiff } from "../../src/admin/diff";
 import { choiceOf, nameOf, picked, roundOf, textOf, turnsOf } from "../../src/admin/playground/conversation";
 import type { Column } from "../../src/admin/types";
 
@@ -42,29 +41,4 @@ test("keys choose among the answers there are", () => {
   expect(["0", "1", "3", "4", "5", "a"].map((key) => choiceOf(key, 3))).toEqual([
     "tie", 0, 2, null, null, null,
   ]);
-});
-
-function told(before: string, after: string): string {
-  const marks = { same: "", gone: "-", new: "+" };
-  return wordDiff(before, after).map(({ what, text }) => marks[what] + text).join("|");
-}
-
-test("a diff is by words", () => {
-  expect(told("put it in water", "put them in cold water")).toBe(
-    "put |-it|+them| in|+ cold| water",
-  );
-  expect(told("", "new")).toBe("+new");
-  expect(told("old", "")).toBe("-old");
-  expect(told("same", "same")).toBe("same");
-  expect(told("a b c", "a c")).toBe("a |-b |c");
-});
-
-test("both texts can be read out of a diff, however long they are", () => {
-  const before = Array.from({ length: 3000 }, (_, place) => `w${place % 7}`).join(" ");
-  const after = Array.from({ length: 2900 }, (_, place) => `w${place % 5}`).join(" ");
-  const parts = wordDiff(before, after);
-  const text = (without: string) =>
-    parts.filter(({ what }) => what !== without).map((part) => part.text).join("");
-  expect(text("new")).toBe(before);
-  expect(text("gone")).toBe(after);
 });

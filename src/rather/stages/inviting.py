@@ -3,12 +3,9 @@
 from typing import Any, Literal
 
 from rather.errors import UsageError
-from rather.records import Labeller
+from rather.records import MAX_NAME_CHARACTERS, Labeller
 from rather.store import labellers, logins
 from rather.workspace import Workspace
-
-INVITATION_SECONDS = 7 * 24 * 3600
-MAX_NAME_CHARACTERS = 80
 
 
 def invite(
@@ -21,7 +18,7 @@ def invite(
     if dry_run:
         return {"summary": f"would invite {name} as {role}.", "name": name, "role": role}
     person = Labeller(labellers.new_id(), name, is_simulated=False, role=role)
-    link = logins.invite(ws.db, person, INVITATION_SECONDS)
+    link = logins.invite(ws.db, person)
     path = f"/login?token={link.token}"
     return {
         "summary": f"Send {name} this link, good once until {link.expires_at[:16]} UTC: "

@@ -14,6 +14,8 @@ from rather.store.schema import LABELLERS, LOGIN_TOKENS, SESSIONS
 
 SESSION_SECONDS = 30 * 24 * 3600
 """How long a session lasts; its cookie is kept as long."""
+INVITATION_SECONDS = 7 * 24 * 3600
+"""How long an invitation's link works."""
 NUM_ID_DIGITS = 16
 
 
@@ -44,7 +46,7 @@ def create_token(db: Database, labeller_id: str, ttl_seconds: float) -> str:
     return link.token
 
 
-def invite(db: Database, labeller: Labeller, ttl_seconds: float) -> Link:
+def invite(db: Database, labeller: Labeller, ttl_seconds: float = INVITATION_SECONDS) -> Link:
     """Store a new person together with a one-time token for them."""
     link = _new_link(ttl_seconds)
 
@@ -56,7 +58,7 @@ def invite(db: Database, labeller: Labeller, ttl_seconds: float) -> Link:
     return link
 
 
-def invite_again(db: Database, labeller_id: str, ttl_seconds: float) -> Link:
+def invite_again(db: Database, labeller_id: str, ttl_seconds: float = INVITATION_SECONDS) -> Link:
     """A new one-time token in place of the open ones of that labeller."""
     link = _new_link(ttl_seconds)
 

@@ -16,11 +16,10 @@ from rather.feedback.answer import Answer
 from rather.feedback.events import Circumstances, new_judgment
 from rather.feedback.items import item_name, opaque_id
 from rather.records import Assignment, Completion, Judgment, Kind, Labeller, Message, Prompt, Remark
-from rather.store import assignments, completions, judgments, labellers, logins, prompts, remarks
+from rather.store import assignments, completions, judgments, labellers, prompts, remarks
 from rather.store.database import Database
 from rather.web.app import create_app
 
-BASE_URL = "http://127.0.0.1:8470"
 SECRET = b"a secret of a test, 32 bytes long"
 PEOPLE = {
     "ada": Labeller("ada", "Ada", False, "admin"),
@@ -100,29 +99,9 @@ def app(new_app: Callable[..., FastAPI]) -> FastAPI:
 
 
 @pytest.fixture
-def browser(db: Database) -> Callable[..., TestClient]:
-    """Makes the browser of a person, or (None) of somebody who never logged in."""
-
-    def make(app: FastAPI, labeller_id: str | None) -> TestClient:
-        client = TestClient(app, base_url=BASE_URL, headers={"Sec-Fetch-Site": "same-origin"})
-        if labeller_id is not None:
-            token = logins.create_token(db, labeller_id, 60)
-            assert client.get("/login", params={"token": token}, follow_redirects=False).is_redirect
-        return client
-
-    return make
-
-
-@pytest.fixture
 def ada(app: FastAPI, browser: Callable[..., TestClient]) -> TestClient:
     """The admin's browser."""
     return browser(app, "ada")
-
-
-@pytest.fixture
-def ann(app: FastAPI, browser: Callable[..., TestClient]) -> TestClient:
-    """A labeller's browser."""
-    return browser(app, "ann")
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 // Everything that was said about one item, superseded events and remarks included.
 import { Name, Words } from "../Parts";
 import type { AdminAnswer, AdminJudgment, AdminRemark } from "../types";
-import { Diff } from "../Diff";
+import { Pieces } from "../../parts/Diff";
 import { moment, took, visible } from "../words";
 import { inWords } from "./inWords";
 
@@ -83,7 +83,7 @@ function Written({ of, answers }: { of: AdminJudgment; answers: AdminAnswer[] })
   }
   const edited = answers.find((answer) => answer.completion_id === shown[said.place]);
   return edited ? (
-    <Diff before={edited.text} after={visible(said.text)} />
+    <Pieces before={edited.text} after={visible(said.text)} />
   ) : (
     <p class="written" dir="auto">
       {visible(said.text)}

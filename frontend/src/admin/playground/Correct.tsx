@@ -1,6 +1,6 @@
 // A better text for one answer, with what it changes shown word by word.
 import { useEffect, useRef, useState } from "preact/hooks";
-import { Diff } from "../Diff";
+import { Pieces } from "../../parts/Diff";
 import { visible } from "../words";
 
 interface Props {
@@ -45,7 +45,7 @@ export function Correct({ number, before, isBusy, store, close }: Props) {
       {isChanged && (
         <>
           <p class="quietly">What changes</p>
-          <Diff before={visible(before)} after={visible(text)} />
+          <Pieces before={visible(before)} after={visible(text)} />
         </>
       )}
       <div class="row">

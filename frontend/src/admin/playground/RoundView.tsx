@@ -1,7 +1,7 @@
 // One turn and its answers side by side: choose one, edit one, go on from one.
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { newKey } from "../api";
-import { Diff } from "../Diff";
+import { Pieces } from "../../parts/Diff";
 import { useCommands } from "../keys";
 import { Said, Text, Trouble } from "../Parts";
 import { useAct } from "../useAct";
@@ -137,7 +137,7 @@ function ColumnView({ of, column, isLast, isBusy, pick, goOn, edit }: ColumnProp
         <Text of={answer} />
       ) : (
         <>
-          <Diff before={answer.text} after={visible(corrected)} />
+          <Pieces before={answer.text} after={visible(corrected)} />
           <p class="aside">Your text is the one gone on with.</p>
         </>
       )}

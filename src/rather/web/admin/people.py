@@ -23,8 +23,6 @@ from rather.web.contract.shape import Done, LabellerId
 from rather.web.markup import visible
 from rather.web.replies import Refusal
 
-INVITATION_SECONDS = 7 * 24 * 3600
-
 SessionId = Annotated[str, Path(pattern=r"^[0-9a-f]{16}$")]
 
 router = APIRouter()
@@ -61,14 +59,14 @@ def invite(body: InviteRequest, context: CurrentContext) -> InvitationReply:
     if not name:
         raise Refusal(422, "Give the person a name.", code="invalid")
     person = Labeller(labellers.new_id(), name, is_simulated=False, role=body.role)
-    return _invitation(person, logins.invite(context.db, person, INVITATION_SECONDS))
+    return _invitation(person, logins.invite(context.db, person))
 
 
 @router.post("/people/{id}/invitations")
 def invite_again(id: LabellerId, context: CurrentContext) -> InvitationReply:
     """Another link for somebody who is there; the ones before stop working."""
     person = _person(context, id)
-    return _invitation(person, logins.invite_again(context.db, id, INVITATION_SECONDS))
+    return _invitation(person, logins.invite_again(context.db, id))
 
 
 @router.put("/people/{id}")

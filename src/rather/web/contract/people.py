@@ -4,9 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from rather.records import MAX_NAME_CHARACTERS
 from rather.web.contract.shape import Shape
 
-Name = Annotated[str, Field(min_length=1, max_length=80)]
+Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME_CHARACTERS)]
 Role = Literal["admin", "labeller"]
 
 
