@@ -44,8 +44,9 @@ def judge(
         return _store(connection, judgment, shown), False
 
     stored, replayed = context.db.write(act)
-    context.worklist.note([assignment_of(stored, answer_of(stored)), stored]
-                          if stored.kind != shown.kind else [stored])  # fmt: skip
+    if stored.kind != shown.kind:  # said beside the task: an item of its own
+        context.worklist.note([assignment_of(stored, answer_of(stored))])
+    context.worklist.note([stored])
     is_paused = stored.source == "gold_check" and pause_if_due(context, labeller)
     return JudgmentReply(
         judgment_id=stored.id,
