@@ -41,8 +41,8 @@ class Labelled:
     """One labeller's work."""
 
     assignments: dict[Key, Assignment] = field(default_factory=dict)
-    answered: dict[Key, str] = field(default_factory=dict)
-    """Live judgments, oldest first."""
+    answered: dict[Key, set[str]] = field(default_factory=dict)
+    """Live judgments, oldest first; two of one item while an edit between them is not known yet."""
     unanswered: dict[Key, Assignment] = field(default_factory=dict)
     days: Counter[str] = field(default_factory=Counter)
     """What was said in the page, by day."""
@@ -127,7 +127,7 @@ class Ledger:
 
     def _count_of_person(self, one: Judgment, entry: Entry, answer: Answer) -> Assignment | None:
         mine, item = self.labelled[one.labeller_id], entry.key[0]
-        mine.answered[entry.key] = one.id
+        mine.answered.setdefault(entry.key, set()).add(one.id)
         mine.unanswered.pop(entry.key, None)
         if one.source in OWN_SOURCES:
             mine.days[entry.day] += 1
@@ -156,17 +156,19 @@ class Ledger:
             self.places[item].settled_by.discard(id)
         else:
             self.num_judgments -= 1
-            mine = self.labelled[entry.labeller_id]
-            if not entry.is_simulated and mine.answered.get(entry.key) == id:
-                self._forget_of_person(entry, id, mine)
+            if not entry.is_simulated:
+                self._forget_of_person(entry, id)
         self._changed(item)
 
-    def _forget_of_person(self, entry: Entry, id: str, mine: Labelled) -> None:
-        item, purpose = entry.key
-        del mine.answered[entry.key]
+    def _forget_of_person(self, entry: Entry, id: str) -> None:
+        mine, (item, purpose) = self.labelled[entry.labeller_id], entry.key
         mine.checked.pop(id, None)
         if entry.source in OWN_SOURCES:
             mine.days[entry.day] -= 1
+        mine.answered[entry.key].discard(id)
+        if mine.answered[entry.key]:
+            return  # a later edit came from another server first; the item stays answered by it
+        del mine.answered[entry.key]
         if purpose == "work":
             self.places[item].judges.discard(entry.labeller_id)
         if entry.key in mine.assignments:
