@@ -141,6 +141,13 @@ def binaries() -> Path | None:
     return max(folders, key=lambda folder: int(folder.parent.name), default=None)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A server is for the whole suite: `make check` stays on files."""
+    for item in items:
+        if "cluster" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """The session's PostgreSQL server; without the program or the driver, the test is skipped."""
@@ -180,14 +187,21 @@ def postgresql_db(postgresql_url: str) -> Iterator[Database]:
         yield database
 
 
-# A server is for the whole suite: `make check` stays on files.
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file with our tables, all empty, to copy from. Never write."""
+    path = tmp_path_factory.mktemp("databases") / "rather.db"
+    Database.open(path, create=True).close()
+    return path
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def any_where(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Where a database with our tables is, all empty: a file, then a server."""
     if request.param == "postgresql":
         return str(request.getfixturevalue("postgresql_url"))
-    Database.open(tmp_path / "rather.db", create=True).close()
-    return str(tmp_path / "rather.db")
+    source = request.getfixturevalue("migrated_file")
+    return str(shutil.copy(source, tmp_path / "rather.db"))
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ import pytest
 from rather.cli.app import main
 from rather.training import checkpoints
 
+pytestmark = pytest.mark.slow
+
 BABYLLAMA = Path(__file__).parents[2] / "shared" / "data" / "models" / "babyllama-tok105" / "hf"
 PROMPTS = [f"What would you rather have, the tea or {n} coffees?" for n in range(16)]
 TRAINING = ("sft", "reward", "ppo", "dpo")
@@ -208,7 +210,6 @@ def test_a_killed_stage_goes_on(loop: Shell, monkeypatch: pytest.MonkeyPatch) ->
     assert "going on after step 1" in err.getvalue()
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not BABYLLAMA.is_dir(), reason="the development model is not on this machine")
 def test_the_loop_on_a_real_model(tmp_path: Path) -> None:
     shell = Shell(tmp_path / "stories")

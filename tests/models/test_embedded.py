@@ -50,6 +50,7 @@ def test_it_is_converted_once(gguf: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert embedded_folder() == folder
 
 
+@pytest.mark.slow
 def test_two_processes_that_race_end_with_one_good_copy(gguf: Path) -> None:
     context = multiprocessing.get_context("spawn")
     gate, found = context.Barrier(2), context.Queue()

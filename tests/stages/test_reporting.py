@@ -14,6 +14,8 @@ from rather.stages.reporting import collected, gather_report
 from rather.store import judgments
 from rather.workspace import Workspace
 
+pytestmark = pytest.mark.slow
+
 
 def forced_ppo(ws: Workspace, dry_run: bool, fresh: bool) -> None:
     """Eleven judgments make no reward model that PPO would accept."""

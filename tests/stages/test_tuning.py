@@ -18,6 +18,8 @@ from rather.stages.runs import open_library
 from rather.store import prompts, runs, versions
 from rather.workspace import Workspace
 
+pytestmark = pytest.mark.slow
+
 STAGES = ("sft", "reward", "dpo", "ppo")
 Result = dict[str, Any]
 

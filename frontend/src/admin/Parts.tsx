@@ -1,6 +1,6 @@
 // Small pieces that every admin page is made of.
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { goTo, isPlainClick } from "./router";
 import type { Measured, Rendered } from "./types";
 import { interval, percent, coefficient, visible } from "./words";
@@ -53,7 +53,7 @@ export function Link({ to, children, current = false, ...more }: LinkProps) {
 /** A page's heading; a screen reader goes on here after a change of page. */
 export function Title({ children, name }: { children: ComponentChildren; name: string }) {
   const heading = useRef<HTMLHeadingElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     document.title = `${name} · rather`;
     heading.current?.focus({ preventScroll: true });
   }, [name]);

@@ -1,5 +1,5 @@
 // Which admin page an address names, and going to another without loading everything anew.
-import { useEffect, useState } from "preact/hooks";
+import { useLayoutEffect, useState } from "preact/hooks";
 
 export type Page =
   | { name: "overview" }
@@ -58,7 +58,7 @@ export function goTo(address: string, { replace = false } = {}): void {
 /** The address now, path and query. */
 export function useAddress(): { path: string; query: URLSearchParams } {
   const [address, setAddress] = useState(location.pathname + location.search);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const look = () => setAddress(location.pathname + location.search);
     addEventListener("popstate", look);
     addEventListener(MOVED, look);

@@ -1,5 +1,5 @@
 // What this labeller said so far, newest first; each can be changed.
-import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { fetchHistory, isSessionOver } from "../api";
 import type { HistoryEntry } from "../contract";
 import type { Desk } from "../engine/desk";
@@ -36,8 +36,8 @@ export function History({ desk, leave }: Props) {
     },
     [desk],
   );
+  useLayoutEffect(() => title.current?.focus({ preventScroll: true }), []);
   useEffect(() => {
-    title.current?.focus({ preventScroll: true });
     let isHere = true;
     // What waits is brought first, or the list would lack it; without a network, it is told below.
     void desk.settled().then(() => (isHere ? load(null) : undefined));

@@ -1,5 +1,5 @@
 // Optional questions beside the overall choice: each A, B or tie.
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import type { PairSaid } from "../contract";
 import { messages } from "../messages";
 import { CapList, Caps } from "../parts/Caps";
@@ -24,7 +24,7 @@ interface Props {
 
 export function Dimensions({ names, said, active, set }: Props) {
   const row = useRef<HTMLDivElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (active !== null) {
       row.current?.scrollIntoView({ block: "nearest" });
     }

@@ -1,5 +1,5 @@
 // The order so far: places with the answers in them, to be dragged from one to another.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { letterOf, nudged, type Ranks, tiers } from "../logic/ranking";
 import { messages } from "../messages";
 
@@ -74,7 +74,7 @@ export function RankStrip({ ranks, rank, go }: Props) {
     }
   };
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     // What moved by key is a new element in its new place; the focus goes along.
     if (nudging.current !== null) {
       strip.current?.querySelector<HTMLElement>(`[data-chip="${nudging.current}"]`)?.focus();

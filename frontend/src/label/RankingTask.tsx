@@ -1,5 +1,5 @@
 // Three to six answers in order: by digits, by the numbers on each, or by dragging; ties allowed.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { finished, letterOf, missing, noRanks, type Ranks, tiedWith, withRank } from "../logic/ranking";
 import { messages } from "../messages";
 import { Answer } from "../parts/Texts";
@@ -60,7 +60,7 @@ export function RankingTask(props: TaskProps) {
     }
   });
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     // A screen reader goes on with the answer; nothing moves before somebody asked for it.
     const answer = list.current?.querySelectorAll<HTMLElement>("[data-answer]")[current];
     if (hasMoved.current && answer) {

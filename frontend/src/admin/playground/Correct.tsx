@@ -1,5 +1,5 @@
 // A better text for one answer, with what it changes shown word by word.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Pieces } from "../../parts/Diff";
 import { visible } from "../words";
 
@@ -14,7 +14,7 @@ interface Props {
 export function Correct({ number, before, isBusy, store, close }: Props) {
   const [text, setText] = useState(before);
   const field = useRef<HTMLTextAreaElement>(null);
-  useEffect(() => field.current?.focus(), []);
+  useLayoutEffect(() => field.current?.focus(), []);
   const isChanged = text !== before && text.trim() !== "";
   return (
     <form

@@ -1,5 +1,5 @@
 // One turn and its answers side by side: choose one, edit one, go on from one.
-import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { useCallback, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { newKey } from "../api";
 import { Pieces } from "../../parts/Diff";
 import { useCommands } from "../keys";
@@ -23,8 +23,8 @@ export function RoundView({ of, number, isLast, change }: Props) {
   const { isBusy, said, trouble, run } = useAct();
   const keys = useRef(new Map<string, string>());
   // The answers have come: keys choose among them, so the keyboard leaves the text field.
-  useEffect(() => heading.current?.focus({ preventScroll: true }), []);
-  useEffect(() => heading.current?.scrollIntoView({ block: "nearest" }), []);
+  useLayoutEffect(() => heading.current?.focus({ preventScroll: true }), []);
+  useLayoutEffect(() => heading.current?.scrollIntoView({ block: "nearest" }), []);
 
   /** One key for one act, the same when it has to be sent again. */
   const keyOf = (act: string) => {
