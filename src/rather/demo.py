@@ -77,7 +77,16 @@ def demo_config(size: Size, seed: int) -> Config:
             noise_temperature=0.05,
             tie_margin=0.05,
         ),
-        reward=Reward(learning_rate=1e-3, batch_size=8, microbatch_tokens=1024, adapter=adapter),
+        reward=Reward(
+            # on top of the same lower layers as the policy, which a rollout computes once for all
+            pooling="last",
+            depth=1.0,
+            head="random",
+            learning_rate=1e-3,
+            batch_size=8,
+            microbatch_tokens=1024,
+            adapter=adapter,
+        ),
         ppo=PPO(
             num_steps=size.num_steps,
             batch_size=size.rollout_prompts,

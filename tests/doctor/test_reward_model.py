@@ -46,7 +46,7 @@ def test_a_whole_reward_model_is_well(new_judged_ws: NewWs, look: Look, trained:
 def test_a_head_that_was_never_trained_is_found(
     new_judged_ws: NewWs, look: Look, trained: Train
 ) -> None:
-    ws = new_judged_ws(reward={"learning_rate": 1e-30, "adapter": SMALL})
+    ws = new_judged_ws(reward={"learning_rate": 1e-30, "head": "random", "adapter": SMALL})
     trained(ws, "reward")
     found = look(ws, "head")
     assert found.severity == "problem"

@@ -47,6 +47,17 @@ def test_below_takes_down_what_the_lower_layers_give(layers: nn.ModuleList) -> N
     assert run(layers, 0.0) == 111.0
 
 
+def test_first_leaves_out_the_layers_above(layers: nn.ModuleList) -> None:
+    stack = Stack(layers)
+    for depth, expected in ((0, 5.0), (1, 6.0), (2, 16.0), (3, 116.0)):
+        with stack.first(depth):
+            assert run(layers, 5.0) == expected
+    with stack.first(2), stack.above(1, torch.full((1, 1), 7.0)):
+        assert run(layers, 5.0) == 17.0
+    assert run(layers, 0.0) == 111.0
+    assert [len(stack.from_layer(depth)) for depth in (None, 0, 2)] == [0, 3, 1]
+
+
 def test_a_failure_inside_leaves_the_layers_in_place(layers: nn.ModuleList) -> None:
     stack = Stack(layers)
     with pytest.raises(RuntimeError, match="inside"), stack.above(2, torch.zeros(1, 1)):

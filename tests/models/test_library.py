@@ -63,7 +63,7 @@ def publish(library: Library, policy: Policy, name: str, head: ScalarHead | None
         card = {"base_fingerprint": fingerprint(base), "codec_fingerprint": codec.fingerprint}
         if head is not None:
             save_head(folder, head)
-            card["pooling"] = "mean"
+            card |= {"pooling": "mean", "depth": 1}
         (folder / "rather.json").write_text(json.dumps(card))
     library.versions[name] = version(name)
 
@@ -106,11 +106,11 @@ def test_a_reward_model_comes_back_with_its_head(
     backbone = library.policy("base").backbone
     head = ScalarHead(32, seed=4)
     head.bias.fill_(0.25)
-    model = RewardModel(backbone, loud(backbone, "in-training"), head, "mean")
+    model = RewardModel(backbone, loud(backbone, "in-training"), head, "mean", depth=1)
     publish(library, Policy(backbone, "in-training"), "reward-1", head)
     batch = pack(rows)
     again = new_library(root, library.versions).reward_model("reward-1")
-    assert again.pooling == "mean"
+    assert (again.pooling, again.depth) == ("mean", 1)
     assert torch.equal(again.scores(batch), model.scores(batch))
     assert not again.head.weight.requires_grad
 

@@ -1,13 +1,14 @@
 """Four roles on one backbone: the same numbers however rows are cut, padded and ordered."""
 
 from collections.abc import Callable
-from typing import Literal
+from dataclasses import replace
+from typing import Literal, get_args
 
 import pytest
 import torch
 from torch import Tensor
 
-from rather.data.batch import Batch, Row, by_length, pack, split_by_tokens
+from rather.data.batch import Batch, Lower, Row, by_length, pack, split_by_tokens
 from rather.models.backbone import Backbone
 from rather.models.heads import ScalarHead
 from rather.models.roles import Policy, RewardModel, ValueModel
@@ -103,6 +104,34 @@ def test_what_a_reward_model_reads(
     expected = {"last": hidden[4], "mean": (hidden[2] + hidden[3] + hidden[4]) / 3}[pooling]
     torch.testing.assert_close(pooled[0], expected)
     torch.testing.assert_close(pooled[1], hidden[5])
+
+
+def test_a_shallow_role_is_one_on_a_shallow_model(tiny_backbone: Backbone, rows: list[Row]) -> None:
+    """Read after one layer of two: as on a copy of the model that has only that layer."""
+    batch, head = pack(rows), ScalarHead(32, seed=1)
+    copy = tiny_backbone.trainable_copy()
+    del copy.decoder.layers[1]  # type: ignore[operator]
+    shallow = Backbone(copy.model)
+    for pooling in get_args(Literal["last", "mean"]):
+        found = RewardModel(tiny_backbone, None, head, pooling, depth=1).scores(batch)
+        torch.testing.assert_close(found, RewardModel(shallow, None, head, pooling).scores(batch))
+        assert not torch.equal(found, RewardModel(tiny_backbone, None, head, pooling).scores(batch))
+    found = ValueModel(tiny_backbone, None, head, depth=1).values(batch)
+    torch.testing.assert_close(found, ValueModel(shallow, None, head).values(batch))
+
+
+def test_known_lower_states_serve_a_shallow_role_where_they_are_low_enough(
+    tiny_backbone: Backbone, rows: list[Row]
+) -> None:
+    batch, head = pack(rows), ScalarHead(32, seed=1)
+    model = RewardModel(tiny_backbone, None, head, "mean", depth=1)
+    expected = model.scores(batch)
+    for depth in (1, 2):
+        known = replace(batch, lower=tiny_backbone.lower(batch, 1))
+        if depth == 2:  # of a layer above what the model reads: no use to it
+            wrong = torch.full_like(tiny_backbone.hidden(batch, None), 7.0)
+            known = replace(batch, lower=Lower(tiny_backbone, 2, wrong))
+        torch.testing.assert_close(model.scores(known), expected)
 
 
 def test_a_value_is_read_before_its_token(tiny_backbone: Backbone) -> None:

@@ -64,6 +64,16 @@ def test_top_layers_trains_the_top_layers_only(tiny_backbone: Backbone, rows: li
     step(tuned, rows)
 
 
+def test_the_top_layers_are_those_below_the_depth_that_is_read(tiny_backbone: Backbone) -> None:
+    section = Adapter(tuning="top_layers", num_top_layers=1)
+    tuned = start_tuning(Policy(tiny_backbone), "new", section, seed=1, depth=1)
+    assert len(tuned.parameters) == 14
+    assert all(".layers.0." in name for name in tuned.parameters)
+    section = Adapter(tuning="top_layers", num_top_layers=2)
+    with pytest.raises(UsageError, match="the model has 1 layers that are read, of 2"):
+        start_tuning(Policy(tiny_backbone), "more", section, seed=1, depth=1)
+
+
 def test_full_is_a_float32_copy(tiny_backbone: Backbone, rows: list[Row]) -> None:
     tuned = start_tuning(Policy(tiny_backbone), "new", Adapter(tuning="full"), seed=1)
     assert tuned.adapter is None

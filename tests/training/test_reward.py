@@ -2,18 +2,21 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 import torch
 
+from rather.config.optimization import Adapter
 from rather.config.stages import Reward
 from rather.data.batch import Row
 from rather.data.judged import Judged, Opinion
 from rather.evaluation.reward_model import held_out_accuracy
+from rather.models.backbone import load_backbone
 from rather.models.library import weights_digest
-from rather.models.roles import RewardModel
-from rather.models.tuning import Tuned
+from rather.models.roles import Policy, RewardModel
+from rather.models.tuning import Tuned, start_tuning
 from rather.rollout.rollout import score_rows
 from rather.training.reward import PAIR_LOSSES, choose_pair_losses, pair_accuracy, sum_of_losses
 from rather.training.reward import train_reward as train
@@ -70,10 +73,32 @@ def test_a_planted_rule_is_learnt(
     assert recorded.of("loss")[-1] < 0.5 * math.log(2)
 
 
+@pytest.mark.parametrize("tuning", ["lora", "full"])
+def test_layers_above_its_depth_neither_count_nor_learn(
+    tiny_model: Path, new_run: Callable[..., Any], tuning: Literal["lora", "full"]
+) -> None:
+    start = Policy(load_backbone(tiny_model, torch.float32, "cpu"))
+    tuned = start_tuning(start, "learning", Adapter(tuning=tuning), seed=0, depth=1)
+    assert not any(".layers.1." in name for name in tuned.parameters)
+    before = {name: p.clone() for name, p in tuned.backbone.model.named_parameters()}
+    model = train(SECTION, tuned, JUDGED, [one.row for one in JUDGED], new_run().run, seed=1)
+    after = dict(tuned.backbone.model.named_parameters())
+    assert {n for n in before if ".layers.0." in n and not torch.equal(before[n], after[n])}
+    above = [name for name in before if ".layers.1." in name]
+    assert above and all(torch.equal(before[name], after[name]) for name in above)
+    rows = [one.row for one in JUDGED]
+    scores = score_rows(model, rows, 4096)
+    with torch.no_grad():
+        for name in above:
+            after[name].fill_(7.0)
+    assert score_rows(model, rows, 4096) == scores
+
+
 def test_the_references_rows_score_0_on_average(
     new_tuned: Callable[..., Tuned], new_run: Callable[..., Any]
 ) -> None:
-    model, _ = trained(new_tuned, new_run())
+    section = SECTION.model_copy(update={"head": "random"})
+    model, _ = trained(new_tuned, new_run(), section)
     scores = score_rows(model, [one.row for one in JUDGED], 4096)
     flat = [score for row in scores for score in row]
     assert sum(flat) / len(flat) == pytest.approx(0.0, abs=1e-5)

@@ -70,8 +70,12 @@ class Reward(Optimization):
     """Peak learning rate of AdamW."""
     batch_size: int = Field(8, ge=1)
     """Rows (a prompt with all that was said about its completions) an optimizer update."""
-    pooling: Literal["last", "mean"] = "last"
+    pooling: Literal["last", "mean"] = "mean"
     """Where the score is read: the last real token, or the mean over the completion's tokens."""
+    depth: float = Field(0.6, gt=0, le=1)
+    """Share of the backbone's layers the score is read after; those above are left out."""
+    head: Literal["fitted", "random"] = "fitted"
+    """How the head begins: fitted to the comparisons on the untrained backbone, or at random."""
     ties: Literal["rao_kupper", "davidson", "drop"] = "davidson"
     """Model of ties in pairs; drop leaves tied pairs out (counted)."""
     margin: bool = True

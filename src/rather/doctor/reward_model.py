@@ -104,15 +104,17 @@ def _some_model(patient: Patient) -> tuple[RewardModel, Codec]:
         return patient.library.reward_model(name), patient.library.codec(name)
     policy = patient.policy
     head = ScalarHead(policy.backbone.hidden_size).to(policy.backbone.device)
-    pooling = patient.ws.config.reward.pooling
-    return RewardModel(policy.backbone, policy.adapter, head, pooling), patient.codec
+    section = patient.ws.config.reward
+    depth = policy.backbone.depth_of(section.depth)
+    model = RewardModel(policy.backbone, policy.adapter, head, section.pooling, depth)
+    return model, patient.codec
 
 
 @torch.no_grad()
 def places_read(model: RewardModel, row: Row) -> range | None:
     """Which of a row's tokens [S] the head is given: one, or the mean of several; None: neither."""
     batch = pack([row]).to(model.backbone.device)
-    hidden, read = model.backbone.hidden(batch, model.adapter), model.pooled(batch)[0].float()
+    hidden, read = model.hidden(batch), model.pooled(batch)[0].float()
     end = row.num_tokens
     spans = [range(end - 1, end), range(len(row.prompt_ids), end)]
     for span in [*spans, *(range(place, place + 1) for place in range(end))]:

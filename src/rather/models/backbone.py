@@ -5,6 +5,7 @@ adapter (or none) switched on. Nobody else toggles adapters.
 """
 
 import copy
+from contextlib import ExitStack
 from pathlib import Path
 
 import torch
@@ -68,14 +69,28 @@ class Backbone:
         hidden: Tensor = output.last_hidden_state[0]
         return hidden
 
-    def hidden(self, batch: Batch, adapter: str | None) -> Tensor:
-        """Hidden states of a whole batch: [S, d]; lower layers that are known are not run again."""
+    def hidden(self, batch: Batch, adapter: str | None, depth: int | None = None) -> Tensor:
+        """Hidden states of a whole batch after its first `depth` layers (None: all): [S, d].
+
+        Lower layers that are known are not run again.
+        """
+        depth = len(self.stack) if depth is None else depth
         lower = batch.lower
-        usable = lower is not None and lower.source is self
-        if lower is None or not usable or lower.depth > self.lowest_layer(adapter):
+        is_known = lower is not None and lower.source is self
+        with ExitStack() as only:
+            only.enter_context(self.stack.first(depth))
+            if lower and is_known and lower.depth <= min(depth, self.lowest_layer(adapter)):
+                only.enter_context(self.stack.above(lower.depth, lower.hidden))
             return self.run(batch.input_ids, batch.position_ids, PackedLayout(batch), adapter)
-        with self.stack.above(lower.depth, lower.hidden):
-            return self.run(batch.input_ids, batch.position_ids, PackedLayout(batch), adapter)
+
+    def depth_of(self, share: float) -> int:
+        """How many layers a share of them is, at least one."""
+        return max(1, round(share * len(self.stack)))
+
+    def parameters_below(self, depth: int | None) -> dict[str, nn.Parameter]:
+        """All weights by name, without those of the layers from `depth` on (None: with them)."""
+        unread = {id(p) for layer in self.stack.from_layer(depth) for p in layer.parameters()}
+        return {name: p for name, p in self.model.named_parameters() if id(p) not in unread}
 
     @torch.no_grad()
     def lower(self, batch: Batch, depth: int) -> Lower:

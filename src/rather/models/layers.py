@@ -44,11 +44,21 @@ class Stack:
     def __len__(self) -> int:
         return len(self._originals)
 
+    def from_layer(self, depth: int | None) -> list[nn.Module]:
+        """The layers from `depth` on; none for None."""
+        return [] if depth is None else self._originals[depth:]
+
     @contextmanager
     def above(self, depth: int, known: Tensor) -> Iterator[None]:
         """Run only the layers from `depth` on, starting from `known` hidden states [S, d]."""
         with self._without(range(depth)):
             self._stand_ins[depth - 1].__dict__["known"] = known[None]
+            yield
+
+    @contextmanager
+    def first(self, depth: int) -> Iterator[None]:
+        """Run only the first `depth` layers; whatever follows the stack reads what they give."""
+        with self._without(range(depth, len(self))):
             yield
 
     @contextmanager

@@ -64,10 +64,10 @@ class Library:
         tensors = load_file(folder / HEAD_FILE)
         head = ScalarHead(backbone.hidden_size)
         head.load_state_dict(tensors)
-        pooling = read_json(folder / CARD_FILE)["pooling"]
-        return RewardModel(
-            backbone, adapter, head.to(backbone.device).requires_grad_(False), pooling
-        )
+        head = head.to(backbone.device).requires_grad_(False)
+        card = read_json(folder / CARD_FILE)
+        # versions made before there was a depth read all layers
+        return RewardModel(backbone, adapter, head, card["pooling"], card.get("depth"))
 
     def codec(self, name: str) -> Codec:
         """The tokenizer and template of a model."""

@@ -45,24 +45,27 @@ class LoraLayout:
     is_transposed: bool = False
     """The layers keep their weights as [inputs, outputs] (GPT-2's Conv1D)."""
 
-    def select(self, wanted: tuple[str, ...] | str, top_layers: int | None) -> tuple[str, ...]:
-        """Full names of the layers to adapt; UsageError when nothing matches."""
+    def select(
+        self, wanted: tuple[str, ...] | str, top_layers: int | None, depth: int | None = None
+    ) -> tuple[str, ...]:
+        """Full names of the layers to adapt, of the first `depth`; UsageError if nothing fits."""
+        depth = self.num_layers if depth is None else depth
         short = {name.rsplit(".", 1)[-1] for name in self.names}
         if wanted != "all-linear" and (unknown := set(wanted) - short):
             raise UsageError(
                 f"adapter.target_modules: the model has no linear layer named "
                 f"{', '.join(sorted(unknown))}; it has {', '.join(sorted(short))}."
             )
-        lowest = 0 if top_layers is None else self.num_layers - top_layers
+        lowest = 0 if top_layers is None else depth - top_layers
         if lowest < 0:
             raise UsageError(
-                f"adapter.num_top_layers is {top_layers}, but the model has {self.num_layers} "
-                "layers."
+                f"adapter.num_top_layers is {top_layers}, but the model has {depth} layers"
+                f"{'' if depth == self.num_layers else f' that are read, of {self.num_layers}'}."
             )
         return tuple(
             name
             for name in self.names
-            if self.layer_of[name] >= lowest
+            if lowest <= self.layer_of[name] < depth
             and (wanted == "all-linear" or name.rsplit(".", 1)[-1] in wanted)
         )
 

@@ -47,14 +47,20 @@ class RewardModel:
     adapter: str | None
     head: ScalarHead
     pooling: Literal["last", "mean"]
+    depth: int | None = None
+    """How many of the backbone's layers it reads; None for all."""
 
     def scores(self, batch: Batch) -> Tensor:
         """Score of each completion: [B]."""
         return self.head(self.pooled(batch))
 
+    def hidden(self, batch: Batch) -> Tensor:
+        """The hidden states it reads, of every token: [S, d]."""
+        return self.backbone.hidden(batch, self.adapter, self.depth)
+
     def pooled(self, batch: Batch) -> Tensor:
         """What the head reads [B, d]: the last real token, or the mean over the completion."""
-        hidden = self.backbone.hidden(batch, self.adapter)
+        hidden = self.hidden(batch)
         mask = batch.completion_mask
         if self.pooling == "last":
             last = mask.sum(dim=1, keepdim=True) - 1
@@ -70,10 +76,12 @@ class ValueModel:
     backbone: Backbone
     adapter: str | None
     head: ScalarHead
+    depth: int | None = None
+    """How many of the backbone's layers it reads; None for all."""
 
     def values(self, batch: Batch) -> Tensor:
         """V of the state before each completion token: [B, T], 0 where masked."""
-        return self.values_of(self.backbone.hidden(batch, self.adapter), batch)
+        return self.values_of(self.backbone.hidden(batch, self.adapter, self.depth), batch)
 
     def values_of(self, hidden: Tensor, batch: Batch) -> Tensor:
         """Like `values`, from hidden states already at hand."""

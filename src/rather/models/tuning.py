@@ -18,19 +18,24 @@ class Tuned:
     backbone: Backbone
     adapter: str | None
     parameters: dict[str, nn.Parameter]
+    depth: int | None = None
+    """How many of the backbone's layers are read; None for all."""
 
 
-def start_tuning(start: Policy, name: str, section: Adapter, seed: int) -> Tuned:
+def start_tuning(
+    start: Policy, name: str, section: Adapter, seed: int, depth: int | None = None
+) -> Tuned:
     """A trainable trunk that computes exactly what `start` does, until it is trained.
 
+    Of a trunk that is read after `depth` layers, the layers above do not learn.
     A start with an adapter is continued in a copy of that adapter, which keeps its shape; `tuning`
     then says which of its layers learn.
     """
     if section.tuning == "full":
-        return _full_copy(start)
+        return _full_copy(start, depth)
     backbone = start.backbone
     top = section.num_top_layers if section.tuning == "top_layers" else None
-    targets = backbone.linear_layers.select(section.target_modules, top)
+    targets = backbone.linear_layers.select(section.target_modules, top, depth)
     if start.adapter is None:
         backbone.add_adapter(name, LoraShape(section.rank, section.alpha, targets), seed)
     else:
@@ -54,10 +59,10 @@ def start_tuning(start: Policy, name: str, section: Adapter, seed: int) -> Tuned
         )
     for parameter in learning.values():
         parameter.requires_grad_(True)
-    return Tuned(backbone, name, learning)
+    return Tuned(backbone, name, learning, depth)
 
 
-def _full_copy(start: Policy) -> Tuned:
+def _full_copy(start: Policy, depth: int | None) -> Tuned:
     if start.adapter is not None:
         raise UsageError(
             f"tuning: full cannot start from {start.adapter}, which is an adapter; start from base "
@@ -66,4 +71,4 @@ def _full_copy(start: Policy) -> Tuned:
     # the reference computes as precisely as what learns beside it, or KL would not begin at 0
     start.backbone.model.float()
     copy = start.backbone.trainable_copy()
-    return Tuned(copy, None, dict(copy.model.named_parameters()))
+    return Tuned(copy, None, copy.parameters_below(depth), depth)

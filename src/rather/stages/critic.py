@@ -31,9 +31,9 @@ def _adapted(
 ) -> tuple[ValueModel, dict[str, Any]]:
     """An adapter of its own on the policy's backbone."""
     if first is not None and first.backbone is start.backbone and first.adapter is not None:
-        base, head = Policy(first.backbone, first.adapter), _copy_of(first)
+        base, head, depth = Policy(first.backbone, first.adapter), _copy_of(first), first.depth
     else:
-        base = Policy(start.backbone)
+        base, depth = Policy(start.backbone), None
         head = ScalarHead.zero(base.backbone.hidden_size).to(base.backbone.device)
     shape = base.backbone.shapes[base.adapter] if base.adapter else None
     adapter = ws.config.ppo.adapter
@@ -41,24 +41,26 @@ def _adapted(
         update={"tuning": "lora" if adapter.tuning == "full" else adapter.tuning}
         | ({"rank": shape.rank, "alpha": shape.alpha} if shape else {})
     )
-    tuned = start_tuning(base, "value", own, seed)
-    return _with_head(ValueModel(tuned.backbone, tuned.adapter, head), tuned.parameters)
+    tuned = start_tuning(base, "value", own, seed, depth)
+    critic = ValueModel(tuned.backbone, tuned.adapter, head, depth)
+    return _with_head(critic, tuned.parameters)
 
 
 def _copied(first: RewardModel | None, start: Policy) -> tuple[ValueModel, dict[str, Any]]:
     """A whole copy of a backbone, of the reward model's where it is a whole model itself."""
     if first is not None and first.adapter is None:
         backbone, head = first.backbone.trainable_copy(), _copy_of(first)
+        depth = first.depth
     elif first is not None:
         raise UsageError(
             "ppo.critic.value_model: copy cannot begin from a reward model that is an adapter; set "
             "ppo.critic.start: reference, or train the reward model with adapter.tuning: full."
         )
     else:
-        backbone = start.backbone.trainable_copy()
+        backbone, depth = start.backbone.trainable_copy(), None
         head = ScalarHead.zero(backbone.hidden_size).to(backbone.device)
-    weights = dict(backbone.model.named_parameters())
-    return _with_head(ValueModel(backbone, None, head), weights)
+    critic = ValueModel(backbone, None, head, depth)
+    return _with_head(critic, backbone.parameters_below(depth))
 
 
 def _with_head(model: ValueModel, weights: dict[str, Any]) -> tuple[ValueModel, dict[str, Any]]:

@@ -70,7 +70,9 @@ def reward(ws: Workspace, *, dry_run: bool, fresh: bool) -> Result:
     if answer := early_answer(ws, plan, dry_run, fresh, f"{len(found)} comparisons", left_out):
         return answer
     with running(ws, plan, fresh) as run:
-        tuned = start_tuning(library.policy(start), "learning", section.adapter, plan.seed)
+        policy = library.policy(start)
+        depth = policy.backbone.depth_of(section.depth)
+        tuned = start_tuning(policy, "learning", section.adapter, plan.seed, depth)
         reference = [one.row for one in judged[:REFERENCE_ROWS]]
         model = train_reward(section, tuned, judged, reference, run, plan.seed)
         accuracy = held_out_accuracy(model, tests, section.microbatch_tokens)
@@ -80,6 +82,7 @@ def reward(ws: Workspace, *, dry_run: bool, fresh: bool) -> Result:
         }
         extra = {
             "pooling": section.pooling,
+            "depth": depth,
             "num_judgments": len(found),
             "simulated_judgments": sum(one.is_simulated for one in found),
         }
