@@ -17,7 +17,7 @@ def test_the_critic_begins_as_the_reward_model(judged_ws: Workspace) -> None:
     assert torch.equal(value.head.weight, first.head.weight)
     assert value.head.bias == first.head.bias
     assert value.head.weight is not first.head.weight
-    assert value.depth == first.depth == 1  # 0.6 of two layers
+    assert value.depth == first.depth == 1  # half of two layers
     own = value.backbone.adapter_parameters("value")
     for name, weight in value.backbone.adapter_parameters("reward-1").items():
         assert torch.equal(own[name], weight), name

@@ -72,7 +72,7 @@ class Reward(Optimization):
     """Rows (a prompt with all that was said about its completions) an optimizer update."""
     pooling: Literal["last", "mean"] = "mean"
     """Where the score is read: the last real token, or the mean over the completion's tokens."""
-    depth: float = Field(0.6, gt=0, le=1)
+    depth: float = Field(0.5, gt=0, le=1)
     """Share of the backbone's layers the score is read after; those above are left out."""
     head: Literal["fitted", "random"] = "fitted"
     """How the head begins: fitted to the comparisons on the untrained backbone, or at random."""
