@@ -239,7 +239,8 @@ def learnt_root(
         ["init", str(root), "--model", str(tiny_model), *flags],
         ["import", str(folder / "pairs.jsonl"), "-w", str(root)],
         ["import", str(folder / "demonstrations.jsonl"), "-w", str(root)],
-        ["reward", "--seed", "8", "-w", str(root)],
+        # drawn at random and read at the end, so that PPO moves far enough to meet a rule
+        ["reward", "--seed=8", "--head=random", "--pooling=last", "--depth=1", "-w", str(root)],
     ):
         ended = commands(*command)
         assert ended.code == 0, ended.said

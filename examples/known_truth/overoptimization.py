@@ -27,7 +27,15 @@ BETAS = torch.logspace(1, -2, 31, dtype=torch.float64)
 COHERENCE = 1.0
 """How much the gold dislikes what the reference finds unlikely, in standard deviations."""
 SECTION = Reward(
-    **COMMON, learning_rate=2e-3, batch_size=16, num_epochs=8, ties="drop", margin=False
+    **COMMON,
+    learning_rate=2e-3,
+    batch_size=16,
+    num_epochs=8,
+    ties="drop",
+    margin=False,
+    # models that differ by their heads, as an ensemble's do
+    pooling="last",
+    head="random",
 )
 
 
