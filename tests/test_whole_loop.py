@@ -13,7 +13,7 @@ import pytest
 from rather.cli.app import main
 from rather.training import checkpoints
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow  # they train, again and again
 
 BABYLLAMA = Path(__file__).parents[2] / "shared" / "data" / "models" / "babyllama-tok105" / "hf"
 PROMPTS = [f"What would you rather have, the tea or {n} coffees?" for n in range(16)]

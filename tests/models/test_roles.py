@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Literal, get_args
+from typing import Literal
 
 import pytest
 import torch
@@ -106,16 +106,18 @@ def test_what_a_reward_model_reads(
     torch.testing.assert_close(pooled[1], hidden[5])
 
 
-def test_a_shallow_role_is_one_on_a_shallow_model(tiny_backbone: Backbone, rows: list[Row]) -> None:
+@pytest.mark.parametrize("pooling", ["last", "mean"])
+def test_a_shallow_role_is_one_on_a_shallow_model(
+    pooling: Literal["last", "mean"], tiny_backbone: Backbone, rows: list[Row]
+) -> None:
     """Read after one layer of two: as on a copy of the model that has only that layer."""
     batch, head = pack(rows), ScalarHead(32, seed=1)
     copy = tiny_backbone.trainable_copy()
     del copy.decoder.layers[1]  # type: ignore[operator]
     shallow = Backbone(copy.model)
-    for pooling in get_args(Literal["last", "mean"]):
-        found = RewardModel(tiny_backbone, None, head, pooling, depth=1).scores(batch)
-        torch.testing.assert_close(found, RewardModel(shallow, None, head, pooling).scores(batch))
-        assert not torch.equal(found, RewardModel(tiny_backbone, None, head, pooling).scores(batch))
+    found = RewardModel(tiny_backbone, None, head, pooling, depth=1).scores(batch)
+    torch.testing.assert_close(found, RewardModel(shallow, None, head, pooling).scores(batch))
+    assert not torch.equal(found, RewardModel(tiny_backbone, None, head, pooling).scores(batch))
     found = ValueModel(tiny_backbone, None, head, depth=1).values(batch)
     torch.testing.assert_close(found, ValueModel(shallow, None, head).values(batch))
 
@@ -126,12 +128,11 @@ def test_known_lower_states_serve_a_shallow_role_where_they_are_low_enough(
     batch, head = pack(rows), ScalarHead(32, seed=1)
     model = RewardModel(tiny_backbone, None, head, "mean", depth=1)
     expected = model.scores(batch)
-    for depth in (1, 2):
-        known = replace(batch, lower=tiny_backbone.lower(batch, 1))
-        if depth == 2:  # of a layer above what the model reads: no use to it
-            wrong = torch.full_like(tiny_backbone.hidden(batch, None), 7.0)
-            known = replace(batch, lower=Lower(tiny_backbone, 2, wrong))
-        torch.testing.assert_close(model.scores(known), expected)
+    low = tiny_backbone.lower(batch, 1)
+    torch.testing.assert_close(model.scores(replace(batch, lower=low)), expected)
+    # of a layer above what the model reads: no use to it
+    high = Lower(tiny_backbone, 2, torch.full_like(low.hidden, 7.0))
+    torch.testing.assert_close(model.scores(replace(batch, lower=high)), expected)
 
 
 def test_a_value_is_read_before_its_token(tiny_backbone: Backbone) -> None:

@@ -14,7 +14,7 @@ from rather.stages.reporting import collected, gather_report
 from rather.store import judgments
 from rather.workspace import Workspace
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow  # they train, again and again
 
 
 def forced_ppo(ws: Workspace, dry_run: bool, fresh: bool) -> None:

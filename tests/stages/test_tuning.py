@@ -18,7 +18,7 @@ from rather.stages.runs import open_library
 from rather.store import prompts, runs, versions
 from rather.workspace import Workspace
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow  # they train, again and again
 
 STAGES = ("sft", "reward", "dpo", "ppo")
 Result = dict[str, Any]

@@ -41,6 +41,7 @@ def fit_head(
         for better, worse in one.pairs
     ]
     if not differences:
+        progress.say("no comparison is decided: the head begins at random")
         return
     # each dimension by its own spread: a few of them are a hundred times as wide as the others
     everything = torch.cat(states)
