@@ -1,0 +1,163 @@
+"""Who is measured on which workload, with which settings, in which environment."""
+
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+ORACLES = ROOT / ".oracles"
+
+THREADS = {
+    "OMP_NUM_THREADS": "2",
+    "OMP_WAIT_POLICY": "passive",  # a thread that waits uses no CPU time
+    "THP_MEM_ALLOC_ENABLE": "1",  # as `rather` sets it; peers gain by it too
+    "HF_HUB_OFFLINE": "1",
+    "ACCELERATE_USE_CPU": "1",
+    "TRL_EXPERIMENTAL_SILENCE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+"""Every worker's environment, ours and theirs."""
+
+
+@dataclass(frozen=True)
+class System:
+    """One program under one set of settings."""
+
+    name: str
+    workload: str
+    worker: str
+    """Its module in `benchmarks.speed.workers`."""
+    settings: dict[str, Any] = field(default_factory=dict)
+    home: str = ""
+    """Its environment below `.oracles`; empty: this one."""
+    memory_gb: float = 2.0
+    """What it takes while it is resident, roughly."""
+    is_trial: bool = False
+    """Measured once, by itself: settings tried to find a peer's best, and lean ones."""
+    note: str = ""
+    """What sets it apart from the workload's own algorithm."""
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is rather itself."""
+        return self.worker.startswith("ours_")
+
+    @property
+    def missing(self) -> str:
+        """Why it cannot run here; empty when it can."""
+        if not self.home or (ORACLES / self.home / ".ready").exists():
+            return ""
+        return f"{self.home} is not installed (make oracles)"
+
+    @property
+    def python(self) -> str:
+        """The interpreter it runs on: its own where its environment is a whole one."""
+        own = ORACLES / self.home / "bin" / "python"
+        return str(own) if self.home and own.exists() else sys.executable
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Environment variables of its process."""
+        packages = [str(ORACLES / self.home)] if self.home.startswith("trl") else []
+        source = [str(ROOT / "src")] if self.is_ours else []
+        path = os.pathsep.join([*packages, str(ROOT), *source])
+        return {**os.environ, **THREADS, "PYTHONPATH": path}
+
+
+TRL_BEST = {
+    "weights": "bfloat16",
+    "attention": "eager",
+    "microbatch_rows": 2,
+    "autocast": False,
+    "gradient_checkpointing": False,
+}
+"""The fastest in CPU-seconds of what was tried; the other tries are measured once in every run."""
+TRL_DEFAULT = TRL_BEST | {
+    "weights": "float32",
+    "attention": "sdpa",
+    "microbatch_rows": 8,
+    "autocast": True,
+    "gradient_checkpointing": True,
+}
+
+
+def _trl(version: str, workload: str, worker: str, **more: Any) -> list[System]:
+    """TRL at its best, and everything else of it that is tried once."""
+    name, home, best = f"TRL {version}", f"trl-{version}", TRL_BEST | more
+    tried = {
+        "sdpa": best | {"attention": "sdpa"},
+        "1 row a microbatch": best | {"microbatch_rows": 1},
+        "4 rows a microbatch": best | {"microbatch_rows": 4},
+        "8 rows a microbatch": best | {"microbatch_rows": 8},
+        "its defaults": TRL_DEFAULT | more,
+    }
+    return [
+        System(name, workload, worker, best, home, memory_gb=4.0),
+        *(
+            System(f"{name}, {how}", workload, worker, settings, home, 9.0, is_trial=True)
+            for how, settings in tried.items()
+        ),
+    ]
+
+
+def _generation() -> list[System]:
+    found = []
+    for workload in ("generation-1", "generation-4"):
+        found += [
+            System("ours", workload, "ours_generation", {"adapter": True}, note="with an adapter"),
+            System("ours, base", workload, "ours_generation", {"adapter": False}),
+            System("HF generate, sdpa", workload, "hf_generation", {"attention": "sdpa"}),
+            System("HF generate, eager", workload, "hf_generation", {"attention": "eager"}),
+        ]
+    return found
+
+
+def _reward() -> list[System]:
+    same = {"pooling": "last", "head": "random", "depth": 1.0}
+    own = {"pooling": "mean", "head": "random", "depth": 0.5}
+    less = "our default: the score is read after half of the layers"
+    return [
+        System("ours", "reward", "ours_reward", same),
+        System("ours, half of the layers", "reward", "ours_reward", own, note=less),
+        *_trl("1.16", "reward", "trl_reward"),
+    ]
+
+
+def _dpo() -> list[System]:
+    found = []
+    for reference, workload in (("live", "dpo-live"), ("computed once", "dpo-computed")):
+        own = System("ours", workload, "ours_dpo", {"reference": reference}, memory_gb=3.0)
+        found += [own, *_trl("1.16", workload, "trl_dpo", reference=reference)]
+    return found
+
+
+def _ppo() -> list[System]:
+    lora, top = {"tuning": "lora"}, {"tuning": "top_layers", "num_top_layers": 10}
+    variants = {
+        "ours": ("adapter", lora, 6.0),
+        "ours, value head on the trunk": ("trunk", lora, 4.0),
+        "ours, top 10 layers": ("adapter", top, 3.0),
+        "ours, top 10 layers, value head on the trunk": ("trunk", top, 2.5),
+    }
+    found = []
+    for workload in ("ppo-1", "ppo-4"):
+        ours, *others = [
+            System(
+                name,
+                workload,
+                "ours_ppo",
+                {"value_model": value, "adapter": adapter},
+                memory_gb=memory,
+                note="" if name == "ours" else "another algorithm than TRL's",
+            )
+            for name, (value, adapter, memory) in variants.items()
+        ]
+        best, *trials = _trl("1.12", workload, "trl_ppo")
+        found += [ours, best, *others, *trials]
+    return found
+
+
+SYSTEMS = [*_generation(), *_reward(), *_dpo(), *_ppo()]
+WORKLOADS = tuple(dict.fromkeys(system.workload for system in SYSTEMS))
