@@ -50,12 +50,7 @@ class Worker:
     def __enter__(self) -> "Worker":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """No more orders: it ends by itself, or is ended."""
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe is not None

@@ -23,14 +23,11 @@ def main() -> None:
     adapter = tuned.adapter if request["settings"]["adapter"] else None
     never = backbone.model.config.vocab_size  # no token: completions end where the context does
     settings = Settings(1.0, work["max_new_tokens"], stop_ids=(never,))
-    many, step = work["num_samples"], 0
+    seeds = count()
     while True:
-        first = step * many * len(work["prompts"])
-        seeds = [
-            range(first + i * many, first + (i + 1) * many) for i in range(len(work["prompts"]))
-        ]
         asked = [
-            Request(tuple(ids), tuple(own)) for ids, own in zip(work["prompts"], seeds, strict=True)
+            Request(tuple(ids), tuple(islice(seeds, work["num_samples"])))
+            for ids in work["prompts"]
         ]
         pace.begin()
         answers = sample(backbone, adapter, asked, settings)
