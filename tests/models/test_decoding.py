@@ -8,9 +8,9 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from rather.data.batch import Row, pack
-from rather.models.attention import PackedLayout
 from rather.models.backbone import Backbone
 from rather.models.decoding import DecodeLayout, KeyValues
+from rather.models.packed import PackedLayout
 
 NewModel = Callable[[str], PreTrainedModel]
 FAMILIES = ["llama", "qwen2", "qwen3", "mistral", "gemma2", "gpt_neox", "gpt2", "deepseek_v3"]

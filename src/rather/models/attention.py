@@ -3,8 +3,8 @@
 transformers lets a model name its attention function (`AttentionInterface`); ours ignores the
 mask argument and asks the *layout* passed along with the call who may attend to whom:
 
-- `PackedLayout`: a training or scoring pass over a `Batch`. Completions attend to their prompt's
-  keys, computed once, and to themselves; nothing is padded outside the products in here.
+- `PackedLayout` (`rather.models.packed`): a training or scoring pass over a `Batch`. Completions
+  attend to their prompt's keys, computed once, and to themselves.
 - `DecodeLayout` (`rather.models.decoding`): one new token a completion, against cached keys.
 
 Heads that share a key (grouped-query attention) are folded into the query's length, so each
@@ -16,16 +16,11 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 from transformers import AttentionInterface
 
-from rather.data.batch import Batch
 from rather.errors import UsageError
 
 NAME = "rather_packed"
-LARGE = 1 << 22
-"""Attention weights of one layer (all heads) beyond which the backward pass makes them again
-instead of keeping them: they grow with the square of the length, all else with the length."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +37,16 @@ class Style:
         if self.softcap is not None:
             scores = self.softcap * torch.tanh(scores / self.softcap)
         return scores.masked_fill(~allowed, -1e30).softmax(dim=-1)
+
+    def cap(self, scores: Tensor) -> Tensor:
+        """Scaled scores held within ± softcap: c·tanh(s/c)."""
+        assert self.softcap is not None
+        return (scores / self.softcap).tanh_().mul_(self.softcap)
+
+    def cap_slope(self, capped: Tensor) -> Tensor:
+        """∂ cap / ∂ score, from what `cap` gave: 1 − tanh²."""
+        assert self.softcap is not None
+        return 1 - (capped / self.softcap).square_()
 
     def sees(self, query_positions: Tensor, key_positions: Tensor) -> Tensor:
         """True where a query may look at a key by distance alone."""
@@ -62,108 +67,6 @@ class Keeper(Protocol):
 
     def add_prompt(self, layer: int, k: Tensor, v: Tensor) -> None:
         """One layer's keys and values of all prompts: [R, H, P, D]."""
-
-
-class PackedLayout:
-    """A whole `Batch` at once: prompts causal, completions on their prompt and themselves."""
-
-    def __init__(self, batch: Batch, keep: "Keeper | None" = None) -> None:
-        """`keep` takes each layer's prompt keys and values, to decode from afterwards."""
-        self.keep = keep
-        self.rows, self.longest_prompt = batch.prompt_index.shape
-        self.per_row, self.longest = batch.completion_index.shape[1:]
-        self.gather = torch.cat([batch.prompt_index.flatten(), batch.completion_index.flatten()])
-        packed = batch.num_tokens
-        places = torch.arange(self.gather.numel(), device=self.gather.device)
-        real = self.gather < packed
-        self.scatter = torch.empty(packed, dtype=torch.long, device=places.device)
-        self.scatter[self.gather[real]] = places[real]
-        self.gather = self.gather.clamp(max=packed - 1)
-        self.prompt_lengths = (batch.prompt_index < packed).sum(dim=1)
-
-    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, style: Style) -> Tensor:
-        """See `Layout.attend`."""
-        if torch.is_grad_enabled() and q.shape[1] * self.num_weights > LARGE:
-            made: Tensor = checkpoint(
-                self._attend, layer, q, k, v, style, use_reentrant=False, preserve_rng_state=False
-            )
-            return made
-        return self._attend(layer, q, k, v, style)
-
-    @property
-    def num_weights(self) -> int:
-        """Attention weights of one head."""
-        on_both = self.longest * (self.longest_prompt + self.longest)
-        return self.rows * (self.longest_prompt**2 + self.per_row * on_both)
-
-    def _attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, style: Style) -> Tensor:
-        heads, groups = k.shape[1], q.shape[1] // k.shape[1]
-        split = self.rows * self.longest_prompt
-        q_all, k_all, v_all = (x.index_select(0, self.gather) for x in (q, k, v))
-        prompt_k, prompt_v = (self._prompt(x[:split], 1) for x in (k_all, v_all))
-        if self.keep is not None:
-            self.keep.add_prompt(layer, prompt_k, prompt_v)
-        outputs = [
-            self._prompt_attention(self._prompt(q_all[:split], groups), prompt_k, prompt_v, style)
-        ]
-        if self.longest:
-            own = (self._own(x[split:], 1) for x in (k_all, v_all))
-            outputs.append(
-                self._completion_attention(
-                    self._own(q_all[split:], groups), (prompt_k, prompt_v), tuple(own), style
-                )
-            )
-        return (
-            torch.cat(outputs).index_select(0, self.scatter).reshape(-1, heads * groups, v.shape[2])
-        )
-
-    def _prompt(self, x: Tensor, groups: int) -> Tensor:
-        """[R·P, H·G, D] -> [R, H, P·G, D]."""
-        x = x.view(self.rows, self.longest_prompt, -1, groups, x.shape[-1])
-        return x.transpose(1, 2).flatten(2, 3)
-
-    def _own(self, x: Tensor, groups: int) -> Tensor:
-        """[R·N·C, H·G, D] -> [R, H, N, C·G, D]."""
-        x = x.view(self.rows, self.per_row, self.longest, -1, groups, x.shape[-1])
-        return x.permute(0, 3, 1, 2, 4, 5).flatten(3, 4)
-
-    def _prompt_attention(self, q: Tensor, k: Tensor, v: Tensor, style: Style) -> Tensor:
-        """Causal attention within prompts; [R, H, P·G, D] -> [R·P, H·G, D]."""
-        groups = q.shape[2] // k.shape[2]
-        positions = torch.arange(self.longest_prompt, device=q.device)
-        allowed = style.sees(positions.repeat_interleave(groups)[:, None], positions[None, :])
-        weights = style.weights(q @ k.transpose(-1, -2), allowed).to(v.dtype)
-        out = (weights @ v).unflatten(2, (self.longest_prompt, groups))
-        return out.transpose(1, 2).reshape(self.rows * self.longest_prompt, -1)
-
-    def _completion_attention(
-        self, q: Tensor, prompt: tuple[Tensor, Tensor], own: tuple[Tensor, ...], style: Style
-    ) -> Tensor:
-        """Completions on (prompt, themselves); q [R, H, N, C·G, D] -> [R·N·C, H·G·D]."""
-        groups = q.shape[3] // self.longest
-        steps = torch.arange(self.longest, device=q.device)
-        per_query = steps.repeat_interleave(groups)
-        before = torch.arange(self.longest_prompt, device=q.device)
-        lengths = self.prompt_lengths[:, None, None]
-        on_prompt = style.sees(lengths + per_query[None, :, None], before) & (before < lengths)
-        on_self = style.sees(per_query[:, None], steps[None, :])
-        allowed = torch.cat(
-            [on_prompt, on_self.expand(self.rows, *on_self.shape)], dim=-1
-        )  # [R, C·G, P + C]
-        scores = torch.cat(
-            [
-                (q.flatten(2, 3) @ prompt[0].transpose(-1, -2)).unflatten(2, q.shape[2:4]),
-                q @ own[0].transpose(-1, -2),
-            ],
-            dim=-1,
-        )
-        weights = style.weights(scores, allowed[:, None, None]).to(q.dtype)
-        on_prompt_w, on_self_w = weights.split([self.longest_prompt, self.longest], dim=-1)
-        out = (on_prompt_w.flatten(2, 3) @ prompt[1]).unflatten(2, q.shape[2:4]) + on_self_w @ own[
-            1
-        ]
-        out = out.unflatten(3, (self.longest, groups))  # [R, H, N, C, G, D]
-        return out.permute(0, 2, 3, 1, 4, 5).reshape(self.rows * self.per_row * self.longest, -1)
 
 
 class AskedLayers:

@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from rather.data.batch import Batch, Lower
 from rather.errors import DataError, UsageError
-from rather.models.attention import NAME, AskedLayers, Layout, PackedLayout
+from rather.models.attention import NAME, AskedLayers, Layout
 from rather.models.layers import Stack
 from rather.models.lora import (
     LoraShape,
@@ -25,6 +25,7 @@ from rather.models.lora import (
     find_linear_layers,
     without_adapters,
 )
+from rather.models.packed import PackedLayout
 
 
 class Backbone:

@@ -2,13 +2,15 @@
 
 The layer computes h·W + (h·Aᵀ)·Bᵀ·(α/r) (Hu et al. 2021, §4.1, https://arxiv.org/abs/2106.09685).
 The delta is never merged into a bfloat16 weight, which would lose it by rounding. Weights are kept
-in float32 and used in the backbone's precision. On disk an adapter is a plain PEFT folder
-(`rather.models.adapter_files`).
+in float32 and used in the backbone's precision. Its gradient is written out (`_Product`): what
+autograd would make of the same formula passes over the wide outputs three times more. On disk an
+adapter is a plain PEFT folder (`rather.models.adapter_files`).
 """
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -97,15 +99,49 @@ class LoraLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[..., inputs] -> [..., outputs], with the active adapter's addition."""
-        out: Tensor = self.base(x)
         name = self.switch.active
         if name is None or name not in self.a:
+            out: Tensor = self.base(x)
             return out
-        low = x.reshape(-1, x.shape[-1]) @ self.a[name].to(x.dtype).t()
-        flat = out.reshape(-1, out.shape[-1])
-        return torch.addmm(flat, low, self.b[name].to(x.dtype).t(), alpha=self.scale[name]).view_as(
-            out
-        )
+        weight: Tensor = self.base.weight  # type: ignore[assignment]
+        if isinstance(self.base, Conv1D):
+            weight = weight.t()
+        flat = x.reshape(-1, x.shape[-1])
+        sides = self.a[name].to(x.dtype), self.b[name].to(x.dtype)
+        frozen: tuple[Any, ...] = weight, self.base.bias, self.scale[name]
+        if torch.is_grad_enabled():
+            product: Tensor = _Product.apply(flat, *sides, *frozen)  # type: ignore[no-untyped-call]
+        else:
+            product = _product(flat, *sides, *frozen)[0]
+        return product.view(*x.shape[:-1], -1)
+
+
+def _product(
+    x: Tensor, a: Tensor, b: Tensor, weight: Tensor, bias: Tensor | None, scale: float
+) -> tuple[Tensor, Tensor]:
+    """x·Wᵀ + bias + l·Bᵀ and l = scale·x·Aᵀ: x [S, inputs] -> [S, outputs], [S, r]."""
+    low = (x @ a.t()).mul_(scale)
+    return nn.functional.linear(x, weight, bias).addmm_(low, b.t()), low
+
+
+class _Product(torch.autograd.Function):
+    """`_product` with its gradients, each sum written where the one before it lies."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, a: Tensor, b: Tensor, *frozen: Any) -> Tensor:
+        out, low = _product(x, a, b, *frozen)
+        weight, _, ctx.scale = frozen
+        ctx.save_for_backward(x, a, b, weight, low)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        x, a, b, weight, low = ctx.saved_tensors
+        (grad,) = grads
+        grad_low = (grad @ b).mul_(ctx.scale)
+        # nothing may learn below the first adapted layer
+        grad_x = (grad @ weight).addmm_(grad_low, a) if ctx.needs_input_grad[0] else None
+        return grad_x, grad_low.t() @ x, grad.t() @ low, None, None, None
 
 
 def decoder_layers(decoder: nn.Module) -> tuple[str, nn.ModuleList]:

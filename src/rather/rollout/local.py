@@ -9,9 +9,9 @@ from torch import Tensor
 from rather.data.batch import Row, pack
 from rather.equations.sampling import filter_top_p, sample_inverse_cdf
 from rather.interrupts import safe_point
-from rather.models.attention import PackedLayout
 from rather.models.backbone import Backbone
 from rather.models.decoding import DecodeLayout, KeyValues
+from rather.models.packed import PackedLayout
 from rather.records import FinishReason
 
 
