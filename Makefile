@@ -10,7 +10,7 @@ NODE_IS_FIT := node -e 'const [a, b] = process.versions.node.split(".").map(Numb
 	process.exit(a > 22 || (a == 22 && b >= 12) || (a == 20 && b >= 19) ? 0 : 1)' 2>/dev/null
 
 # Threads that wait for work spin shortly: tests keep their pace on a machine that is shared.
-export GOMP_SPINCOUNT ?= 10000
+export GOMP_SPINCOUNT ?= 1000
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: setup oracles demo test check docs screenshots clean

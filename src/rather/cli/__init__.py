@@ -8,7 +8,7 @@ import sys
 gc.set_threshold(50_000)
 # Read once, when torch loads: threads that wait for work spin, which on a shared machine can cost
 # twenty times the work itself; so short a spin costs a quiet machine nothing.
-os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 # Large tensors on large pages: touching new memory 4 KiB at a time was a quarter of a scoring pass.
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 

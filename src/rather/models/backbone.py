@@ -16,6 +16,7 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 from rather.data.batch import Batch, Lower
 from rather.errors import DataError, UsageError
 from rather.models.attention import NAME, AskedLayers, Layout
+from rather.models.fused import fuse
 from rather.models.layers import Stack
 from rather.models.lora import (
     LoraShape,
@@ -37,6 +38,7 @@ class Backbone:
         model.set_attn_implementation(NAME)
         self.model = model.eval().requires_grad_(False)
         self.decoder: nn.Module = model.get_decoder()
+        fuse(self.decoder)
         self.head: nn.Module = model.get_output_embeddings()
         self.linear_layers = find_linear_layers(model, self.decoder)
         self.stack = Stack(decoder_layers(self.decoder)[1])

@@ -99,49 +99,92 @@ class LoraLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[..., inputs] -> [..., outputs], with the active adapter's addition."""
-        name = self.switch.active
-        if name is None or name not in self.a:
+        parts = self.affine(x.dtype)
+        flat = x.reshape(-1, x.shape[-1])
+        if parts.a is None:
             out: Tensor = self.base(x)
             return out
+        if torch.is_grad_enabled():
+            made: Tensor = _Product.apply(flat, parts.a, parts.b, parts)  # type: ignore[no-untyped-call]
+            return made.view(*x.shape[:-1], -1)
+        return parts(flat)[0].view(*x.shape[:-1], -1)
+
+    def affine(self, dtype: torch.dtype) -> "Affine":
+        """What the layer computes right now, in a precision."""
+        name = self.switch.active
         weight: Tensor = self.base.weight  # type: ignore[assignment]
+        bias: Tensor | None = self.base.bias  # type: ignore[assignment]
         if isinstance(self.base, Conv1D):
             weight = weight.t()
-        flat = x.reshape(-1, x.shape[-1])
-        sides = self.a[name].to(x.dtype), self.b[name].to(x.dtype)
-        frozen: tuple[Any, ...] = weight, self.base.bias, self.scale[name]
-        if torch.is_grad_enabled():
-            product: Tensor = _Product.apply(flat, *sides, *frozen)  # type: ignore[no-untyped-call]
-        else:
-            product = _product(flat, *sides, *frozen)[0]
-        return product.view(*x.shape[:-1], -1)
+        if name is None or name not in self.a:
+            return Affine(weight, bias)
+        a, b = self.a[name].to(dtype), self.b[name].to(dtype)
+        return Affine(weight, bias, a, b, self.scale[name])
 
 
-def _product(
-    x: Tensor, a: Tensor, b: Tensor, weight: Tensor, bias: Tensor | None, scale: float
-) -> tuple[Tensor, Tensor]:
-    """x·Wᵀ + bias + l·Bᵀ and l = scale·x·Aᵀ: x [S, inputs] -> [S, outputs], [S, r]."""
-    low = (x @ a.t()).mul_(scale)
-    return nn.functional.linear(x, weight, bias).addmm_(low, b.t()), low
+def affine(layer: nn.Module, dtype: torch.dtype) -> "Affine":
+    """What a linear layer computes right now, adapted or not."""
+    if isinstance(layer, LoraLinear):
+        return layer.affine(dtype)
+    return Affine(layer.weight, layer.bias)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Affine:
+    """x·Wᵀ + bias + l·Bᵀ with l = scale·x·Aᵀ, W frozen, and its gradients.
+
+    Called with x [S, inputs]: ([S, outputs], l [S, r]; None without an adapter).
+    """
+
+    weight: Tensor
+    bias: Tensor | None
+    a: Tensor | None = None
+    b: Tensor | None = None
+    scale: float = 1.0
+
+    def __call__(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """See the class."""
+        out = nn.functional.linear(x, self.weight, self.bias)
+        if self.a is None or self.b is None:
+            return out, None
+        low = (x @ self.a.t()).mul_(self.scale)
+        return out.addmm_(low, self.b.t()), low
+
+    def gradients(
+        self,
+        grad: Tensor,
+        x: Tensor,
+        low: Tensor | None,
+        add_to: Tensor | None = None,
+        wanted: bool = True,
+    ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        """Of x (written into `add_to`, if `wanted` at all), A and B."""
+        grad_low = None if self.b is None else (grad @ self.b).mul_(self.scale)
+        grad_x = None
+        if wanted:
+            grad_x = grad @ self.weight if add_to is None else add_to.addmm_(grad, self.weight)
+            if self.a is not None and grad_low is not None:
+                grad_x.addmm_(grad_low, self.a)
+        if low is None or grad_low is None:
+            return grad_x, None, None
+        return grad_x, grad_low.t() @ x, grad.t() @ low
 
 
 class _Product(torch.autograd.Function):
-    """`_product` with its gradients, each sum written where the one before it lies."""
+    """`Affine` with an adapter that learns, each sum written where the one before it lies."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, a: Tensor, b: Tensor, *frozen: Any) -> Tensor:
-        out, low = _product(x, a, b, *frozen)
-        weight, _, ctx.scale = frozen
-        ctx.save_for_backward(x, a, b, weight, low)
+    def forward(ctx: Any, x: Tensor, a: Tensor, b: Tensor, parts: Affine) -> Tensor:
+        out, low = parts(x)
+        ctx.parts = parts
+        ctx.save_for_backward(x, low)
         return out
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        x, a, b, weight, low = ctx.saved_tensors
-        (grad,) = grads
-        grad_low = (grad @ b).mul_(ctx.scale)
+        x, low = ctx.saved_tensors
         # nothing may learn below the first adapted layer
-        grad_x = (grad @ weight).addmm_(grad_low, a) if ctx.needs_input_grad[0] else None
-        return grad_x, grad_low.t() @ x, grad.t() @ low, None, None, None
+        return *ctx.parts.gradients(grads[0], x, low, wanted=ctx.needs_input_grad[0]), None
 
 
 def decoder_layers(decoder: nn.Module) -> tuple[str, nn.ModuleList]:

@@ -118,7 +118,8 @@ class PackedLayout:
             scatter = torch.empty(packed, dtype=torch.long, device=places.device)
             scatter[places[is_real]] = is_real.nonzero()[:, 0]
             self._grids[heads] = Grid(
-                *(batch.completion_index.shape[:2]),
+                rows=batch.completion_index.shape[0],
+                per_row=batch.completion_index.shape[1],
                 longest_prompt=batch.prompt_index.shape[1],
                 longest=batch.completion_index.shape[2],
                 heads=heads,
@@ -242,7 +243,7 @@ def _on_keys(grid: Grid, weights: Spread, x: Spread) -> Tensor:
 def _softmax_gradient(weights: Spread, grads: Spread) -> Spread:
     return Spread(
         *(
-            torch._softmax_backward_data(g, w, -1, w.dtype)  # type: ignore[attr-defined]
+            torch._softmax_backward_data(g, w, -1, w.dtype)
             for w, g in zip(weights, grads, strict=True)
         )
     )

@@ -1,0 +1,191 @@
+"""Root-mean-square norms and gated feed-forwards with their gradients written out.
+
+A decoder spends more time on their many small steps than on its matrix products. Modules of
+transformers that compute exactly these formulas (a probe at load says whether they do) get another
+`forward`; all others, and weights that learn themselves, are left as they are.
+
+    norm(x) = x / √(mean(x²) + ε) ⊙ w            Zhang & Sennrich 2019, Eq. 4,
+                                                 https://arxiv.org/abs/1910.07467
+    gated(x) = (f(x·W_gᵀ) ⊙ (x·W_uᵀ))·W_dᵀ       Shazeer 2020, Eq. 6,
+                                                 https://arxiv.org/abs/2002.05202
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from rather.models.lora import Affine, affine
+
+aten = torch.ops.aten
+PROBE_ROWS = 4
+
+
+class Activation(NamedTuple):
+    """A gate's function and its gradient by (gradient of its value, its argument)."""
+
+    value: Callable[[Tensor], Tensor]
+    gradient: Callable[[Tensor, Tensor], Tensor]
+
+
+ACTIVATIONS = {
+    "silu": Activation(nn.functional.silu, aten.silu_backward),
+    "swish": Activation(nn.functional.silu, aten.silu_backward),
+    "gelu_pytorch_tanh": Activation(
+        lambda x: nn.functional.gelu(x, approximate="tanh"),
+        lambda grad, x: aten.gelu_backward(grad, x, approximate="tanh"),
+    ),
+}
+
+
+def fuse(decoder: nn.Module) -> None:
+    """Give a decoder's norms and feed-forwards their faster forward, where a probe allows it."""
+    activation = getattr(decoder.config, "hidden_activation", None) or getattr(
+        decoder.config, "hidden_act", None
+    )
+    for module in decoder.modules():
+        candidates: list[Any] = []
+        if type(module).__name__.endswith("RMSNorm") and isinstance(module.weight, nn.Parameter):
+            candidates = [FastNorm(module, offset) for offset in (0.0, 1.0)]
+        elif _is_gated(module) and activation in ACTIVATIONS:
+            candidates = [FastGated(module, ACTIVATIONS[activation])]
+        for fast in candidates:
+            if _computes_the_same(module, fast):
+                module.forward = fast
+                break
+
+
+@dataclass
+class FastNorm:
+    """A norm's forward; some architectures keep w − 1 as its weight (`offset` 1)."""
+
+    module: nn.Module
+    offset: float
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """[..., d] -> [..., d]."""
+        weight: Tensor = self.module.weight  # type: ignore[assignment]
+        scale = weight.float() + self.offset if self.offset else weight.float()
+        if torch.is_grad_enabled():
+            made: Tensor = _Norm.apply(x, scale, self.epsilon)  # type: ignore[no-untyped-call]
+            return made
+        return _norm(x, scale, self.epsilon)[0]
+
+    @property
+    def epsilon(self) -> float:
+        """What keeps a row of zeros finite."""
+        found = getattr(self.module, "variance_epsilon", None)
+        return float(self.module.eps if found is None else found)  # type: ignore[arg-type]
+
+    @property
+    def width(self) -> int:
+        """Numbers a row that it expects."""
+        return int(self.module.weight.shape[0])  # type: ignore[index]
+
+
+def _norm(x: Tensor, scale: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
+    """In float32, rounded once: the normed rows and 1 / √(mean(x²) + ε) [..., 1]."""
+    wide = x.float()
+    inverse = torch.linalg.vector_norm(wide, dim=-1, keepdim=True).square_()
+    inverse = inverse.div_(x.shape[-1]).add_(epsilon).rsqrt_()
+    return (wide * inverse).mul_(scale).to(x.dtype), inverse
+
+
+class _Norm(torch.autograd.Function):
+    """With u = x·i, i = 1/√(mean(x²) + ε) and ∂u = ∂out ⊙ w: ∂x = i·(∂u − u·mean(∂u ⊙ u))."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, scale: Tensor, epsilon: float) -> Tensor:
+        out, inverse = _norm(x, scale, epsilon)
+        ctx.save_for_backward(x, scale, inverse)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        x, scale, inverse = ctx.saved_tensors
+        unit, grad = x.float() * inverse, grads[0].float()
+        grad_scale = None
+        if ctx.needs_input_grad[1]:
+            grad_scale = (grad * unit).flatten(0, -2).sum(dim=0)
+        grad_unit = grad * scale
+        along = (grad_unit * unit).mean(dim=-1, keepdim=True)
+        grad_x = grad_unit.addcmul_(unit, along, value=-1).mul_(inverse).to(x.dtype)
+        return grad_x, grad_scale, None
+
+
+@dataclass
+class FastGated:
+    """A gated feed-forward's forward."""
+
+    module: nn.Module
+    activation: Activation
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """[..., d] -> [..., d]."""
+        layers = [getattr(self.module, name) for name in ("gate_proj", "up_proj", "down_proj")]
+        parts = [affine(layer, x.dtype) for layer in layers]
+        if any(part.weight.requires_grad for part in parts):
+            original: Tensor = type(self.module).forward(self.module, x)
+            return original
+        flat = x.reshape(-1, x.shape[-1])
+        if torch.is_grad_enabled():
+            learnt = [side for part in parts for side in (part.a, part.b)]
+            made: Tensor = _Gated.apply(flat, self.activation, parts, *learnt)  # type: ignore[no-untyped-call]
+            return made.view_as(x)
+        gate, up, down = parts
+        hidden = self.activation.value(gate(flat)[0]).mul_(up(flat)[0])
+        return down(hidden)[0].view_as(x)
+
+    @property
+    def width(self) -> int:
+        """Numbers a row that it expects."""
+        return int(self.module.gate_proj.in_features)  # type: ignore[union-attr, arg-type]
+
+
+class _Gated(torch.autograd.Function):
+    """Keeps what the two products give; the gate's value is made again in the backward pass."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, activation: Activation, parts: list[Affine], *learnt: Tensor | None
+    ) -> Tensor:
+        gate, up, down = parts
+        (gated, gate_low), (lifted, up_low) = gate(x), up(x)
+        out, down_low = down(activation.value(gated).mul_(lifted))
+        ctx.activation, ctx.parts = activation, parts
+        ctx.save_for_backward(x, gated, lifted, gate_low, up_low, down_low)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        x, gated, lifted, gate_low, up_low, down_low = ctx.saved_tensors
+        gate, up, down = ctx.parts
+        value = ctx.activation.value(gated)
+        grad_hidden, *of_down = down.gradients(grads[0], value * lifted, down_low)
+        assert grad_hidden is not None
+        grad_lifted = value.mul_(grad_hidden)
+        grad_gated = ctx.activation.gradient(grad_hidden.mul_(lifted), gated)
+        wanted = ctx.needs_input_grad[0]
+        grad_x, *of_up = up.gradients(grad_lifted, x, up_low, wanted=wanted)
+        grad_x, *of_gate = gate.gradients(grad_gated, x, gate_low, add_to=grad_x, wanted=wanted)
+        return grad_x, None, None, *of_gate, *of_up, *of_down
+
+
+def _is_gated(module: nn.Module) -> bool:
+    names = ("gate_proj", "up_proj", "down_proj")
+    return all(isinstance(getattr(module, name, None), nn.Linear) for name in names) and not any(
+        isinstance(child, nn.Dropout) for child in module.children()
+    )
+
+
+@torch.no_grad()
+def _computes_the_same(module: nn.Module, fast: FastNorm | FastGated) -> bool:
+    """Whether the fast forward gives the module's own numbers, to its precision."""
+    parameter = next(module.parameters())
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(PROBE_ROWS, fast.width, generator=generator).to(parameter)
+    original, found = type(module).forward(module, x), fast(x)
+    tolerance = 8 * torch.finfo(parameter.dtype).eps
+    return bool((found - original).abs().max() <= tolerance * original.abs().max().clamp(min=1e-6))
