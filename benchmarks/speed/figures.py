@@ -10,6 +10,20 @@ from matplotlib.ticker import NullFormatter, ScalarFormatter
 from rather.report.svg import LINE_STYLES, MARKERS, SERIES, draw
 
 NAMES = {"reward": "reward model", "dpo": "DPO", "ppo": "PPO step", "generation": "generation"}
+BY_BATCH, BY_LENGTH = (tuple(f"{kind} by {by}" for kind in NAMES) for by in ("batch", "length"))
+FIGURES = {
+    "speed-by-batch": BY_BATCH,
+    "memory-by-batch": BY_BATCH,
+    "speed-by-length": BY_LENGTH,
+    "memory-by-length": BY_LENGTH,
+    "memory-by-adapters": ("reward adapters", "serving adapters"),
+}
+"""A figure's name and its curves."""
+ACROSS = {
+    "batch": "rows a step",
+    "length": "tokens a row",
+    "adapters": "adapters on one backbone",
+}
 PAPER = "#ffffff"
 Curve = Sequence[Mapping[str, Any]]
 
@@ -24,25 +38,26 @@ def memory(point: Mapping[str, Any]) -> float:
     return float(max(step["peak_rss_bytes"] for step in point["repeats"]) / 1e9)
 
 
+UPWARD = {"speed": (rate, "tokens per CPU-second"), "memory": (memory, "peak RSS, GB")}
+"""What a figure shows, and what its axis says."""
+
+
 def draw_all(linear: Mapping[str, Any]) -> dict[str, str]:
     """Every figure that there are numbers for, by its file name."""
     drawn = {}
-    for by, unit in (("batch", "rows a step"), ("length", "tokens a conversation")):
-        found = _named(linear, {f"{kind} by {by}": name for kind, name in NAMES.items()})
-        if found:
-            speed, size = f"speed-by-{by}.svg", f"memory-by-{by}.svg"
-            drawn[speed] = chart(found, unit, "tokens per CPU-second", rate)
-            drawn[size] = chart(found, unit, "peak RSS, GB", memory)
-    adapters = {"reward adapters": "reward adapters", "serving adapters": "serving adapters"}
-    if found := _named(linear, adapters):
-        drawn["memory-by-adapters.svg"] = chart(
-            found, "adapters on one backbone", "peak RSS, GB", memory
+    for name, keys in FIGURES.items():
+        curves = {_label(key): linear[key]["points"] for key in keys if key in linear}
+        height, up = (
+            (rate, "tokens per CPU-second") if "speed" in name else (memory, "peak RSS, GB")
         )
+        if curves:
+            drawn[f"{name}.svg"] = chart(curves, ACROSS[name.rpartition("-")[2]], up, height)
     return drawn
 
 
-def _named(linear: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Curve]:
-    return {name: linear[key]["points"] for key, name in names.items() if key in linear}
+def _label(key: str) -> str:
+    """What a curve is called in a figure that says by what it grows."""
+    return NAMES.get(key.partition(" ")[0], key) if " by " in key else key
 
 
 def chart(
@@ -87,12 +102,14 @@ def growth(linear: Mapping[str, Any]) -> str:
     """The curves as a table: tokens per CPU-second and peak memory at every size."""
     lines = ["| curve | size: tokens per CPU-second, peak RSS |", "|---|---|"]
     for name, measured in linear.items():
-        is_speed = "by" in name.split()
-        cells = [
-            f"{point['size']}: "
-            + (f"{rate(point):.0f}, " if is_speed else "")
-            + f"{memory(point):.2f} GB"
-            for point in measured["points"]
-        ]
+        has_speed = not name.endswith("adapters")
+        cells = [_cell(point, has_speed) for point in measured["points"]]
         lines.append(f"| {name} | {' · '.join(cells)} |")
-    return "\n".join(lines) + "\n" if linear else ""
+    files = [name for name, keys in FIGURES.items() if any(key in linear for key in keys)]
+    shown = [f"![{name.replace('-', ' ')}](images/{name}.svg)" for name in files]
+    return "\n".join([*lines, "", *shown, ""]) if linear else ""
+
+
+def _cell(point: Mapping[str, Any], has_speed: bool) -> str:
+    speed = f"{rate(point):.0f}, " if has_speed else ""
+    return f"{point['size']}: {speed}{memory(point):.2f} GB"

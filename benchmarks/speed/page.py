@@ -27,7 +27,7 @@ HEAD = (
     "CPU-s a step",
     "wall, s",
     "peak RSS",
-    "faster than the best peer",
+    "against the best peer",
     "of the floor",
 )
 
@@ -178,9 +178,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not file.exists() or file.read_text("utf-8") != text
     ]
     for file in differ:
-        print(
-            f"{file.relative_to(ROOT)} {'is not what the results say' if is_check else 'written'}"
-        )
+        said = "is not what the results say" if is_check else "written"
+        print(f"{file.relative_to(ROOT)} {said}")
     if is_check:
         return int(bool(differ))
     for file, text in files().items():

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ class Worker:
         self._log = folder / "log.txt"
         with self._log.open("w") as log:
             self._process = subprocess.Popen(
-                [system.python, "-m", f"benchmarks.speed.workers.{system.worker}", str(asked)],
+                [system.python, "-m", system.module, str(asked)],
                 cwd=ROOT,
                 env=system.environment,
                 stdin=subprocess.PIPE,
@@ -41,9 +42,10 @@ class Worker:
 
     def __exit__(self, *_: object) -> None:
         """No more orders: it ends by itself, or is ended."""
-        for pipe in (self._process.stdin, self._process.stdout):
-            assert pipe is not None
-            pipe.close()
+        assert self._process.stdin is not None and self._process.stdout is not None
+        with suppress(BrokenPipeError):  # an order that a worker which has ended never took
+            self._process.stdin.close()
+        self._process.stdout.close()
         try:
             self._process.wait(SECONDS_TO_END)
         except subprocess.TimeoutExpired:

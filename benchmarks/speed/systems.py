@@ -48,6 +48,11 @@ class System:
         return self.worker.startswith("ours_")
 
     @property
+    def module(self) -> str:
+        """What its process runs."""
+        return f"benchmarks.speed.workers.{self.worker}"
+
+    @property
     def missing(self) -> str:
         """Why it cannot run here; empty when it can."""
         if not self.home or (ORACLES / self.home / ".ready").exists():
