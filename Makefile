@@ -13,7 +13,7 @@ NODE_IS_FIT := node -e 'const [a, b] = process.versions.node.split(".").map(Numb
 export GOMP_SPINCOUNT ?= 1000
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup oracles demo test check docs screenshots clean
+.PHONY: setup oracles demo test check bench docs screenshots clean
 
 setup: $(READY) $(PAGES)
 
@@ -39,6 +39,14 @@ oracles: .oracles/trl-1.16/.ready .oracles/trl-1.12/.ready
 	$(PIP) --no-deps --target $(@D) --requirement $<
 	touch $@
 
+# vLLM on a CPU, a peer of make bench: an environment of its own, without what it never loads here.
+.oracles/vllm/.ready: benchmarks/speed/requirements-vllm.txt | $(READY)
+	rm -rf $(@D)
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	$(@D)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	touch $@
+
 demo: setup
 	rather demo
 
@@ -53,6 +61,14 @@ check: setup
 	lint-imports
 	mypy
 	OMP_NUM_THREADS=1 python -m pytest -n 2 -m "not slow and not browser"
+
+# Hours, on a machine with nothing else to do. A peer that cannot be installed is listed as not run.
+bench: setup
+	-$(MAKE) oracles
+	-$(MAKE) .oracles/vllm/.ready
+	python -m benchmarks.speed
+	python -m benchmarks.speed.linear
+	python -m benchmarks.speed.page
 
 docs: setup
 	python -m rather.config.reference docs/settings.md

@@ -167,7 +167,7 @@ def test_tests_mirror_the_tree() -> None:
     pages = (ROOT / "docs").glob("*.md")
     sources |= {Path("docs") / path.stem.replace("-", "_") for path in pages}
     # a benchmark is no part of the package; it is tested under the name of its folder
-    sources |= {path.relative_to(ROOT).with_suffix("") for path in ROOT.glob("benchmarks/*.py")}
+    sources |= {path.relative_to(ROOT).with_suffix("") for path in ROOT.glob("benchmarks/**/*.py")}
     orphans = [
         name_of(path)
         for path in TEST_FILES

@@ -10,41 +10,50 @@ says how to read them.
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.speed import results, workloads
-from benchmarks.speed.conductor import measure
-from benchmarks.speed.systems import SYSTEMS, WORKLOADS, System
+from benchmarks.speed.conductor import Conductor
+from benchmarks.speed.floors import Shape
+from benchmarks.speed.races import MAKERS, expected_tokens, least_work
+from benchmarks.speed.systems import SYSTEMS, WORKLOADS, System, is_by_wall
 from rather.models.embedded import embedded_folder
 
-MAKERS: dict[str, Callable[[list[int]], workloads.Workload]] = {
-    "generation-1": lambda ids: workloads.generation(ids, 32, 1),
-    "generation-4": lambda ids: workloads.generation(ids, 8, 4),
-    "reward": lambda ids: workloads.pairs(ids, 8),
-    "dpo-live": lambda ids: workloads.pairs(ids, 8),
-    "dpo-computed": lambda ids: workloads.pairs(ids, 8),
-    "ppo-1": lambda ids: workloads.rollouts(ids, 32, 1),
-    "ppo-4": lambda ids: workloads.rollouts(ids, 8, 4),
-}
+FLOORS = "floors"
+"""The measurement of the machine itself, by which the others' shares are taken."""
 
 
 def main() -> int:
-    """Measure what was asked for; 1 where a peer was missing."""
+    """Measure what was asked for; 1 where a system failed (one that is not there did not)."""
     given = _parser().parse_args()
     file = given.results or (None if given.systems else results.SPEED)
     model = embedded_folder()
     ids = workloads.packaged_ids(model)
-    missing = False
+    failed = False
     for name in given.only:
-        chosen = [one for one in SYSTEMS if one.workload == name and _is_wanted(one, given.systems)]
-        found = run(name, chosen, MAKERS[name](ids), model, given.repeats)
-        missing |= bool(found["not_run"])
-        print(told(name, found), flush=True)
+        if name == FLOORS:
+            found = run_floors(model, given.repeats)
+        else:
+            chosen = [one for one in SYSTEMS if one.workload == name]
+            wanted = [one for one in chosen if _is_wanted(one, given.systems)]
+            found = run(name, wanted, MAKERS[name](ids), model, given.repeats)
+            failed |= bool(found["failed"])
+            print(told(name, found), flush=True)
         if file:
             results.keep(file, name, found)
-    return int(missing)
+    return int(failed)
+
+
+def run_floors(model: Path, repeats: int) -> dict[str, Any]:
+    """Measure the machine: its best rates in every repeat."""
+    shape = Shape.of(model)
+    widths = {"width": shape.width, "feed_forward_width": shape.feed_forward_width}
+    conductor = Conductor({}, model, say)
+    conductor.measure([System("machine", FLOORS, "floors", widths)], repeats)
+    return conductor.measured["machine"]
 
 
 def run(
@@ -55,49 +64,48 @@ def run(
     repeats: int,
 ) -> dict[str, Any]:
     """Measure one workload on all systems that are there; the others are listed with the reason."""
-    able = [system for system in systems if not system.missing]
-    steps = measure(able, workloads.as_json(workload), model, repeats, _say)
-    for system in able:
-        drawn = {step["tokens"] for step in steps[system.name]["repeats"]}
-        expected = {_tokens_of(system, workload)}
-        assert drawn == expected, f"{system.name}: {drawn} tokens where the workload has {expected}"
+    conductor, shape = Conductor(workloads.as_json(workload), model, say), Shape.of(model)
+    conductor.measure([system for system in systems if not system.missing], repeats)
+    found = {}
+    for one in systems:
+        if one.name not in conductor.measured:
+            continue
+        measured = conductor.measured[one.name]
+        expected = {expected_tokens(workload, is_ours=one.is_ours)}
+        seen = {step["tokens"] for step in measured["repeats"]}
+        assert seen == expected, f"{one.name} saw {seen} tokens, the workload has {expected}"
+        work = least_work(shape, name, workload, one.settings)
+        found[one.name] = {
+            "is_ours": one.is_ours,
+            "is_trial": one.is_trial,
+            "note": one.note,
+            "settings": one.settings,
+            "least_flops": work.flops,
+            "least_bytes": work.num_bytes,
+            **measured,
+        }
     return {
         "tokens": workload.num_tokens,
-        "systems": {
-            one.name: {
-                "is_ours": one.is_ours,
-                "is_trial": one.is_trial,
-                "note": one.note,
-                "settings": one.settings,
-                **steps[one.name],
-            }
-            for one in able
-        },
+        "judged_by": "wall_seconds" if is_by_wall(name) else "cpu_seconds",
+        "systems": found,
         "not_run": {one.name: one.missing for one in systems if one.missing},
+        "failed": conductor.failed,
     }
-
-
-def _tokens_of(system: System, workload: workloads.Workload) -> int:
-    """Tokens a system says it has seen: our trainers count those of completions only."""
-    if isinstance(workload, workloads.Pairs) and system.is_ours:
-        return sum(map(len, [*workload.chosen, *workload.rejected]))
-    return workload.num_tokens
 
 
 def told(name: str, found: dict[str, Any]) -> str:
     """A workload's medians, for whoever waits at the terminal."""
     lines = [f"\n{name}: {found['tokens']} tokens"]
     for system, one in found["systems"].items():
-        cpu = sorted(step["cpu_seconds"] for step in one["repeats"])
-        middle = results.median_of(one["repeats"], "cpu_seconds")
-        wall = results.median_of(one["repeats"], "wall_seconds")
+        cpu = [step["cpu_seconds"] for step in one["repeats"]]
+        wall = [step["wall_seconds"] for step in one["repeats"]]
         peak = max(step["peak_rss_bytes"] for step in one["repeats"]) / 1e9
-        spread = f"[{cpu[0]:.2f}, {cpu[-1]:.2f}]"
         lines.append(
-            f"  {system:32} {middle:8.2f} {spread:16} CPU-s {wall:7.2f} s {peak:6.2f} GB "
-            f"{found['tokens'] / middle:7.0f} tokens/CPU-s"
+            f"  {system:44} {results.spread(cpu):22} CPU-s {results.spread(wall):22} s "
+            f"{peak:5.2f} GB"
         )
-    lines += [f"  {system:32} not run: {why}" for system, why in found["not_run"].items()]
+    lines += [f"  {system:44} not run: {why}" for system, why in found["not_run"].items()]
+    lines += [f"  {system:44} {why}" for system, why in found["failed"].items()]
     return "\n".join(lines) + "\n"
 
 
@@ -105,8 +113,13 @@ def _is_wanted(system: System, prefixes: Sequence[str] | None) -> bool:
     return prefixes is None or any(system.name.startswith(prefix) for prefix in prefixes)
 
 
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+BEGAN = time.monotonic()
+
+
+def say(line: str) -> None:
+    """One line on stderr, with the time since the start."""
+    minutes, seconds = divmod(round(time.monotonic() - BEGAN), 60)
+    print(f"{minutes}:{seconds:02} {line}", file=sys.stderr, flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -115,8 +128,9 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--only", nargs="+", choices=WORKLOADS, default=WORKLOADS)
-    parser.add_argument("--systems", nargs="+", help="those whose names begin so")
+    everything = (FLOORS, *WORKLOADS)
+    parser.add_argument("--only", nargs="+", choices=everything, default=everything)
+    parser.add_argument("--systems", nargs="+", help="those whose names begin so; nothing is kept")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--results", type=Path, help="another file than results/speed.json")
     return parser

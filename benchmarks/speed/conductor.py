@@ -1,92 +1,24 @@
-"""Starts workers, has them take turns, and gathers what each step cost.
+"""Has resident systems take turns, and gathers what each step cost.
 
 All systems of a workload are kept resident where memory allows, and measured one step each in turn,
 so that what the machine does meanwhile meets them alike. One worker computes at a time.
 """
 
-import json
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from benchmarks.speed.systems import ROOT, System
+from benchmarks.speed.resident import Worker, WorkerFailed
+from benchmarks.speed.systems import System
 
-Step = dict[str, Any]
 SPARE_GB = 1.5
 """Memory that is left to everybody else."""
-
-
-class WorkerFailed(Exception):
-    """A worker ended instead of answering; the message ends with what it said last."""
-
-
-class Worker:
-    """A resident system: started, warmed up, and ready to take a step when told."""
-
-    def __init__(self, system: System, workload: dict[str, Any], model: Path, folder: Path) -> None:
-        """Start it; `ready` waits until it has warmed up. `folder` is where its papers lie."""
-        self.system = system
-        request = {"model": str(model), "workload": workload, "settings": system.settings}
-        asked = folder / "request.json"
-        asked.write_text(json.dumps(request), "utf-8")
-        self._log = folder / "log.txt"
-        with self._log.open("w") as log:
-            self._process = subprocess.Popen(
-                [system.python, "-m", f"benchmarks.speed.workers.{system.worker}", str(asked)],
-                cwd=ROOT,
-                env=system.environment,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            )
-
-    def __enter__(self) -> "Worker":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """No more orders: it ends by itself, or is ended."""
-        for pipe in (self._process.stdin, self._process.stdout):
-            assert pipe is not None
-            pipe.close()
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-
-    def ready(self) -> dict[str, str]:
-        """Wait until it has loaded and warmed up; the versions it runs on."""
-        return self._answer()["versions"]
-
-    def step(self) -> Step:
-        """Have it take one step; what that cost."""
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write("step\n")
-            self._process.stdin.flush()
-        except BrokenPipeError:
-            raise self._failed() from None
-        return self._answer()
-
-    def _answer(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise self._failed()
-        return json.loads(line)
-
-    def _failed(self) -> WorkerFailed:
-        self._process.wait()
-        said = self._log.read_text("utf-8", errors="replace").strip().splitlines()[-15:]
-        told = "\n    ".join(said)
-        return WorkerFailed(f"{self.system.name} ({self.system.workload}) ended:\n    {told}")
 
 
 def that_fit_together(systems: Sequence[System], room_gb: float) -> Iterator[list[System]]:
@@ -103,38 +35,53 @@ def that_fit_together(systems: Sequence[System], room_gb: float) -> Iterator[lis
         yield group
 
 
-def measure(
-    systems: Sequence[System],
-    workload: dict[str, Any],
-    model: Path,
-    repeats: int,
-    say: Callable[[str], None],
-) -> dict[str, dict[str, Any]]:
-    """Every system's versions and steps, by its name; a trial takes one step."""
-    found: dict[str, dict[str, Any]] = {}
-    room = psutil.virtual_memory().available / 1e9 - SPARE_GB
-    for number, group in enumerate(that_fit_together(systems, room)):
-        with ExitStack() as stack, tempfile.TemporaryDirectory() as papers:
-            workers = []
-            for place, system in enumerate(group):
-                folder = Path(papers) / str(place)
-                folder.mkdir()
-                began = time.monotonic()
-                worker = stack.enter_context(Worker(system, workload, model, folder))
-                versions = worker.ready()  # one at a time: loading is not to disturb warming up
-                say(f"{system.workload}: {system.name} is ready ({time.monotonic() - began:.0f} s)")
-                found[system.name] = {"group": number, "versions": versions, "repeats": []}
-                workers.append(worker)
-            for repeat in range(1 if group[0].is_trial else repeats):
-                for worker in workers:
-                    step = worker.step()
-                    found[worker.system.name]["repeats"].append(step)
-                    say(_told(worker.system, repeat, step))
-    return found
+class Conductor:
+    """Measures systems on one workload; one that fails is noted and leaves the others."""
 
+    def __init__(self, workload: dict[str, Any], model: Path, say: Callable[[str], None]) -> None:
+        self.workload, self.model, self.say = workload, model, say
+        self.measured: dict[str, dict[str, Any]] = {}
+        """Versions and steps by a system's name, and which group it took turns in."""
+        self.failed: dict[str, str] = {}
+        """Why a system has not taken its steps."""
 
-def _told(system: System, repeat: int, step: Step) -> str:
-    return (
-        f"{system.workload} {repeat + 1}: {system.name}: {step['cpu_seconds']:.2f} CPU-s, "
-        f"{step['wall_seconds']:.2f} s, {step['peak_rss_bytes'] / 1e9:.2f} GB"
-    )
+    def measure(self, systems: Sequence[System], repeats: int) -> None:
+        """Have all of them take their steps; a trial takes one."""
+        room = psutil.virtual_memory().available / 1e9 - SPARE_GB
+        for number, group in enumerate(that_fit_together(systems, room)):
+            times = 1 if group[0].is_trial else repeats
+            with ExitStack() as stack, tempfile.TemporaryDirectory() as papers:
+                workers = []
+                for place, system in enumerate(group):
+                    folder = Path(papers) / str(place)
+                    folder.mkdir()
+                    worker = Worker(system, self.workload, self.model, folder)
+                    workers.append(stack.enter_context(worker))
+                    # one at a time: loading is not to disturb warming up
+                    self._attempt(worker, partial(self._greet, worker, number))
+                for repeat in range(times):
+                    for worker in workers:
+                        if worker.system.name not in self.failed:
+                            self._attempt(worker, partial(self._step, worker, repeat))
+
+    def _attempt(self, worker: Worker, what: Callable[[], None]) -> None:
+        try:
+            what()
+        except WorkerFailed as failure:
+            self.measured.pop(worker.system.name, None)
+            self.failed[worker.system.name] = str(failure)
+            self.say(f"{worker.system.workload}: {worker.system.name} {failure}")
+
+    def _greet(self, worker: Worker, group: int) -> None:
+        began, system = time.monotonic(), worker.system
+        versions = worker.ready()
+        self.measured[system.name] = {"group": group, "versions": versions, "repeats": []}
+        self.say(f"{system.workload}: {system.name} is ready ({time.monotonic() - began:.0f} s)")
+
+    def _step(self, worker: Worker, repeat: int) -> None:
+        step, system = worker.step(), worker.system
+        self.measured[system.name]["repeats"].append(step)
+        self.say(
+            f"{system.workload} {repeat + 1}: {system.name}: {step['cpu_seconds']:.2f} CPU-s, "
+            f"{step['wall_seconds']:.2f} s, {step['peak_rss_bytes'] / 1e9:.2f} GB"
+        )

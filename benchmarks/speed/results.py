@@ -4,7 +4,7 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -55,6 +55,9 @@ def keep(file: Path, name: str, found: Mapping[str, Any]) -> None:
     write_text(file, json.dumps(known, indent=1) + "\n")
 
 
-def median_of(repeats: list[dict[str, Any]], key: str) -> float:
-    """The median of one number over the repeats."""
-    return float(median(step[key] for step in repeats))
+def spread(numbers: Sequence[float]) -> str:
+    """A median with the lowest and the highest: `3.19 [3.14, 3.24]`; alone where there is one."""
+    middle = f"{median(numbers):.2f}"
+    if len(numbers) == 1:
+        return middle
+    return f"{middle} [{min(numbers):.2f}, {max(numbers):.2f}]"

@@ -1,4 +1,4 @@
-"""Who is measured on which workload, with which settings, in which environment."""
+"""Who is measured on which workload, with which settings."""
 
 import os
 import sys
@@ -9,16 +9,19 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 ORACLES = ROOT / ".oracles"
 
-THREADS = {
-    "OMP_NUM_THREADS": "2",
-    "OMP_WAIT_POLICY": "passive",  # a thread that waits uses no CPU time
+EVERYWHERE = {
     "THP_MEM_ALLOC_ENABLE": "1",  # as `rather` sets it; peers gain by it too
     "HF_HUB_OFFLINE": "1",
     "ACCELERATE_USE_CPU": "1",
     "TRL_EXPERIMENTAL_SILENCE": "1",
     "TOKENIZERS_PARALLELISM": "false",
+    "VLLM_CPU_KVCACHE_SPACE": "2",
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # its engine in the worker, whose memory is measured
 }
-"""Every worker's environment, ours and theirs."""
+BY_CPU = {"OMP_NUM_THREADS": "2", "OMP_WAIT_POLICY": "passive"}
+"""A thread that waits uses no CPU time, so CPU-seconds are work."""
+BY_WALL = {"GOMP_SPINCOUNT": "10000"}
+"""As `rather` is shipped; vLLM binds and counts its threads itself."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +48,16 @@ class System:
         return self.worker.startswith("ours_")
 
     @property
+    def module(self) -> str:
+        """What its process runs."""
+        return f"benchmarks.speed.workers.{self.worker}"
+
+    @property
     def missing(self) -> str:
         """Why it cannot run here; empty when it can."""
         if not self.home or (ORACLES / self.home / ".ready").exists():
             return ""
-        return f"{self.home} is not installed (make oracles)"
+        return f"{self.home} is not installed here"
 
     @property
     def python(self) -> str:
@@ -63,7 +71,13 @@ class System:
         packages = [str(ORACLES / self.home)] if self.home.startswith("trl") else []
         source = [str(ROOT / "src")] if self.is_ours else []
         path = os.pathsep.join([*packages, str(ROOT), *source])
-        return {**os.environ, **THREADS, "PYTHONPATH": path}
+        threads = BY_WALL if is_by_wall(self.workload) else BY_CPU
+        return {**os.environ, **EVERYWHERE, **threads, "PYTHONPATH": path}
+
+
+def is_by_wall(workload: str) -> bool:
+    """Whether systems are compared by the wall's clock rather than by CPU-seconds."""
+    return workload.startswith("wall-")
 
 
 TRL_BEST = {
@@ -114,6 +128,21 @@ def _generation() -> list[System]:
     return found
 
 
+def _wall() -> list[System]:
+    found = []
+    for workload in ("wall-1", "wall-4"):
+        for has_adapter, ours, theirs in (
+            (True, "ours", "vLLM"),
+            (False, "ours, base", "vLLM, base"),
+        ):
+            own, other = {"adapter": has_adapter}, {"adapter": has_adapter, "eager": True}
+            found += [
+                System(ours, workload, "ours_generation", own),
+                System(theirs, workload, "vllm_generation", other, "vllm", memory_gb=4.0),
+            ]
+    return found
+
+
 def _reward() -> list[System]:
     same = {"pooling": "last", "head": "random", "depth": 1.0}
     own = {"pooling": "mean", "head": "random", "depth": 0.5}
@@ -159,5 +188,5 @@ def _ppo() -> list[System]:
     return found
 
 
-SYSTEMS = [*_generation(), *_reward(), *_dpo(), *_ppo()]
+SYSTEMS = [*_generation(), *_wall(), *_reward(), *_dpo(), *_ppo()]
 WORKLOADS = tuple(dict.fromkeys(system.workload for system in SYSTEMS))

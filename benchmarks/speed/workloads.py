@@ -107,6 +107,12 @@ def rollouts(ids: Ids, count: int, num_samples: int) -> Writing:
     return Writing(prompts, num_samples, max_new_tokens=32, context=136)
 
 
+def even_answers(ids: Ids, count: int, num_samples: int) -> Writing:
+    """Prompts of 20 to 120 tokens, all answered by 48."""
+    prompts = Cutter(ids).cut(spread(count, 20, 120, seed=6))
+    return Writing(prompts, num_samples, max_new_tokens=48, context=168)
+
+
 def square(ids: Ids, count: int, num_prompt: int, num_completion: int) -> Pairs:
     """Pairs that all have the same lengths, to see how cost grows with one of them."""
     cutter = Cutter(ids)

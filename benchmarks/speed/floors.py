@@ -1,0 +1,176 @@
+"""How little work each workload's algorithm is: multiplications, and bytes that must move.
+
+What is counted is the exact algorithm at its leanest: no padding, a prompt once for all its
+completions, logits only where a completion token is predicted, layers below the lowest trained one
+once, and nothing twice. Multiplying an m×k by a k×n matrix is 2·m·k·n FLOPs. A backward pass
+through frozen weights makes the inputs' gradient only: as much again as the forward pass; through
+an adapter it makes both gradients: twice as much; through attention (softmax(QKᵀ)V) twice as much.
+Elementwise work (norms, rotary embedding, SiLU, softmax, the optimizer) is not counted.
+
+With T tokens, L layers, P weights of a layer's linear layers and W the sum of their inputs and
+outputs, r the adapter's rank, a = heads · head width, N pairs of tokens that attend to each other:
+
+    a pass:  L · (T · (2P·(1+b) + 2rW·(1+2b)) + 4aN·(1+2b)),   b = 1 with a backward pass, else 0
+    a head:  2·d·V·(1+b) a predicted token
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+Lengths = tuple[int, tuple[int, ...]]
+"""Tokens of a prompt, and of each of its completions."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A Llama-shaped model in numbers."""
+
+    num_layers: int
+    width: int
+    attention_width: int
+    """Heads times head width."""
+    key_value_width: int
+    feed_forward_width: int
+    vocabulary: int
+    rank: int = 16
+    """Of the adapters."""
+
+    @classmethod
+    def of(cls, folder: Path) -> "Shape":
+        """The shape of a model folder."""
+        config = json.loads((folder / "config.json").read_text("utf-8"))
+        head = config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
+        return cls(
+            config["num_hidden_layers"],
+            config["hidden_size"],
+            head * config["num_attention_heads"],
+            head * config["num_key_value_heads"],
+            config["intermediate_size"],
+            config["vocab_size"],
+        )
+
+    @property
+    def linear_layers(self) -> list[tuple[int, int]]:
+        """(inputs, outputs) of a decoder layer's q, k, v, o, gate, up and down."""
+        d, a, kv, ff = (
+            self.width,
+            self.attention_width,
+            self.key_value_width,
+            self.feed_forward_width,
+        )
+        return [(d, a), (d, kv), (d, kv), (a, d), (d, ff), (d, ff), (ff, d)]
+
+    @property
+    def layer_weights(self) -> int:
+        """P: weights of a decoder layer."""
+        return sum(inputs * outputs for inputs, outputs in self.linear_layers)
+
+    @property
+    def layer_widths(self) -> int:
+        """W: inputs and outputs of a decoder layer's linear layers, added up."""
+        return sum(inputs + outputs for inputs, outputs in self.linear_layers)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What cannot be avoided."""
+
+    flops: float = 0.0
+    """Of matrix multiplications."""
+    num_bytes: float = 0.0
+    """Weights (while decoding) and linear layers' inputs and outputs (otherwise), in bfloat16."""
+
+    def __add__(self, other: "Work") -> "Work":
+        return Work(self.flops + other.flops, self.num_bytes + other.num_bytes)
+
+    def __mul__(self, times: float) -> "Work":
+        return Work(self.flops * times, self.num_bytes * times)
+
+
+def num_tokens(rows: Iterable[Lengths]) -> int:
+    """T: tokens with each prompt once."""
+    return sum(prompt + sum(completions) for prompt, completions in rows)
+
+
+def num_predicted(rows: Iterable[Lengths]) -> int:
+    """Completion tokens."""
+    return sum(sum(completions) for _, completions in rows)
+
+
+def num_attended(rows: Iterable[Lengths]) -> int:
+    """N: pairs of a token and one it attends to (itself too), each prompt once."""
+    return sum(
+        prompt * (prompt + 1) // 2 + sum(c * prompt + c * (c + 1) // 2 for c in completions)
+        for prompt, completions in rows
+    )
+
+
+def trunk(shape: Shape, rows: Sequence[Lengths], *, has_adapter: bool, is_backward: bool) -> Work:
+    """A pass through all of the shape's layers."""
+    b, tokens = int(is_backward), num_tokens(rows)
+    thin = 2 * shape.rank * shape.layer_widths * (1 + 2 * b) if has_adapter else 0
+    linear = tokens * (2 * shape.layer_weights * (1 + b) + thin)
+    attention = 4 * shape.attention_width * num_attended(rows) * (1 + 2 * b)
+    moved = 2 * tokens * shape.layer_widths * (1 + 2 * b)
+    return Work(shape.num_layers * (linear + attention), shape.num_layers * moved)
+
+
+def head(shape: Shape, predicted: int, *, is_backward: bool) -> Work:
+    """Logits of predicted tokens, and (backward) the gradient of their states."""
+    b = int(is_backward)
+    moved = 2 * predicted * (shape.width + shape.vocabulary) * (1 + b)
+    return Work(2 * shape.width * shape.vocabulary * predicted * (1 + b), moved)
+
+
+def logprobs(
+    shape: Shape, rows: Sequence[Lengths], *, has_adapter: bool, is_backward: bool = False
+) -> Work:
+    """A pass that ends in the completions' log-probabilities."""
+    own = trunk(shape, rows, has_adapter=has_adapter, is_backward=is_backward)
+    return own + head(shape, num_predicted(rows), is_backward=is_backward)
+
+
+def reward(shape: Shape, rows: Sequence[Lengths], depth: float) -> Work:
+    """An update of a reward model that reads a share of the layers."""
+    read = replace(shape, num_layers=round(depth * shape.num_layers))
+    return trunk(read, rows, has_adapter=True, is_backward=True)
+
+
+def dpo(shape: Shape, rows: Sequence[Lengths], *, is_live: bool) -> Work:
+    """An update of DPO, the reference's pass included where it is live."""
+    update = logprobs(shape, rows, has_adapter=True, is_backward=True)
+    return update + logprobs(shape, rows, has_adapter=False) * int(is_live)
+
+
+def generation(shape: Shape, rows: Sequence[Lengths], *, adapted_layers: int) -> Work:
+    """Prompts prefilled once, then a token at a time; the last one drawn is never run.
+
+    While decoding, the bytes are all weights once for every token of the longest completion.
+    """
+    run = [(prompt, tuple(c - 1 for c in completions)) for prompt, completions in rows]
+    bare = trunk(shape, run, has_adapter=False, is_backward=False)
+    thin = 2 * shape.rank * shape.layer_widths * adapted_layers * num_tokens(run)
+    logits = head(shape, num_predicted(rows), is_backward=False)
+    weights = shape.num_layers * shape.layer_weights + shape.width * shape.vocabulary
+    longest = max(max(completions) for _, completions in rows)
+    return Work(bare.flops + thin + logits.flops, 2.0 * weights * longest)
+
+
+def ppo(
+    shape: Shape, rows: Sequence[Lengths], *, epochs: int, top_layers: int, has_critic: bool
+) -> Work:
+    """A step: rollout, score, both policies' log-probabilities, values, and the epochs.
+
+    `has_critic`: it has an adapter of its own; otherwise its head reads the policy's states.
+    """
+    top = replace(shape, num_layers=top_layers)
+    below = replace(shape, num_layers=shape.num_layers - top_layers)
+    look = trunk(top, rows, has_adapter=True, is_backward=False)
+    learn = trunk(top, rows, has_adapter=True, is_backward=True)
+    written = generation(shape, rows, adapted_layers=top_layers)
+    once = trunk(below, rows, has_adapter=False, is_backward=False) + look * (1 + has_critic)
+    policies = logprobs(top, rows, has_adapter=True) + logprobs(top, rows, has_adapter=False)
+    update = logprobs(top, rows, has_adapter=True, is_backward=True) + learn * int(has_critic)
+    return written + once + policies + update * epochs
