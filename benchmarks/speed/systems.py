@@ -20,7 +20,7 @@ EVERYWHERE = {
 }
 BY_CPU = {"OMP_NUM_THREADS": "2", "OMP_WAIT_POLICY": "passive"}
 """A thread that waits uses no CPU time, so CPU-seconds are work."""
-BY_WALL = {"GOMP_SPINCOUNT": "10000"}
+BY_WALL = {"GOMP_SPINCOUNT": "1000"}
 """As `rather` is shipped; vLLM binds and counts its threads itself."""
 
 
