@@ -1,8 +1,8 @@
 """Every setting there is, one Section a stage: YAML, flags, `--help` and docs come from here."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, field_serializer
+from pydantic import Field, field_serializer, model_validator
 
 from rather.config.address import masked
 from rather.config.labelling import Labelling
@@ -84,6 +84,18 @@ class Reward(Optimization):
     """Probability that a judgment is wrong."""
     seed: int | None = None
     """Seed of head and data order; null takes the workspace's."""
+    ensemble: int = Field(1, ge=1, le=16)
+    """How many reward models are trained, on one backbone, and kept as one version; of several each
+    learns from a bootstrap of the judged prompts, and ppo.shaping.ensemble makes one score."""
+
+    @model_validator(mode="after")
+    def _shares_its_backbone(self) -> Self:
+        if self.ensemble > 1 and self.adapter.tuning == "full":
+            raise ValueError(
+                "ensemble: several reward models share one backbone, so adapter.tuning must be "
+                "lora or top_layers"
+            )
+        return self
 
 
 class DPO(Optimization):

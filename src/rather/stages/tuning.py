@@ -1,8 +1,12 @@
 """`sft`, `reward`, `dpo`: from the store to a trainer, and from its weights to a version."""
 
+from collections.abc import Sequence
+
 from rather.config.optimization import Optimization
+from rather.config.stages import Reward
+from rather.data.judged import Judged
 from rather.evaluation.reward_model import held_out_accuracy
-from rather.models.roles import Policy
+from rather.models.roles import Policy, RewardEnsemble, RewardModel
 from rather.models.tuning import Tuned, start_tuning
 from rather.stages import examples
 from rather.stages.evaluating import accuracy_metrics
@@ -14,11 +18,13 @@ from rather.stages.stage import (
     need,
     plan_of,
     result_of,
+    reward_writer,
     train_and_publish,
-    writer,
 )
 from rather.stages.watching import watched
 from rather.training.dpo import loss_settings, train_dpo
+from rather.training.ensemble import train_ensemble
+from rather.training.loop import Run
 from rather.training.reward import train_reward
 from rather.training.sft import train_sft
 from rather.training.watching import Watched
@@ -72,9 +78,7 @@ def reward(ws: Workspace, *, dry_run: bool, fresh: bool) -> Result:
     with running(ws, plan, fresh) as run:
         policy = library.policy(start)
         depth = policy.backbone.depth_of(section.depth)
-        tuned = start_tuning(policy, "learning", section.adapter, plan.seed, depth)
-        reference = [one.row for one in judged[:REFERENCE_ROWS]]
-        model = train_reward(section, tuned, judged, reference, run, plan.seed)
+        model = _train_reward(section, policy, judged, run, plan.seed)
         accuracy = held_out_accuracy(model, tests, section.microbatch_tokens)
         metrics = {
             "num_training_comparisons": float(len(found)),
@@ -83,13 +87,28 @@ def reward(ws: Workspace, *, dry_run: bool, fresh: bool) -> Result:
         extra = {
             "pooling": section.pooling,
             "depth": depth,
+            "ensemble": section.ensemble,
             "num_judgments": len(found),
             "simulated_judgments": sum(one.is_simulated for one in found),
         }
-        version = publish(
-            ws, library, plan, writer(tuned, library, plan, model.head), metrics, extra
-        )
+        members = model.members if isinstance(model, RewardEnsemble) else (model,)
+        version = publish(ws, library, plan, reward_writer(members, library, plan), metrics, extra)
     return result_of(version, left_out)
+
+
+def _train_reward(
+    section: Reward, policy: Policy, judged: Sequence[Judged], run: Run, seed: int
+) -> RewardModel | RewardEnsemble:
+    depth = policy.backbone.depth_of(section.depth)
+    reference = [one.row for one in judged[:REFERENCE_ROWS]]
+
+    def new_member(name: str, own_seed: int) -> Tuned:
+        return start_tuning(policy, name, section.adapter, own_seed, depth)
+
+    if section.ensemble == 1:
+        tuned = new_member("learning", seed)
+        return train_reward(section, tuned, judged, reference, run, seed)
+    return train_ensemble(section, new_member, judged, reference, run, seed)
 
 
 def dpo(ws: Workspace, *, dry_run: bool, fresh: bool) -> Result:
