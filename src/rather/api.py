@@ -107,6 +107,20 @@ class Project:
         """Do the whole loop, up to where a human is needed."""
         return pipeline.run(self._with("run", settings))
 
+    def lineage(self, version: str) -> Result:
+        """Say what made a version, and what made what it grew from."""
+        return pipeline.lineage(self.workspace, version)
+
+    def withdraw(
+        self, labeller: str | None = None, prompt: str | None = None, does_it: bool = False
+    ) -> Result:
+        """Take back a labeller's judgments, or those about a prompt; only say so by default."""
+        return pipeline.withdraw(self.workspace, labeller, prompt, does_it)
+
+    def forget(self, labeller: str, does_it: bool = False) -> Result:
+        """Delete a person's data and keep what they judged; only say so by default."""
+        return pipeline.forget(self.workspace, labeller, does_it)
+
     def status(self) -> Result:
         """Say what the workspace holds."""
         return pipeline.status(self.workspace)

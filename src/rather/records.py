@@ -192,6 +192,15 @@ class Demonstration:
 
     prompt: Prompt | None
     completion: str
+    judgment_id: str = ""
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What a version learnt from, by id; kept beside its weights."""
+
+    judgments: tuple[str, ...] = ()
+    prompts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

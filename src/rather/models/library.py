@@ -23,6 +23,8 @@ from rather.records import ModelVersion
 
 HEAD_FILE = "head.safetensors"
 CARD_FILE = "rather.json"
+LEARNT_FILE = "learnt.json"
+"""Ids of the judgments and prompts a version learnt from."""
 VERSION_NAME = re.compile(r"(?:sft|reward|ppo|dpo)-[0-9]+")
 
 logging.disable_progress_bar()

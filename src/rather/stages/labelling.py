@@ -88,7 +88,8 @@ def simulate(ws: Workspace, name: str, *, dry_run: bool) -> dict[str, Any]:
     asked = {prompt.id: prompt for prompt in prompts.all(ws.db)}
     answers = {one.id: one for one in completions.all(ws.db)}
     items = all_items(asked.values(), answers.values(), section)
-    done = {item_of(one) for one in judgments.live(ws.db, labeller_id=simulator.labeller.id)}
+    # what was withdrawn was judged, too: it is not said again
+    done = {item_of(one) for one in judgments.all(ws.db, labeller_id=simulator.labeller.id)}
     todo = [item for item in items if item.name not in done]
     if section.num_judgments is not None:
         todo = todo[: max(0, section.num_judgments - len(done))]

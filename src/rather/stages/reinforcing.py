@@ -10,6 +10,7 @@ from rather.feedback import gold
 from rather.models.library import Library
 from rather.models.roles import Policy
 from rather.models.tuning import Tuned, start_tuning
+from rather.records import Learnt
 from rather.rollout.rollout import Roles
 from rather.stages import examples
 from rather.stages.critic import make_critic
@@ -50,7 +51,8 @@ def ppo(ws: Workspace, *, dry_run: bool, fresh: bool, force: bool = False) -> Re
     asked = examples.tasks(ws, codec, LeftOut(), "heldout") if heldout_mix else []
     data = [[task.prompt.id for task in (*tasks, *asked)], *_rewards(ws, mix, heldout_mix)]
     plan = plan_of(ws, library, "ppo", section, start, data)
-    plan = replace(plan, parents=(*plan.parents, *reward_models(mix)))
+    learnt = Learnt(prompts=tuple(task.prompt.id for task in tasks))
+    plan = replace(plan, parents=(*plan.parents, *reward_models(mix)), learnt=learnt)
     if answer := early_answer(
         ws, plan, dry_run, fresh, f"{len(tasks)} prompts against {_spelled(mix)}", left_out
     ):

@@ -100,7 +100,7 @@ def train_and_publish(
 
     StoppedByRule then says what was kept.
     """
-    about: dict[str, Any] = {**extra, "start": plan.start}
+    about = dict(extra)
     write = writer(tuned, library, plan)
     try:
         train()

@@ -1,6 +1,7 @@
 """`sft`, `reward`, `dpo`: from the store to a trainer, and from its weights to a version."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rather.config.optimization import Optimization
 from rather.config.stages import Reward
@@ -41,9 +42,9 @@ def sft(ws: Workspace, *, dry_run: bool, fresh: bool) -> Result:
     if section.fresh_config is not None:
         library.base = start = fresh_backbone(ws, section)
     codec = library.codec(start)
-    rows, identity, left_out = examples.demonstration_rows(ws, section, codec)
+    rows, identity, left_out, learnt = examples.demonstration_rows(ws, section, codec)
     need(rows, "demonstrations", "rather import FILE --as demonstrations", left_out)
-    plan = plan_of(ws, library, "sft", section, start, identity)
+    plan = replace(plan_of(ws, library, "sft", section, start, identity), learnt=learnt)
     if answer := early_answer(ws, plan, dry_run, fresh, f"{len(rows)} demonstrations", left_out):
         return answer
     with running(ws, plan, fresh) as run:
@@ -73,6 +74,7 @@ def reward(ws: Workspace, *, dry_run: bool, fresh: bool) -> Result:
     held_out, _ = examples.load_comparisons(ws, "heldout")
     tests = examples.judged_rows(examples.fitting(held_out, codec, left_out), codec)
     plan = plan_of(ws, library, "reward", section, start, examples.identity(found))
+    plan = replace(plan, learnt=examples.learnt_from(found))
     if answer := early_answer(ws, plan, dry_run, fresh, f"{len(found)} comparisons", left_out):
         return answer
     with running(ws, plan, fresh) as run:
@@ -122,6 +124,7 @@ def dpo(ws: Workspace, *, dry_run: bool, fresh: bool) -> Result:
     judged = examples.judged_rows(found, codec)
     need(judged, "comparisons", "rather label` or `rather import FILE --as pairs", left_out)
     plan = plan_of(ws, library, "dpo", section, start, examples.identity(found))
+    plan = replace(plan, learnt=examples.learnt_from(found))
     if answer := early_answer(ws, plan, dry_run, fresh, f"{len(found)} comparisons", left_out):
         return answer
     with running(ws, plan, fresh) as run:

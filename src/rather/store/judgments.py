@@ -2,11 +2,13 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from typing import Any, get_args
 
 from sqlalchemy import Connection, Select, bindparam, exists, func, select
 
 from rather.errors import DataError
+from rather.feedback.events import new_id
 from rather.feedback.items import item_of
 from rather.records import CHECK_SOURCES, Judgment, Kind, Source
 from rather.store.database import Database
@@ -67,6 +69,42 @@ def settle(db: Database, resolution: Judgment) -> tuple[Judgment, bool]:
     return db.write(act)
 
 
+def retract(
+    db: Database, *, labeller_id: str | None = None, prompt_id: str | None = None
+) -> list[Judgment]:
+    """Let nothing count any more that one labeller said, or that was said about one prompt.
+
+    Found and taken back in one transaction; returns what counted until now.
+    """
+
+    def act(connection: Connection) -> list[Judgment]:
+        query = _live(select(JUDGMENTS)).order_by(JUDGMENTS.c.seq)
+        if labeller_id is not None:
+            query = query.where(JUDGMENTS.c.labeller_id == labeller_id)
+        if prompt_id is not None:
+            query = query.where(JUDGMENTS.c.prompt_id == prompt_id)
+        found = [to_record(row) for row in connection.execute(query).mappings()]
+        if found:
+            connection.execute(JUDGMENTS.insert(), [asdict(retraction_of(one)) for one in found])
+        return found
+
+    return db.write(act)
+
+
+def retraction_of(judgment: Judgment) -> Judgment:
+    """The event that says a judgment was withdrawn."""
+    return replace(
+        judgment,
+        id=new_id(),
+        created_at=datetime.now(UTC).isoformat(timespec="microseconds"),
+        idempotency_key=f"withdrawn:{judgment.id}",
+        supersedes=judgment.id,
+        is_retraction=True,
+        ms_to_decision=None,
+        comment="",
+    )
+
+
 def live(db: Database, kind: Kind | None = None, labeller_id: str | None = None) -> list[Judgment]:
     """The judgments that count now (neither superseded nor retracted), in the order they came."""
     query = _live(select(JUDGMENTS)).order_by(JUDGMENTS.c.seq)
@@ -77,9 +115,12 @@ def live(db: Database, kind: Kind | None = None, labeller_id: str | None = None)
     return _records(db, query)
 
 
-def all(db: Database) -> list[Judgment]:
-    """Every event ever recorded, in the order they came."""
-    return _records(db, select(JUDGMENTS).order_by(JUDGMENTS.c.seq))
+def all(db: Database, labeller_id: str | None = None) -> list[Judgment]:
+    """Every event ever recorded (of one labeller), in the order they came."""
+    query = select(JUDGMENTS).order_by(JUDGMENTS.c.seq)
+    if labeller_id is not None:
+        query = query.where(JUDGMENTS.c.labeller_id == labeller_id)
+    return _records(db, query)
 
 
 def after(connection: Connection, seq: int) -> list[Judgment]:
