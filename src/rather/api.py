@@ -67,6 +67,10 @@ class Project:
         """Let models answer the prompts."""
         return pipeline.sample(self._with("sample", settings))
 
+    def choose(self, **settings: Any) -> Result:
+        """Pick the questions worth a person's time, and some by chance; only these are asked."""
+        return pipeline.choose(self._with("choose", settings))
+
     def label(self, expose: bool = False, **settings: Any) -> Result:
         """Open the labelling app, or (`simulate=NAME`) let a declared simulator answer."""
         return pipeline.label(self._with("label", settings), expose=expose)

@@ -18,6 +18,7 @@ from rather.data.importing import ImportKind, OnError, SplitRule, read
 from rather.errors import DataError
 from rather.records import Judgment
 from rather.stages.next_step import next_command, sentence
+from rather.stages.rounds.standing import standing
 from rather.store import completions, judgments, labellers, prompts, runs, versions
 from rather.workspace import Workspace
 
@@ -123,6 +124,13 @@ def sample(ws: Workspace, dry_run: bool = False) -> Result:
     }
 
 
+def choose(ws: Workspace, dry_run: bool = False) -> Result:
+    """Pick the questions worth a person's time, and some by chance; only these are asked then."""
+    from rather.stages.rounds import choosing
+
+    return choosing.choose(ws, dry_run=dry_run)
+
+
 def label(ws: Workspace, dry_run: bool = False, expose: bool = False) -> Result:
     """Collect judgments: from people in the web app, or from a declared simulated labeller."""
     from rather.stages import labelling
@@ -208,8 +216,9 @@ def report(ws: Workspace, dry_run: bool = False) -> Result:
     return {"summary": f"{verdict_of(found)} See {page}.", "report": str(page)}
 
 
-STAGES: dict[str, Callable[[Workspace], Result]] = {
+STAGES: dict[str, Callable[..., Result]] = {
     "sample": sample,
+    "choose": choose,
     "label": label,
     "reward": reward,
     "ppo": lambda ws: ppo(ws, force=ws.config.run.force),
@@ -237,13 +246,15 @@ def status(ws: Workspace) -> Result:
         "completions": completions.count(ws.db),
         "judgments": counts,
         "versions": made,
+        "round": standing(ws),
         "runs": [
             {"id": run.id, "stage": run.stage, "status": run.status, "message": run.message}
             for run in runs.all(ws.db)
         ],
     }
     following = next_command(facts)
-    return {"summary": f"{sentence(facts)} Next: {following}", **facts, "next": following}
+    summary = f"{sentence(facts)} Next: {following}"
+    return {"summary": summary, **facts, "next": following}
 
 
 def lineage(ws: Workspace, version: str) -> Result:

@@ -51,12 +51,18 @@ class LeftOut:
 
 def load_comparisons(ws: Workspace, split: Split) -> tuple[list[Comparison], LeftOut]:
     """Every comparison that live judgments give about one split's prompts."""
-    live, left_out = judgments.live(ws.db), LeftOut()
+    live, left_out = live_judgments(ws), LeftOut()
     if split == "heldout":
         live = [one for one in live if not _is_from_a_chat(one, left_out)]
     found, dropped = learning.comparisons(live, prompts.all(ws.db), completions.all(ws.db), split)
     left_out.add_all(dropped)
     return found, left_out
+
+
+def live_judgments(ws: Workspace) -> list[Judgment]:
+    """The judgments to learn from: all that count, or those up to `judgments_until`."""
+    until = ws.config.judgments_until
+    return judgments.live(ws.db) if until is None else judgments.live_until(ws.db, until)
 
 
 def _is_from_a_chat(judgment: Judgment, left_out: LeftOut) -> bool:
@@ -108,7 +114,7 @@ def demonstration_rows(ws: Workspace, section: SFT, codec: Codec) -> Shown:
         rows = text_rows(ws, section.text, section.text_block, codec, left_out)
         return Shown(rows, [section.text, [row.completions for row in rows]], left_out)
     found, dropped = learning.demonstrations(
-        judgments.live(ws.db), prompts.all(ws.db), completions.all(ws.db), "train"
+        live_judgments(ws), prompts.all(ws.db), completions.all(ws.db), "train"
     )
     left_out.add_all(dropped)
     rows, fitting_ones = [], []

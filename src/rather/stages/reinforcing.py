@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from rather.config.ppo import PPO
-from rather.errors import StoppedByRule
+from rather.errors import GateClosed
 from rather.feedback import gold
 from rather.models.library import Library
 from rather.models.roles import Policy
@@ -123,7 +123,7 @@ def _rewards(ws: Workspace, *mixes: Mix) -> list[Any]:
 
 
 def require_fit_reward(ws: Workspace, mix: Sequence[tuple[float, str]], *, force: bool) -> None:
-    """Refuse (StoppedByRule) a reward model that is hardly better than chance, unless forced."""
+    """Refuse (GateClosed) a reward model that is hardly better than chance, unless forced."""
     known = {version.name: version for version in versions.all(ws.db, "reward")}
     least = ws.config.ppo.rules.min_accuracy
     for name in reward_models(mix):
@@ -142,7 +142,7 @@ def require_fit_reward(ws: Workspace, mix: Sequence[tuple[float, str]], *, force
             f"did (95 % interval from {low:.0%}), too little to tune against"
         )
         if not force:
-            raise StoppedByRule(
+            raise GateClosed(
                 f"Stopped: {said}; collect more judgments, train a better reward model, or give "
                 "--force."
             )

@@ -115,6 +115,26 @@ def live(db: Database, kind: Kind | None = None, labeller_id: str | None = None)
     return _records(db, query)
 
 
+def live_until(db: Database, seq: int) -> list[Judgment]:
+    """What counted when the judgment of that number had come, less all that was taken back since.
+
+    An edit that came later does not count; who took it back took back what it had edited, too.
+    """
+    with db.read() as connection:
+        rows = connection.execute(select(JUDGMENTS).order_by(JUDGMENTS.c.seq)).mappings().all()
+    later = {row["supersedes"]: row for row in rows if row["supersedes"] is not None}
+
+    def counts(row: Mapping[Any, Any]) -> bool:
+        follower = later.get(row["id"])
+        while follower is not None:
+            if follower["seq"] <= seq or follower["is_retraction"]:
+                return False
+            follower = later.get(follower["id"])
+        return row["seq"] <= seq and not row["is_retraction"]
+
+    return [to_record(row) for row in rows if counts(row)]
+
+
 def all(db: Database, labeller_id: str | None = None) -> list[Judgment]:
     """Every event ever recorded (of one labeller), in the order they came."""
     query = select(JUDGMENTS).order_by(JUDGMENTS.c.seq)
@@ -176,6 +196,15 @@ def count(db: Database) -> dict[str, dict[str, int]]:
         for kind, is_simulated, number in connection.execute(query):
             counted[kind]["simulated" if is_simulated else "people"] = number
     return counted
+
+
+def count_after(db: Database, seq: int) -> int:
+    """How many live judgments came after that sequence number, but for what checks labellers."""
+    query = _live(select(func.count()).select_from(JUDGMENTS)).where(
+        JUDGMENTS.c.seq > seq, JUDGMENTS.c.source.not_in(sorted(CHECK_SOURCES))
+    )
+    with db.read() as connection:
+        return connection.scalar(query) or 0
 
 
 def _live(query: Select[Any]) -> Select[Any]:

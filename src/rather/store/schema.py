@@ -24,7 +24,7 @@ from sqlalchemy.types import TypeDecorator
 
 from rather.errors import DataError
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest migration, which is the schema version this code reads and writes."""
 
 
@@ -255,6 +255,34 @@ GLIMPSES = Table(
     _words("finish_reason"),
     Column("score", Float, nullable=True),
     Column("kl", Float, nullable=True),
+)
+
+QUESTIONS = Table(
+    "questions",
+    METADATA,
+    _seq(),
+    _words("item", unique=True),
+    _words("kind"),
+    Column("prompt_id", Words, ForeignKey("prompts.id"), nullable=False),
+    Column("is_random", Boolean, nullable=False),
+    Column("reasons", Document, nullable=False),
+    _words("chosen_at"),
+)
+
+ROUNDS = Table(
+    "rounds",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    _words("status"),
+    _words("start"),
+    # Sequence numbers of judgments: the last one before the round, and the last it learns from.
+    Column("judgments_before", BigInteger, nullable=False),
+    Column("judgments_until", BigInteger),
+    Column("done", Document, nullable=False),
+    _words("policy", nullable=True),
+    _words("why"),
+    _words("started_at"),
+    _words("finished_at", nullable=True),
 )
 
 META = Table(
