@@ -7,11 +7,13 @@ from rather.config.optimization import Optimization
 from rather.config.stages import Reward
 from rather.data.judged import Judged
 from rather.evaluation.reward_model import held_out_accuracy
+from rather.models.heads import ScalarHead
 from rather.models.roles import Policy, RewardEnsemble, RewardModel
 from rather.models.tuning import Tuned, start_tuning
 from rather.stages import examples
 from rather.stages.evaluating import accuracy_metrics
 from rather.stages.fresh import fresh_backbone
+from rather.stages.rounds.efficiency import label_efficiency
 from rather.stages.runs import open_library, policy_name, publish, running
 from rather.stages.stage import (
     Result,
@@ -80,11 +82,13 @@ def reward(ws: Workspace, *, dry_run: bool, fresh: bool) -> Result:
     with running(ws, plan, fresh) as run:
         policy = library.policy(start)
         depth = policy.backbone.depth_of(section.depth)
+        arms = label_efficiency(ws, _untrained(section, policy), codec, found, tests)
         model = _train_reward(section, policy, judged, run, plan.seed)
         accuracy = held_out_accuracy(model, tests, section.microbatch_tokens)
         metrics = {
             "num_training_comparisons": float(len(found)),
             **(accuracy_metrics(accuracy) if accuracy.accuracy.n else {}),
+            **arms,
         }
         extra = {
             "pooling": section.pooling,
@@ -96,6 +100,13 @@ def reward(ws: Workspace, *, dry_run: bool, fresh: bool) -> Result:
         members = model.members if isinstance(model, RewardEnsemble) else (model,)
         version = publish(ws, library, plan, reward_writer(members, library, plan), metrics, extra)
     return result_of(version, left_out)
+
+
+def _untrained(section: Reward, policy: Policy) -> RewardModel:
+    """What a reward model begins with, before it has a head."""
+    head = ScalarHead.zero(policy.backbone.hidden_size).to(policy.backbone.device)
+    depth = policy.backbone.depth_of(section.depth)
+    return RewardModel(policy.backbone, policy.adapter, head, section.pooling, depth)
 
 
 def _train_reward(
