@@ -116,6 +116,16 @@ def test_a_closed_gate_waits_for_more_judgments(new_loop: NewLoop) -> None:
     assert [told["until"] for name, told in loop.calls if name == "reward"] == [3, 5]
 
 
+def test_a_closed_gate_chooses_new_questions_too(new_loop: NewLoop) -> None:
+    loop = new_loop(**SIMULATED)
+    stages = ["sample", "choose", "label", "reward", "ppo"]
+    loop.raises = {"ppo": GateClosed("too weak.")}
+    with pytest.raises(GateClosed):
+        loop.run(rounds=1, stages=stages)
+    loop.run(rounds=1, stages=stages)
+    assert loop.did() == [*stages[:4], *stages[1:]]
+
+
 def test_a_stopped_run_leaves_its_last_good_policy(new_loop: NewLoop) -> None:
     loop = new_loop(**SIMULATED)
     stopped = StoppedByRule("Stopped: too far. ppo-7 is the last good policy, of step 2.")

@@ -41,7 +41,7 @@ def run(ws: Workspace, stages: Stages, *, dry_run: bool) -> Result:
                 return {"summary": waits, "rounds": steps, "waits_for": "judgments"}
     last = rounds.all(ws.db)[-1]
     summary = (
-        f"{section.rounds} round(s) done. {last.why}" if steps else
+        f"{section.rounds} round(s) done. {last.why}" if have < section.rounds else
         f"{have} round(s) are done already; `rather run --rounds {have + 1}` does the next."
     )  # fmt: skip
     return {"summary": summary, "rounds": steps, "policy": last.policy}
@@ -83,7 +83,7 @@ def _do(ws: Workspace, stages: Stages, turn: Round, stage: str) -> Result:
         return stages[stage](set_up)
     except GateClosed:
         # more judgments may open it: the round waits for them, and learns again
-        rounds.reopen(ws.db, turn.number, ("label", "reward", stage))
+        rounds.reopen(ws.db, turn.number, ("choose", "label", "reward"))
         raise
     except StoppedByRule as rule:
         ws.progress.say(f"warning, {stage}: {rule}")
