@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Literal, NamedTuple
 
-from sqlalchemy import Connection, func, literal, select
+from sqlalchemy import Connection, Table, func, literal, select
 
 from rather.errors import DataError
 from rather.records import Labeller
@@ -99,29 +99,35 @@ def forget(db: Database, id: str) -> Forgotten:
         row = connection.execute(select(LABELLERS).where(LABELLERS.c.id == id)).mappings().one()
         nameless = {"id": new, "name": FORGOTTEN, "role": "labeller", "paused": FORGOTTEN}
         connection.execute(LABELLERS.insert().values({**fields(row), **nameless, "settings": {}}))
-        num_drafts, num_links, num_sessions = (
-            connection.execute(table.delete().where(table.c.labeller_id == id)).rowcount
-            for table in (DRAFTS, LOGIN_TOKENS, SESSIONS)
+        forgotten = Forgotten(
+            new,
+            num_comments=sum(_empty_comments(connection, id, one) for one in (JUDGMENTS, REMARKS)),
+            num_judgments=_hand_over(connection, id, new, JUDGMENTS),
+            num_drafts=_delete(connection, id, DRAFTS),
+            num_logins=_delete(connection, id, LOGIN_TOKENS) + _delete(connection, id, SESSIONS),
         )
-        num_comments = sum(
-            connection.execute(
-                table.update().where(table.c.labeller_id == id, table.c.comment != "")
-                .values(comment="")
-            ).rowcount
-            for table in (JUDGMENTS, REMARKS)
-        )  # fmt: skip
-        num_judgments, *_ = (
-            connection.execute(
-                table.update().where(table.c.labeller_id == id).values(labeller_id=new)
-            ).rowcount
-            for table in (JUDGMENTS, REMARKS, ASSIGNMENTS)
-        )
+        for table in (REMARKS, ASSIGNMENTS):
+            _hand_over(connection, id, new, table)
         _rename_keys(connection, id, new)
         connection.execute(META.delete().where(META.c.name.endswith(id, autoescape=True)))
         connection.execute(LABELLERS.delete().where(LABELLERS.c.id == id))
-        return Forgotten(new, num_judgments, num_comments, num_drafts, num_links + num_sessions)
+        return forgotten
 
     return db.write(act)
+
+
+def _empty_comments(connection: Connection, id: str, table: Table) -> int:
+    said = (table.c.labeller_id == id) & (table.c.comment != "")
+    return connection.execute(table.update().where(said).values(comment="")).rowcount
+
+
+def _hand_over(connection: Connection, id: str, new: str, table: Table) -> int:
+    where = table.update().where(table.c.labeller_id == id)
+    return connection.execute(where.values(labeller_id=new)).rowcount
+
+
+def _delete(connection: Connection, id: str, table: Table) -> int:
+    return connection.execute(table.delete().where(table.c.labeller_id == id)).rowcount
 
 
 def _rename_keys(connection: Connection, id: str, new: str) -> None:

@@ -77,12 +77,10 @@ def doubt_about(
         return [], Doubt(nothing, nothing, nothing)
     members = library.reward_members(askers.reward)
     scores = [_scores(member, shown, askers.progress) for member in members]
-    drift = _drift(shown, asked, answers, askers)
-    return fitting, Doubt(
-        *_of_rewards(fitting, scores),
-        torch.tensor([sum(drift[id] for id in i.completion_ids) / len(i.completion_ids)
-                      for i in fitting]),
-    )  # fmt: skip
+    moved = _drift(shown, asked, answers, askers)
+    drift = [[moved[id] for id in item.completion_ids] for item in fitting]
+    means = torch.tensor([sum(one) / len(one) for one in drift])
+    return fitting, Doubt(*_of_rewards(fitting, scores), means)
 
 
 Shown = dict[str, tuple[tuple[str, ...], Row]]
