@@ -67,6 +67,10 @@ class Project:
         """Let models answer the prompts."""
         return pipeline.sample(self._with("sample", settings))
 
+    def choose(self, **settings: Any) -> Result:
+        """Pick the questions worth a person's time, and some by chance; only these are asked."""
+        return pipeline.choose(self._with("choose", settings))
+
     def label(self, expose: bool = False, **settings: Any) -> Result:
         """Open the labelling app, or (`simulate=NAME`) let a declared simulator answer."""
         return pipeline.label(self._with("label", settings), expose=expose)
@@ -106,6 +110,20 @@ class Project:
     def run(self, **settings: Any) -> Result:
         """Do the whole loop, up to where a human is needed."""
         return pipeline.run(self._with("run", settings))
+
+    def lineage(self, version: str) -> Result:
+        """Say what made a version, and what made what it grew from."""
+        return pipeline.lineage(self.workspace, version)
+
+    def withdraw(
+        self, labeller: str | None = None, prompt: str | None = None, does_it: bool = False
+    ) -> Result:
+        """Take back a labeller's judgments, or those about a prompt; only say so by default."""
+        return pipeline.withdraw(self.workspace, labeller, prompt, does_it)
+
+    def forget(self, labeller: str, does_it: bool = False) -> Result:
+        """Delete a person's data and keep what they judged; only say so by default."""
+        return pipeline.forget(self.workspace, labeller, does_it)
 
     def status(self) -> Result:
         """Say what the workspace holds."""

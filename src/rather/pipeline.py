@@ -18,7 +18,8 @@ from rather.data.importing import ImportKind, OnError, SplitRule, read
 from rather.errors import DataError
 from rather.records import Judgment
 from rather.stages.next_step import next_command, sentence
-from rather.store import completions, judgments, labellers, meta, prompts, runs, versions
+from rather.stages.rounds.standing import standing
+from rather.store import completions, judgments, labellers, prompts, runs, versions
 from rather.workspace import Workspace
 
 Result = dict[str, Any]
@@ -123,6 +124,13 @@ def sample(ws: Workspace, dry_run: bool = False) -> Result:
     }
 
 
+def choose(ws: Workspace, dry_run: bool = False) -> Result:
+    """Pick the questions worth a person's time, and some by chance; only these are asked then."""
+    from rather.stages.rounds import choosing
+
+    return choosing.choose(ws, dry_run=dry_run)
+
+
 def label(ws: Workspace, dry_run: bool = False, expose: bool = False) -> Result:
     """Collect judgments: from people in the web app, or from a declared simulated labeller."""
     from rather.stages import labelling
@@ -208,8 +216,9 @@ def report(ws: Workspace, dry_run: bool = False) -> Result:
     return {"summary": f"{verdict_of(found)} See {page}.", "report": str(page)}
 
 
-STAGES: dict[str, Callable[[Workspace], Result]] = {
+STAGES: dict[str, Callable[..., Result]] = {
     "sample": sample,
+    "choose": choose,
     "label": label,
     "reward": reward,
     "ppo": lambda ws: ppo(ws, force=ws.config.run.force),
@@ -221,53 +230,9 @@ STAGES: dict[str, Callable[[Workspace], Result]] = {
 
 def run(ws: Workspace, dry_run: bool = False) -> Result:
     """Do the loop, round by round; it stops where a human is needed and goes on from there."""
-    section = ws.config.run
-    if dry_run:
-        return {"summary": f"would do {section.rounds} round(s) of {', '.join(section.stages)}."}
-    done: list[Result] = []
-    for number in range(section.rounds):
-        turn = _turn(ws, number)
-        for stage in section.stages:
-            if stage == "label" and ws.config.label.simulate is None:
-                waiting = _waiting(ws, section.min_judgments * (number + 1))
-                if waiting:
-                    return {"summary": waiting, "rounds": done, "waits_for": "judgments"}
-                continue
-            result = STAGES[stage](turn)
-            ws.progress.say(f"round {number + 1}, {stage}: {result['summary']}")
-            done.append({"round": number + 1, "stage": stage, **result})
-    return {"summary": f"{section.rounds} round(s) done. {done[-1]['summary']}", "rounds": done}
+    from rather.stages.rounds import cycle
 
-
-def _turn(ws: Workspace, number: int) -> Workspace:
-    """A round's settings: from the second on, the newest policy answers and is tuned on."""
-    if number == 0:
-        return ws
-    # written down when the round begins, so that an interrupted round goes on from the same policy
-    key = f"round {number + 1} starts from"
-    start = meta.get(ws.db, key)
-    if start is None:
-        from rather.stages.runs import policy_name
-
-        start = policy_name(ws, "newest")
-        meta.put(ws.db, key, start)
-    wanted: dict[str, Any] = {"sample": {"models": [start]}}
-    wanted |= {stage: {"start": start} for stage in ("ppo", "dpo")}
-    if ws.config.label.num_judgments is not None:
-        wanted["label"] = {"num_judgments": ws.config.label.num_judgments * (number + 1)}
-    return ws.configured(wanted)
-
-
-def _waiting(ws: Workspace, needed: int) -> str:
-    """What people still have to do before training may go on; empty when nothing."""
-    counts = judgments.count(ws.db)
-    have = sum(sum(by_kind.values()) for by_kind in counts.values())
-    if have >= needed:
-        return ""
-    return (
-        f"Waiting for people: {have} of {needed} judgments are there. Open the app with "
-        "`rather label`, then give `rather run` again."
-    )
+    return cycle.run(ws, STAGES, dry_run=dry_run)
 
 
 def status(ws: Workspace) -> Result:
@@ -281,13 +246,38 @@ def status(ws: Workspace) -> Result:
         "completions": completions.count(ws.db),
         "judgments": counts,
         "versions": made,
+        "round": standing(ws),
         "runs": [
             {"id": run.id, "stage": run.stage, "status": run.status, "message": run.message}
             for run in runs.all(ws.db)
         ],
     }
     following = next_command(facts)
-    return {"summary": f"{sentence(facts)} Next: {following}", **facts, "next": following}
+    summary = f"{sentence(facts)} Next: {following}"
+    return {"summary": summary, **facts, "next": following}
+
+
+def lineage(ws: Workspace, version: str) -> Result:
+    """What made a version, down to the judgments, and what made what it grew from."""
+    from rather.stages.history import lineage as history
+
+    return history.lineage(ws, version)
+
+
+def withdraw(
+    ws: Workspace, labeller: str | None = None, prompt: str | None = None, does_it: bool = False
+) -> Result:
+    """Take back a labeller's judgments, or those about a prompt; without `does_it` only say so."""
+    from rather.stages.history import withdrawing
+
+    return withdrawing.withdraw(ws, labeller, prompt, does_it=does_it)
+
+
+def forget(ws: Workspace, labeller: str, does_it: bool = False) -> Result:
+    """Delete a person's data and keep what they judged; without `does_it` only say so."""
+    from rather.stages.history import withdrawing
+
+    return withdrawing.forget(ws, labeller, does_it=does_it)
 
 
 def doctor(ws: Workspace, dry_run: bool = False) -> Result:

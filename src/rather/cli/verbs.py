@@ -12,7 +12,8 @@ from cyclopts import App, Parameter
 from rather import __version__
 from rather.cli import database_verbs, late
 from rather.cli.flags import COMMON, EVERYTHING, Common, add_settings, overrides, takes_settings
-from rather.cli.label_verbs import invite, label
+from rather.cli.history_verbs import forget, lineage, withdraw
+from rather.cli.label_verbs import choose, invite, label
 from rather.cli.late import Result, Switch
 from rather.cli.training_verbs import dpo, ppo, reward, sft
 from rather.config.loading import load
@@ -202,6 +203,7 @@ VERBS: tuple[tuple[Callable[..., Result], str, tuple[str, ...]], ...] = (
     (import_, "", ()),
     (export, "", ()),
     (sample, "sample", ()),
+    (choose, "choose", ()),
     (label, "label", ("rules",)),
     (invite, "", ()),
     (sft, "sft", ("watch",)),
@@ -214,6 +216,9 @@ VERBS: tuple[tuple[Callable[..., Result], str, tuple[str, ...]], ...] = (
     (chat, "", ("sample",)),
     (run, "run", EVERYTHING),
     (status, "", ()),
+    (lineage, "", ()),
+    (withdraw, "", ()),
+    (forget, "", ()),
     (doctor, "", ("sft", "reward", "ppo", "dpo")),
     (demo, "", ()),
     (config, "", EVERYTHING),

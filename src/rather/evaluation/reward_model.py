@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rather.data.judged import Judged
 from rather.evaluation.statistics import Interval, mean, wilson
 from rather.failpoints import failpoint
-from rather.models.roles import RewardModel
+from rather.models.roles import RewardEnsemble, RewardModel
 from rather.rollout.rollout import score_rows
 
 Outcomes = dict[tuple[int, int, int], list[float]]
@@ -30,7 +30,7 @@ class Accuracy:
 
 
 def held_out_accuracy(
-    model: RewardModel, judged: Sequence[Judged], microbatch_tokens: int
+    model: RewardModel | RewardEnsemble, judged: Sequence[Judged], microbatch_tokens: int
 ) -> Accuracy:
     """Accuracy on all (better, worse) pairs; equal scores or lengths count half."""
     scores = score_rows(model, [one.row for one in judged], microbatch_tokens)

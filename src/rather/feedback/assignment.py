@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Literal
 
@@ -59,6 +59,13 @@ def all_items(
         for prompt in prompts
         for item in items_of(prompt, [one.id for one in answers.get(prompt.id, ())], section)
     ]
+
+
+def asked_of(items: Iterable[Item], chosen: Set[str], section: Labelling) -> list[Item]:
+    """Those of the items that are asked: once some were chosen, only these."""
+    if not (section.only_chosen and chosen):
+        return list(items)
+    return [item for item in items if item.name in chosen]
 
 
 def wanted_judges(secret: bytes, overlap: Overlap, item: str) -> int:

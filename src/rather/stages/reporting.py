@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rather.evaluation.policy import shown_samples
@@ -162,9 +162,21 @@ def _reward_models(ws: Workspace) -> list[RewardResult]:
                 ),
                 num_training_comparisons=int(m["num_training_comparisons"]),
                 baselines={"longer wins": m["longer_wins"], "shorter wins": m["shorter_wins"]},
+                note=_of_arms(m),
             )
         )
     return found
+
+
+def _of_arms(metrics: Mapping[str, float]) -> str:
+    """Whether chosen questions taught more than those by chance, where both were asked."""
+    if "arms/num_pairs" not in metrics:
+        return ""
+    return (
+        f"Of {metrics['arms/num_pairs']:.0f} judged pairs each, a head fitted to the chosen "
+        f"questions orders {metrics['arms/chosen']:.0%} of the held-out pairs, one fitted to those "
+        f"by chance {metrics['arms/chance']:.0%}."
+    )
 
 
 def _curves(ws: Workspace) -> list[CurveSet]:

@@ -5,7 +5,7 @@ import json
 import platform
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -17,9 +17,9 @@ from rather.durable import exclusive, staged_directory, verify
 from rather.errors import StoppedByRule, UsageError
 from rather.failpoints import failpoint
 from rather.interrupts import listening
-from rather.models.library import CARD_FILE, Library
+from rather.models.library import CARD_FILE, LEARNT_FILE, Library
 from rather.models.source import fingerprint, read_json
-from rather.records import Alarm, ModelVersion, StageName
+from rather.records import Alarm, Learnt, ModelVersion, StageName
 from rather.records import Run as RunRecord
 from rather.store import runs, versions
 from rather.training import loop
@@ -74,6 +74,8 @@ class Plan:
     seed: int
     setting: tuple[str, ...] = ()
     """What else changes the numbers: the codec's and the weights' fingerprints, the precision."""
+    learnt: Learnt = field(default_factory=Learnt)
+    """What it learns from, by id; that it is the same says the data already."""
 
     @property
     def data_digest(self) -> str:
@@ -151,14 +153,17 @@ def publish(
     extra: dict[str, Any] | None = None,
 ) -> ModelVersion:
     """Publish what a run made as the next version: first its folder, then its entry."""
-    name = versions.next_name(ws.db, plan.stage)
+    name, codec = versions.next_name(ws.db, plan.stage), library.codec(plan.start)
     folder = ws.models_dir / name
     provenance = {
         "stage": plan.stage,
         "run_id": plan.run_id,
         "base": plan.model,
         "base_fingerprint": fingerprint(library.folder_of(plan.start)),
-        "codec_fingerprint": library.codec(plan.start).fingerprint,
+        "codec_fingerprint": codec.fingerprint,
+        "tokenizer_hash": codec.tokenizer_hash,
+        "template_hash": codec.template_hash,
+        "start": plan.start,
         "parents": list(plan.parents),
         "data_digest": plan.data_digest,
         "seed": plan.seed,
@@ -175,6 +180,7 @@ def publish(
         with staged_directory(folder) as staging:
             write(staging)
             (staging / CARD_FILE).write_text(json.dumps(provenance, indent=1) + "\n", "utf-8")
+            (staging / LEARNT_FILE).write_text(json.dumps(asdict(plan.learnt)) + "\n", "utf-8")
             (staging / "README.md").write_text(_card(name, plan, metrics), "utf-8")
     failpoint("version.published")
     version = ModelVersion(

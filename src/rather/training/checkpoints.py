@@ -116,6 +116,11 @@ def load_tensors(folder: Path) -> dict[str, Tensor]:
     return load_file(folder / "learner.safetensors")
 
 
+def begun(directory: Path) -> bool:
+    """Whether there is a sound checkpoint to go on from."""
+    return newest_verified(directory, PREFIX) is not None
+
+
 def resume(directory: Path, learner: Learner, kept: Kept, progress: Progress) -> int | None:
     """Go back to the newest sound checkpoint; returns the steps done, None where there is none."""
     found = newest_verified(directory, PREFIX, progress.say)

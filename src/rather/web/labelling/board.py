@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from rather.config.labelling import Labelling
 from rather.feedback.assignment import Item, is_askable, items_of, wanted_judges
 from rather.feedback.items import opaque_id
-from rather.records import Assignment, Completion, Judgment, Prompt, Remark
+from rather.records import Assignment, Completion, Judgment, Prompt, Question, Remark
 from rather.web.labelling.ledger import Key, Labelled, Ledger
 from rather.web.labelling.places import Places
 from rather.web.labelling.pool import Pool
@@ -24,6 +24,8 @@ class Board:
         self.prompts: dict[str, Prompt] = {}
         self.texts: dict[str, str] = {}
         """Of completions, by id."""
+        self.chosen: set[str] = set()
+        """Items that are asked alone, once there are any."""
         self._secret = secret
         self._section = section
         self._moment = moment
@@ -98,6 +100,16 @@ class Board:
         for prompt_id in grown:
             self._list(self.prompts[prompt_id])
 
+    def choose(self, rows: Iterable[Question]) -> None:
+        """Questions that were chosen: from the first on, nothing else is asked."""
+        names = {one.item for one in rows if one.kind == self._section.kind} - self.chosen
+        if not (self._section.only_chosen and names):
+            return
+        moved = names if self.chosen else set(self.pool.items)
+        self.chosen |= names
+        for name in moved:
+            self._place(name)
+
     def note(self, rows: Iterable[Row]) -> None:
         """Take rows into account that are on disk, each once."""
         for row in rows:
@@ -138,7 +150,8 @@ class Board:
         places = self.places(name)
         taken, wanted = places.taken(self._moment()), self.wanted(name)
         is_known = name in self.pool.items and not places.is_hidden and not places.settled_by
-        if not is_known or len(taken) >= wanted:
+        is_asked = not self.chosen or name in self.chosen
+        if not is_known or not is_asked or len(taken) >= wanted:
             self.pool.close(name)
             return
         self.pool.open(name, len(taken), bool(taken) and wanted > self._section.overlap.judges)
