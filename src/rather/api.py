@@ -87,9 +87,10 @@ class Project:
         """Tune the policy on the comparisons directly."""
         return pipeline.dpo(self._with("dpo", settings), fresh=fresh)
 
-    def evaluate(self, *versions: str, **settings: Any) -> Result:
-        """Compare versions with the baseline on held-out prompts."""
-        return pipeline.evaluate(self._with("evaluate", settings), versions)
+    def evaluate(self, *names: str, human: bool = False, **settings: Any) -> Result:
+        """Compare versions with the baseline, measure reward versions, or (`human`) put two
+        versions' answers before people."""
+        return pipeline.evaluate(self._with("evaluate", settings), names, human=human)
 
     def score(self, rows: Sequence[dict[str, Any]], model: str = "newest") -> Result:
         """Score rows of {"prompt", "completion"} with a reward model."""

@@ -169,16 +169,14 @@ def dpo(ws: Workspace, dry_run: bool = False, fresh: bool = False) -> Result:
     return tuning.dpo(ws, dry_run=dry_run, fresh=fresh)
 
 
-def evaluate(ws: Workspace, names: Sequence[str] = (), dry_run: bool = False) -> Result:
-    """Compare versions with the baseline on held-out prompts."""
-    from rather.stages import evaluating
+def evaluate(
+    ws: Workspace, names: Sequence[str] = (), dry_run: bool = False, human: bool = False
+) -> Result:
+    """Compare versions with the baseline on held-out prompts, or measure reward models; with
+    `human`, put two versions' answers before people."""
+    from rather.stages.measuring import verb
 
-    models = evaluating.models_to_evaluate(ws, names)
-    if dry_run:
-        asked = len(evaluating.held_out(ws, ws.config.evaluate))
-        return {"summary": f"would compare {', '.join(models)} on {asked} held-out prompts."}
-    result = evaluating.evaluate_all(ws, models)
-    return {"summary": evaluating.sentence(result), **result}
+    return verb.evaluate(ws, names, dry_run=dry_run, human=human)
 
 
 def score(ws: Workspace, model: str, rows: Sequence[dict[str, Any]]) -> Result:

@@ -59,7 +59,7 @@ def test_kl_and_perplexity_of_a_model_that_knows_nothing(tiny_backbone: Backbone
 
 def test_win_rates_of_the_scorers_both_have() -> None:
     def answers(**scores: tuple[float, ...]) -> Answers:
-        return Answers("m", tuple(WRITTEN), scores, 0.0, 1.0)
+        return Answers("m", tuple(WRITTEN), scores, (0.0,) * 3, 1.0)
 
     ours = answers(gold=(1.0, 0.0, 2.0), reward=(0.0, 0.0, 0.0))
     theirs = answers(gold=(0.0, 0.0, 3.0), judge=(1.0, 1.0, 1.0))
@@ -78,4 +78,4 @@ def test_samples_are_spread_evenly(have: int, wanted: int, shown: list[int]) -> 
 
 
 def test_no_answers_have_no_mean() -> None:
-    assert math.isnan(Answers("m", (), {}, 0.0, 1.0).mean_length)
+    assert math.isnan(Answers("m", (), {}, (), 1.0).mean_length)

@@ -80,10 +80,20 @@ def sample(*, common: Common = COMMON, **settings: Any) -> Result:
         return late.pipeline().sample(ws, dry_run=common.dry_run)
 
 
-def evaluate(*versions: str, common: Common = COMMON, **settings: Any) -> Result:
-    """Compare VERSIONS (without any: the newest) with the baseline on held-out prompts."""
+def evaluate(
+    *versions: str, human: Switch = False, common: Common = COMMON, **settings: Any
+) -> Result:
+    """Compare VERSIONS (without any: the newest) with the baseline on held-out prompts.
+
+    Reward versions are measured on held-out judgments, or on --benchmark FILE.
+
+    Parameters
+    ----------
+    human
+        Put two versions' answers, blind, into the labelling app, and say how they stand.
+    """
     with common.open(settings) as ws:
-        return late.pipeline().evaluate(ws, versions, dry_run=common.dry_run)
+        return late.pipeline().evaluate(ws, versions, dry_run=common.dry_run, human=human)
 
 
 def score(

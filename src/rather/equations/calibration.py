@@ -51,9 +51,10 @@ def reliability(margins: Sequence[float], temperature: float = 1.0) -> Calibrati
 def fitted_temperature(margins: Sequence[float]) -> float:
     """The T that makes σ(margin / T) likeliest: min_T −Σ log σ(margin / T).
 
-    Guo et al. 2017, §4.2, https://arxiv.org/abs/1706.04599. Convex in 1/T, so bisection on its slope
-    finds it; above 1 the model is too sure of itself. 0 where every pair is ordered rightly (no
-    certainty would be too high), inf where the scores are no better than chance, nan without pairs.
+    Guo et al. 2017, §4.2, https://arxiv.org/abs/1706.04599. Convex in 1/T, so bisection on its
+    slope finds it; above 1 the model is too sure of itself. 0 where every pair is ordered rightly
+    (no certainty would be too high), inf where the scores are no better than chance, nan without
+    pairs.
     """
     if not margins:
         return math.nan

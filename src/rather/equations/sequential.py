@@ -11,10 +11,10 @@ def evidence(wins: int, losses: int) -> float:
 
         E = ∫₀¹ p^w (1 − p)^l dp / (½)^{w+l} = B(w+1, l+1)·2^{w+l}
 
-    Under a rate of ½ this is a martingale that begins at 1, so the chance that it ever reaches 20 is
-    at most 1/20, however often one looks (Ville 1939; the mixture is Robbins 1970,
-    https://doi.org/10.1214/aoms/1177696786). A fixed interval that is looked at again and again
-    does not have that property. Ties are left out, as in a sign test.
+    Under a rate of ½ this is a martingale that begins at 1, so the chance that it ever reaches 20
+    is at most 1/20, however often one looks (Ville 1939; the mixture is Robbins 1970,
+    https://doi.org/10.1214/aoms/1177696786). An interval for a fixed number of cases, looked at
+    again and again, does not have that property. Ties are left out, as in a sign test.
     """
     beta = math.lgamma(wins + 1) + math.lgamma(losses + 1) - math.lgamma(wins + losses + 2)
     return math.exp(min(beta + (wins + losses) * math.log(2), 700.0))

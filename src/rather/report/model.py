@@ -200,15 +200,20 @@ class Report:
 
 def to_json(report: Report) -> str:
     """Return the report as JSON text; numbers that are not finite become null."""
-    plain = _plain(asdict(report))
-    return json.dumps(plain, indent=1, ensure_ascii=False, sort_keys=True, allow_nan=False) + "\n"
+    return (
+        json.dumps(
+            plain(asdict(report)), indent=1, ensure_ascii=False, sort_keys=True, allow_nan=False
+        )
+        + "\n"
+    )
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """The same value for JSON: lists and dictionaries, null for numbers that are not finite."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value

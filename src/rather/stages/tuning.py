@@ -5,8 +5,8 @@ from rather.evaluation.reward_model import held_out_accuracy
 from rather.models.roles import Policy
 from rather.models.tuning import Tuned, start_tuning
 from rather.stages import examples
-from rather.stages.evaluating import accuracy_metrics
 from rather.stages.fresh import fresh_backbone
+from rather.stages.measuring.reward_numbers import accuracy_metrics
 from rather.stages.runs import open_library, policy_name, publish, running
 from rather.stages.stage import (
     Result,
@@ -59,6 +59,7 @@ def reward(ws: Workspace, *, dry_run: bool, fresh: bool) -> Result:
     start = policy_name(ws, section.start)
     codec = library.codec(start)
     found, left_out = examples.load_comparisons(ws, "train")
+    found = examples.of_half(found, section.half)
     if section.ties == "drop":
         found = examples.without_tied_pairs(found, left_out)
     found = examples.fitting(found, codec, left_out)

@@ -27,7 +27,7 @@ class Board:
         self._secret = secret
         self._section = section
         self._moment = moment
-        self._answers: dict[str, dict[str, str]] = defaultdict(dict)
+        self._answers: dict[str, dict[str, dict[str, str]]] = defaultdict(dict)
         self._asked: dict[str, dict[str, Item]] = defaultdict(dict)
         self._wanted: dict[str, int] = {}
         self._blocked: dict[str, set[str]] = {}
@@ -92,8 +92,9 @@ class Board:
         grown: dict[str, None] = {}
         for one in rows:
             self.texts[one.id] = one.text
-            if is_askable(one) and one.text not in self._answers[one.prompt_id]:
-                self._answers[one.prompt_id][one.text] = one.id
+            texts = self._answers[one.prompt_id].setdefault(one.contest, {})
+            if is_askable(one) and one.text not in texts:
+                texts[one.text] = one.id
                 grown[one.prompt_id] = None
         for prompt_id in grown:
             self._list(self.prompts[prompt_id])
@@ -119,7 +120,8 @@ class Board:
             self._place(heapq.heappop(self._ends)[1])
 
     def _list(self, prompt: Prompt) -> None:
-        answers = list(self._answers[prompt.id].values())
+        groups = self._answers[prompt.id].items()
+        answers = {contest: list(texts.values()) for contest, texts in groups}
         asked = {item.name: item for item in items_of(prompt, answers, self._section)}
         for name in self._asked[prompt.id].keys() - asked.keys():
             # A group of answers that is put together otherwise now.
