@@ -96,6 +96,30 @@ def evaluate(
         return late.pipeline().evaluate(ws, versions, dry_run=common.dry_run, human=human)
 
 
+def sweep(version: str = "newest", *, common: Common = COMMON, **settings: Any) -> Result:
+    """Measure the kept checkpoints of VERSION's run: reward against KL, and where to stop."""
+    with common.open(settings) as ws:
+        return late.pipeline().sweep(ws, version, dry_run=common.dry_run)
+
+
+def promote(
+    version: str = "newest",
+    *,
+    step: int | None = None,
+    common: Common = COMMON,
+    **settings: Any,
+) -> Result:
+    """Publish the best checkpoint of VERSION's run as a version, and say why it is that one.
+
+    Parameters
+    ----------
+    step
+        Publish the checkpoint of this step instead.
+    """
+    with common.open(settings) as ws:
+        return late.pipeline().promote(ws, version, step=step, dry_run=common.dry_run)
+
+
 def score(
     file: Path | None = None,
     *,
@@ -219,6 +243,8 @@ VERBS: tuple[tuple[Callable[..., Result], str, tuple[str, ...]], ...] = (
     (ppo, "ppo", ("rules", "watch")),
     (dpo, "dpo", ("watch",)),
     (evaluate, "evaluate", ("rules",)),
+    (sweep, "evaluate", ("rules",)),
+    (promote, "evaluate", ("rules",)),
     (score, "", ()),
     (report, "", ()),
     (chat, "", ("sample",)),

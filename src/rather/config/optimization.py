@@ -48,6 +48,9 @@ class Optimization(Section):
     """Tokens computed at once; changes memory and speed, never the result."""
     checkpoint_every: int = Field(10, ge=1)
     """Updates between checkpoints (PPO: steps)."""
+    keep_every: int | None = Field(None, ge=1)
+    """Updates (PPO: steps) between checkpoints that stay for `rather sweep`; null keeps the newest
+    two and the good ones."""
     adapter: Adapter = Adapter()
     """What of the backbone is trained."""
 
