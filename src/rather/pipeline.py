@@ -148,16 +148,10 @@ def chat(ws: Workspace, models: Sequence[str], prompt: str | None = None) -> Res
 
 
 def report(ws: Workspace, dry_run: bool = False) -> Result:
-    """Write report.html and report.json: what was collected, learnt and won."""
-    from rather.report.page import save
-    from rather.report.verdict import verdict_of
-    from rather.stages.reporting import gather_report
+    """Write report.html, report.json and model cards: what was collected, learnt and won."""
+    from rather.stages import reporting
 
-    found = gather_report(ws)
-    if dry_run:
-        return {"summary": f"would write {ws.root / 'report.html'}."}
-    page = save(found, ws.root)
-    return {"summary": f"{verdict_of(found)} See {page}.", "report": str(page)}
+    return reporting.report(ws, dry_run=dry_run)
 
 
 STAGES: dict[str, Callable[[Workspace], Result]] = {

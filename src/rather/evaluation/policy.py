@@ -11,7 +11,7 @@ from rather.equations.length_control import length_controlled
 from rather.evaluation.statistics import Interval, mean, outcomes, standard_error, win_rate
 from rather.models.roles import Policy
 from rather.progress import Progress
-from rather.records import Completion, Prompt
+from rather.records import Completion
 from rather.rollout.rollout import sequence_logprobs, with_lower_states
 
 
@@ -140,9 +140,3 @@ def length_controlled_rates(ours: Answers, theirs: Answers) -> dict[str, Interva
 def longer_by(ours: Answers, theirs: Answers) -> list[float]:
     """How many tokens longer our answer to each prompt is."""
     return [float(a - b) for a, b in zip(ours.lengths, theirs.lengths, strict=True)]
-
-
-def shown_samples(prompts: Sequence[Prompt], number: int) -> list[int]:
-    """Which prompts' answers to show side by side: spread evenly, chosen by no one's taste."""
-    number = min(number, len(prompts))
-    return [round(i * (len(prompts) - 1) / max(1, number - 1)) for i in range(number)]

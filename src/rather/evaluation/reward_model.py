@@ -32,6 +32,12 @@ class Case(NamedTuple):
     judgment_id: str
 
     @property
+    def places(self) -> tuple[int, int]:
+        """The better completion's place in its row, and the worse one's."""
+        _, low, high = self.pair
+        return (low, high) if self.is_first else (high, low)
+
+    @property
     def outcome(self) -> float:
         """1 where the model agrees, ½ where it scores both alike, 0 where it does not."""
         return _wins(self.margin, 0.0)
@@ -150,6 +156,15 @@ def length_gaps(case: Case) -> tuple[str, str]:
     size = "up to 10 %" if gap <= 0.1 else "10 to 50 %" if gap <= 0.5 else "over 50 %"
     way = "better is longer" if better > worse else "better is shorter"
     return (f"lengths differ by {size}", way if better != worse else "equally long")
+
+
+def widest_disagreements(cases: Sequence[Case], number: int) -> list[Case]:
+    """The pairs that the model orders the other way by the widest margins, each once."""
+    found: dict[tuple[int, int, int], Case] = {}
+    for case in sorted(cases, key=lambda one: one.margin):
+        if case.margin < 0:
+            found.setdefault(case.pair, case)
+    return list(found.values())[:number]
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from rather.evaluation.reward_model import (
     cases_of,
     length_gaps,
     mean_scores,
+    widest_disagreements,
 )
 from rather.feedback.agreement.labels import is_label, label_of, table
 from rather.feedback.agreement.shares import ceiling
@@ -33,6 +34,8 @@ from rather.store import judgments, labellers
 from rather.workspace import Workspace
 
 RESULT_FILE = "reward_models.json"
+NUM_DISAGREEMENTS = 6
+"""Pairs kept that it orders the other way than somebody."""
 WITH_CEILING: tuple[Kind, ...] = ("pair", "ranking")
 NO_JUDGMENTS = (
     "There are no comparisons on held-out prompts to measure a reward model on; give some with "
@@ -77,6 +80,12 @@ def evaluate_rewards(ws: Workspace, names: Sequence[str]) -> Result:
         },
     }
     return keep(ws, RESULT_FILE, [made, examples.identity(found)], result)
+
+
+def evaluate_where_judged(ws: Workspace, name: str) -> Result | None:
+    """The same of one model on held-out judgments, None where there is none to measure it on."""
+    found, _ = examples.load_comparisons(ws, "heldout")
+    return evaluate_rewards(ws, [name]) if found else None
 
 
 def read_by(
@@ -142,13 +151,16 @@ class _About:
         self._labellers: Mapping[str, str] = {
             one.judgment_id: given[one.judgment_id] for one in found
         }
-        self._tags = {one.judgment_id: one.prompt.tags for one in found}
+        self._prompts = {one.judgment_id: one.prompt for one in found}
 
     def labeller(self, case: Case) -> Iterable[str]:
         return (self._labellers[case.judgment_id],)
 
     def tags(self, case: Case) -> Iterable[str]:
-        return self._tags[case.judgment_id] or ("no tag",)
+        return self._prompts[case.judgment_id].tags or ("no tag",)
+
+    def prompt_id(self, case: Case) -> str:
+        return self._prompts[case.judgment_id].id
 
 
 def _on_judgments(
@@ -163,6 +175,21 @@ def _on_judgments(
         "by_strength": shares_json(cases, lambda case: (f"strength {case.strength}",)),
         "by_tag": shares_json(cases, about.tags),
         "by_labeller": shares_json(cases, about.labeller),
+        "disagreements": [
+            _disagreement(case, judged, library.codec(name.split(",")[0]), about)
+            for case in widest_disagreements(cases, NUM_DISAGREEMENTS)
+        ],
+    }
+
+
+def _disagreement(case: Case, judged: Sequence[Judged], codec: Codec, about: "_About") -> Result:
+    better, worse = (codec.text(judged[case.pair[0]].row.completions[p]) for p in case.places)
+    return {
+        "prompt_id": about.prompt_id(case),
+        "judgment_id": case.judgment_id,
+        "margin": case.margin,
+        "better": better,
+        "worse": worse,
     }
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from rather.models.tuning import Tuned, start_tuning
 from rather.records import ModelVersion, Prompt
 from rather.stages.evaluating import measured
 from rather.stages.measuring.answers import Hand, fitting, hand_of, held_out, identity_of
-from rather.stages.measuring.kept import keep
+from rather.stages.measuring.kept import keep, newest
 from rather.stages.measuring.scoring import identities, scorer_names
 from rather.stages.runs import open_library
 from rather.store import versions
@@ -162,6 +163,18 @@ def describe(swept: Swept) -> Result:
         "chosen": {"step": chosen.point.step, "best": chosen.best.step, "reason": chosen.reason},
         "over_optimised_from": None if turned is None else turned.step,
     }
+
+
+def newest_results(ws: Workspace) -> list[Result]:
+    """The newest sweep of every version that has one, in the order of the versions."""
+    found = [
+        newest(ws, RESULT_FILE, partial(_is_of, version.name)) for version in versions.all(ws.db)
+    ]
+    return [one for one in found if one is not None]
+
+
+def _is_of(version: str, result: Result) -> bool:
+    return bool(result["version"] == version)
 
 
 def sentence(result: Result) -> str:

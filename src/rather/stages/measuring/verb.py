@@ -33,6 +33,8 @@ def evaluate(ws: Workspace, names: Sequence[str], *, dry_run: bool, human: bool)
     result = evaluating.evaluate_all(ws, models)
     for caution in result["cautions"]:
         ws.progress.say(f"mind: {caution}")
+    if "reward" in result["scorers"]:  # how far its word can be believed stands beside it
+        rewards.evaluate_where_judged(ws, result["scorers"]["reward"])
     rated = standings.ratings(ws, result)
     said = " ".join(
         filter(None, (evaluating.sentence(result), _capital(standings.sentence(rated))))
