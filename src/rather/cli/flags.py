@@ -17,7 +17,19 @@ if TYPE_CHECKING:
     from rather.workspace import Workspace
 
 EVERYTHING = (
-    *("sample", "label", "rules", "sft", "reward", "ppo", "dpo", "watch", "evaluate", "run"),
+    *(
+        "sample",
+        "label",
+        "rules",
+        "sft",
+        "reward",
+        "ppo",
+        "dpo",
+        "watch",
+        "track",
+        "evaluate",
+        "run",
+    ),
 )
 
 

@@ -67,3 +67,14 @@ class Watch(Section):
     """The same of sft and dpo, whose updates are much shorter than an answer takes."""
     max_new_tokens: int = Field(64, ge=1)
     """Length limit of these answers; ppo.max_new_tokens holds too."""
+
+
+class Tracking(Section):
+    """Trackers that a training run's numbers are also sent to, by TRL's names. None can stop a
+    run, and the workspace keeps all of them anyway."""
+
+    to: tuple[Literal["tensorboard", "trackio", "wandb", "mlflow"], ...] = ()
+    """Which; each must be installed, and takes its account and address from its own environment
+    variables. None sends nothing anywhere."""
+    project: str | None = None
+    """The project's name there; null takes the workspace's."""

@@ -6,7 +6,7 @@ from pydantic import Field, field_serializer
 
 from rather.config.address import masked
 from rather.config.labelling import Labelling
-from rather.config.optimization import Optimization, Watch
+from rather.config.optimization import Optimization, Tracking, Watch
 from rather.config.ppo import PPO
 from rather.config.section import Section
 
@@ -186,6 +186,7 @@ class Config(Section):
     ppo: PPO = PPO()
     dpo: DPO = DPO()
     watch: Watch = Watch()
+    track: Tracking = Tracking()
     evaluate: Evaluation = Evaluation()
     run: Rounds = Rounds()
 
