@@ -98,3 +98,16 @@ def test_gold_is_believed_before_reward_models() -> None:
     assert tone_of(Report("r", policies=(BASE, policy))) == "unclear"
     gold = PolicyResult("ppo-1", win_rates=rates | {"gold": Rate(0.1, 0.0, 0.3, 9)})
     assert tone_of(Report("r", policies=(BASE, gold))) == "worse"
+
+
+def test_longer_everywhere_by_as_much_is_not_called_better() -> None:
+    base = PolicyResult("base", is_baseline=True, mean_length=20.0)
+    rates = {"reward": Rate(0.9, 0.8, 0.95, 60)}
+    report = Report("r", policies=(base, PolicyResult("ppo-1", win_rates=rates, mean_length=30.0)))
+    assert tone_of(report) == "unclear"
+    assert verdict_of(report).endswith(
+        "its answers are 1.5 times as long, all by about as much, so whether more than length wins "
+        "is not known."
+    )
+    as_long = PolicyResult("ppo-1", win_rates=rates, mean_length=21.0)
+    assert tone_of(Report("r", policies=(base, as_long))) == "better"

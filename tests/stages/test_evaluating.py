@@ -121,12 +121,17 @@ def test_the_result_in_a_sentence() -> None:
         "ppo-1": {"win_rates": {"reward": rate, "gold": rate}},
         "dpo-1": {"win_rates": {"judge": rate}},
     }
-    result: Result = {"baseline": "base", "num_prompts": 10, "models": models}
+    pairs = [
+        {"first": "base", "second": "ppo-1", "win_rates": {"gold": rate}},
+        {"first": "ppo-1", "second": "dpo-1", "win_rates": {"heldout": rate}},
+    ]
+    result: Result = {"baseline": "base", "num_prompts": 10, "models": models, "pairs": pairs}
     assert sentence(result) == (
         "On 10 held-out prompts: ppo-1 beats base in 80% [49%, 94%] by gold; "
-        "dpo-1 beats base in 80% [49%, 94%] by judge."
+        "dpo-1 beats base in 80% [49%, 94%] by judge; "
+        "ppo-1 beats dpo-1 in 80% [49%, 94%] by heldout."
     )
-    assert sentence({**result, "models": {}}).endswith("nothing to compare.")
+    assert sentence({**result, "models": {}, "pairs": []}).endswith("nothing to compare.")
 
 
 def answers(name: str, texts: list[str], **scores: list[float]) -> Answers:

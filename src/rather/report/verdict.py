@@ -1,5 +1,6 @@
 """The verdict in one sentence: what the win rates show, and no more than that."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -11,6 +12,8 @@ from rather.report.model import Report
 Tone = Literal["better", "unclear", "worse", "none"]
 LONGER = 1.1
 """Answers this many times as long as the baseline's may have won by their length."""
+NOT_KNOWN = Rate(math.nan, 0.0, 1.0)
+"""At equal length, where all answers are longer by as much: length cannot be told from quality."""
 _NAMED = {
     "human": "people",
     "gold": "the gold score",
@@ -78,7 +81,9 @@ def _judged(policies: Sequence[PolicyResult]) -> list[_Judged]:
         if judge is None or policy.is_baseline:
             continue
         times = _times_as_long(policy, base)
-        controlled = policy.length_controlled.get(judge) if times >= LONGER else None
+        controlled = None
+        if times >= LONGER:
+            controlled = policy.length_controlled.get(judge, NOT_KNOWN)
         found.append(_Judged(policy.name, judge, policy.win_rates[judge], controlled, times))
     return found
 
@@ -97,10 +102,16 @@ def _clause(one: _Judged, baseline: str) -> str:
         return f"{one.name} beats {baseline} {share}, which does not tell them apart"
     if one.controlled is None:
         return f"{one.name} beats {baseline} {share}"
+    longer = f"its answers are {one.times_as_long:.1f} times as long"
+    if math.isnan(one.controlled.value):
+        return (
+            f"{one.name} beats {baseline} {share}; {longer}, all by about as much, so whether "
+            "more than length wins is not known"
+        )
     shows = "does not tell them apart" if one.tone == "unclear" else "is more than length"
     return (
-        f"{one.name} beats {baseline} {share}; its answers are {one.times_as_long:.1f} times as "
-        f"long, and at equal length it would win {_share(one.controlled)}, which {shows}"
+        f"{one.name} beats {baseline} {share}; {longer}, and at equal length it would win "
+        f"{_share(one.controlled)}, which {shows}"
     )
 
 

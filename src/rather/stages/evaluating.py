@@ -149,17 +149,25 @@ def newest_result(ws: Workspace) -> dict[str, Any] | None:
 
 
 def sentence(result: dict[str, Any]) -> str:
-    """The result in a line: each model's win rate, by the most trustworthy scorer there is."""
-    said = []
-    for name, one in result["models"].items():
-        scorer = next((by for by in TRUSTED if by in one["win_rates"]), None)
-        if scorer is not None:
-            rate = one["win_rates"][scorer]
-            said.append(
-                f"{name} beats {result['baseline']} in {rate['value']:.0%} "
-                f"[{rate['low']:.0%}, {rate['high']:.0%}] by {scorer}"
-            )
+    """The result in a line: every win rate, by the most trustworthy scorer there is."""
+    baseline = result["baseline"]
+    contests = [(name, baseline, one) for name, one in result["models"].items()]
+    contests += [
+        (one["first"], one["second"], one)
+        for one in result["pairs"]
+        if baseline not in (one["first"], one["second"])
+    ]
+    said = [
+        _said(first, second, scorer, one["win_rates"][scorer])
+        for first, second, one in contests
+        if (scorer := next((by for by in TRUSTED if by in one["win_rates"]), None)) is not None
+    ]
     said += best_of.sentences(result)
     return (
         f"On {result['num_prompts']} held-out prompts: {'; '.join(said) or 'nothing to compare'}."
     )
+
+
+def _said(first: str, second: str, scorer: str, rate: dict[str, float]) -> str:
+    interval = f"[{rate['low']:.0%}, {rate['high']:.0%}]"
+    return f"{first} beats {second} in {rate['value']:.0%} {interval} by {scorer}"
