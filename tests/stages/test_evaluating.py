@@ -131,6 +131,8 @@ def test_the_result_in_a_sentence() -> None:
         "dpo-1 beats base in 80% [49%, 94%] by judge; "
         "ppo-1 beats dpo-1 in 80% [49%, 94%] by heldout."
     )
+    unread = {"ppo-1": {"win_rates": {"llm": {"value": None, "low": 0, "high": 1, "n": 0}}}}
+    assert sentence({**result, "models": unread, "pairs": []}).endswith("nothing to compare.")
     assert sentence({**result, "models": {}, "pairs": []}).endswith("nothing to compare.")
 
 

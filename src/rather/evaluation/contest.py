@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rather.equations.intervals import Interval, wilson
@@ -106,30 +106,6 @@ def left_share(pairs: Sequence[Met]) -> Interval:
         answer.choice for one in pairs for answer in one.answers if answer.choice in ("A", "B")
     ]
     return wilson(sum(choice == "A" for choice in chosen), len(chosen))
-
-
-def pairs_of(
-    first: Mapping[str, tuple[str, str, int]],
-    second: Mapping[str, tuple[str, str, int]],
-    said: Mapping[frozenset[str], Sequence[Pair]],
-) -> list[Met]:
-    """The contest's pairs from each side's {prompt: (completion id, text, tokens)}, and what was
-    said of each two completions."""
-    found = []
-    for prompt, (one, text, num_tokens) in first.items():
-        if prompt not in second:
-            continue
-        other, other_text, other_tokens = second[prompt]
-        found.append(
-            Met(
-                one,
-                other,
-                (num_tokens, other_tokens),
-                text == other_text,
-                tuple(said.get(frozenset((one, other)), ())),
-            )
-        )
-    return found
 
 
 def _outcome(one: Met) -> float:

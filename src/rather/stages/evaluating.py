@@ -160,12 +160,16 @@ def sentence(result: dict[str, Any]) -> str:
     said = [
         _said(first, second, scorer, one["win_rates"][scorer])
         for first, second, one in contests
-        if (scorer := next((by for by in TRUSTED if by in one["win_rates"]), None)) is not None
+        if (scorer := next(filter(partial(_has, one["win_rates"]), TRUSTED), None)) is not None
     ]
     said += best_of.sentences(result)
     return (
         f"On {result['num_prompts']} held-out prompts: {'; '.join(said) or 'nothing to compare'}."
     )
+
+
+def _has(rates: dict[str, Any], scorer: str) -> bool:
+    return scorer in rates and rates[scorer]["n"] > 0
 
 
 def _said(first: str, second: str, scorer: str, rate: dict[str, float]) -> str:

@@ -8,7 +8,7 @@ import pytest
 from rather.errors import DataError, UsageError
 from rather.feedback.events import new_judgment
 from rather.feedback.kinds import answer_of
-from rather.records import Labeller
+from rather.records import Judgment, Labeller
 from rather.stages import tuning
 from rather.stages.measuring.rewards import evaluate_rewards, newest_result, sentence
 from rather.store import judgments, labellers, prompts
@@ -55,6 +55,19 @@ def test_where_it_agrees_with_whom(rated_ws: Workspace) -> None:
     assert said.endswith("people agree with each other on 67% of 3 pairs.")
     assert evaluate_rewards(rated_ws, ["reward-1"]) == result
     assert newest_result(rated_ws) == result
+
+
+def test_ties_decide_nothing(new_judged_ws: Callable[..., Workspace]) -> None:
+    ws = new_judged_ws()
+    tuning.reward(ws, dry_run=False, fresh=False)
+    for one in judgments.live(ws.db, "pair"):
+        tied = Judgment(**{**vars(one), "id": f"{one.id}t", "supersedes": one.id,
+                           "idempotency_key": f"{one.id}t",
+                           "answer": {**one.answer, "choice": "tie"}})  # fmt: skip
+        judgments.record(ws.db, tied)
+    result = evaluate_rewards(ws, ["reward-1"])
+    assert result["reward_models"]["reward-1"]["accuracy"]["value"] is None
+    assert "nothing was decided that reward-1 could be right about" in sentence(result)
 
 
 def test_several_models_are_an_ensemble(rated_ws: Workspace) -> None:

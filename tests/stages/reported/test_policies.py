@@ -86,7 +86,7 @@ def test_the_bias_of_a_judge_is_told() -> None:
     }
     said = llm_judge_note({"llm_judge": judge})
     assert said.startswith("The language model some-model was asked in both orders: it chose the")
-    assert "in 62% of its choices" in said
+    assert "in 62\u00a0% of its choices" in said
     assert said.endswith("2 pairs got no readable verdict.")
     assert llm_judge_note({}) == ""
     assert llm_judge_note({"llm_judge": {**judge, "first_share": NOTHING}}) == ""

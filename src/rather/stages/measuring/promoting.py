@@ -8,6 +8,7 @@ from rather.config.ppo import PPO
 from rather.config.stages import DPO, SFT
 from rather.errors import StoppedByRule, UsageError
 from rather.records import ModelVersion, Run, StageName
+from rather.report.model import plain
 from rather.stages.measuring.sweep import (
     Swept,
     describe,
@@ -32,7 +33,7 @@ def promote(ws: Workspace, name: str, *, step: int | None, dry_run: bool) -> Res
     """
     version = find_version(ws, name)
     swept = measure_run(ws, version)
-    found = describe(swept)
+    found = plain(describe(swept))
     chosen, reason = found["chosen"]["step"], found["chosen"]["reason"]
     if step is not None:
         chosen, reason = _asked_for(swept, step), f"step {step} was asked for."
@@ -41,7 +42,7 @@ def promote(ws: Workspace, name: str, *, step: int | None, dry_run: bool) -> Res
         raise StoppedByRule(
             f"{said} Nothing is promoted: {found['start']}, where the run began, is as good.", found
         )
-    if chosen == _own_step(ws, version, swept):
+    if chosen == _own_step(version, swept):
         return {
             "summary": f"{said} That is {version.name} itself.",
             "version": version.name,
@@ -68,7 +69,7 @@ def _asked_for(swept: Swept, step: int) -> int:
     return step
 
 
-def _own_step(ws: Workspace, version: ModelVersion, swept: Swept) -> int:
+def _own_step(version: ModelVersion, swept: Swept) -> int:
     """The step whose policy the version is: where a rule stopped it, or the last."""
     return int(version.provenance.get("kept_step", max(swept.answers)))
 

@@ -130,6 +130,9 @@ def sentence(result: Result) -> str:
     said = []
     for name, one in result["reward_models"].items():
         rate = one["accuracy"]
+        if rate["n"] == 0:
+            said.append(f"nothing was decided that {name} could be right about")
+            continue
         said.append(
             f"{name} orders {rate['value']:.0%} [{rate['low']:.0%}, {rate['high']:.0%}] of "
             f"{rate['n']} pairs rightly (the longer one is better in {one['longer_wins']:.0%})"

@@ -15,6 +15,7 @@ from rather.report.evaluated import (
     Rating,
     RatingTable,
 )
+from rather.report.format import percent
 from rather.report.model import Answer, Sample
 from rather.stages.measuring import contests, standings
 from rather.store import prompts
@@ -116,10 +117,11 @@ def llm_judge_note(result: Result) -> str:
         return ""
     model = found["address"].partition("#")[2]
     unreadable = found["num_unreadable"]
+    first, same = (percent(found[name]["value"]) for name in ("first_share", "consistency"))
     said = (
         f"The language model {model} was asked in both orders: it chose the answer shown first in "
-        f"{found['first_share']['value']:.0%} of its choices (50 % would be no bias), and "
-        f"{found['consistency']['value']:.0%} of the pairs got the same verdict in both orders."
+        f"{first} of its choices (50 % would be no bias), and {same} of the pairs got the same "
+        "verdict in both orders."
     )
     return said + (f" {unreadable} pairs got no readable verdict." if unreadable else "")
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from rather.records import Labeller, ModelVersion
 from rather.report.evaluated import CalibrationBin, Disagreement, Rate, RewardResult, Share
+from rather.report.format import percent
 from rather.stages.measuring.rewards import newest_result
 from rather.stages.reported.policies import text_of
 from rather.store import judgments, prompts, versions
@@ -117,17 +118,17 @@ def _note(one: Result, result: Result) -> str:
     calibration, spread = one["calibration"], one["spread"]
     said = []
     if calibration["error"] is not None:
-        said.append(f"Its certainty is off by {calibration['error']:.0%} on average.")
+        said.append(f"Its certainty is off by {percent(calibration['error'])} on average.")
     if calibration["temperature"] is not None:
         said.append(
             f"Divided by {calibration['temperature']:.2g} its scores would fit best, off by "
-            f"{calibration['error_at_temperature']:.0%}."
+            f"{percent(calibration['error_at_temperature'])}."
         )
     if spread is not None:
         said.append(
             f"Its members differ by {spread['mean_std']:.2g}; where they differ least it is right "
-            f"in {spread['accuracy_agreeing']['value']:.0%}, where most in "
-            f"{spread['accuracy_differing']['value']:.0%}."
+            f"in {percent(spread['accuracy_agreeing']['value'])}, where most in "
+            f"{percent(spread['accuracy_differing']['value'])}."
         )
     above = [
         kind
