@@ -121,7 +121,8 @@ class Evaluation(Section):
     baseline: str = "base"
     """What the others are compared with."""
     reward: str | None = "newest"
-    """Reward version that scores, or several as one (`reward-1,reward-2`); null for none."""
+    """Reward version that scores, or several as one (`reward-1,reward-2`); newest leaves out the
+    held-out one, null is none."""
     heldout_reward: str | None = None
     """A reward version that nothing was tuned on, of another seed and split (`reward.half`)."""
     gold: str | None = None

@@ -33,6 +33,9 @@ def test_reward_models_by_name_together_and_held_out(
     found = scorer_names(chosen, chosen.config.evaluate)
     assert found == {"reward": "reward-1,reward-3", "heldout": "reward-2"}
     assert cautions(chosen, found) == []
+    # the newest but the one that is held out
+    newest = ws.configured({"evaluate": {"heldout_reward": "reward-3"}})
+    assert scorer_names(newest, newest.config.evaluate)["reward"] == "reward-2"
     (said,) = cautions(chosen, {"reward": "reward-2", "heldout": "reward-2"})
     assert said.startswith("reward-2 learnt from the same judgments as reward-2, so it is no held")
     without = ws.configured({"evaluate": {"reward": None}})

@@ -21,12 +21,16 @@ Scores = Callable[[Sequence[Row]], list[list[float]]]
 def scorer_names(ws: Workspace, section: Evaluation) -> dict[str, str]:
     """Who measures: reward, heldout, gold and judge, by name."""
     found: dict[str, str] = {}
-    if section.reward is not None and (
-        section.reward != "newest" or versions.newest(ws.db, "reward")
-    ):
-        found["reward"] = _reward_models(ws, "evaluate.reward", section.reward)
+    heldout = ""
     if section.heldout_reward is not None:
-        found["heldout"] = _reward_models(ws, "evaluate.heldout_reward", section.heldout_reward)
+        heldout = _reward_models(ws, "evaluate.heldout_reward", section.heldout_reward)
+    if section.reward == "newest":  # that nothing was tuned on is not what was tuned on
+        others = [one.name for one in versions.all(ws.db, "reward")]
+        others = [name for name in others if name not in heldout.split(",")]
+        found |= {"reward": others[-1]} if others else {}
+    elif section.reward is not None:
+        found["reward"] = _reward_models(ws, "evaluate.reward", section.reward)
+    found |= {"heldout": heldout} if heldout else {}
     gold = section.gold or _simulators_gold(ws)
     if gold is not None:
         found["gold"] = gold
