@@ -28,6 +28,12 @@ def test_nothing_got_worse() -> None:
     assert said(eos_rate=0.85, mean_length=48.0, distinct_2=0.42, refusal_rate=0.04) == []
 
 
+def test_one_answer_of_twelve_is_no_change() -> None:
+    base = PolicyResult("base", refusal_rate=0.0, repetitive_rate=0.0, lengths=(9,) * 12)
+    one = PolicyResult("ppo-1", refusal_rate=0.0, repetitive_rate=1 / 12, lengths=(9,) * 12)
+    assert regressions(one, base) == []
+
+
 def test_each_loss_has_its_sentence() -> None:
     assert said(mean_length=80.0) == ["Its answers are 2.0 times as long as base's."]
     assert said(mean_length=20.0) == ["Its answers are 0.5 times as long as base's."]

@@ -78,8 +78,8 @@ def win_rates(key: str, policies: Sequence[PolicyResult]) -> str:
         axes.xaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
         axes.grid(visible=False, axis="y")
         axes.spines["left"].set_visible(False)
-        at_equal = "; ◇ at equal length" if controlled else ""
-        axes.set_xlabel(f"win rate against the baseline, with 95 % interval{at_equal}")
+        also = "; ◇ at equal length" if controlled else ""
+        axes.set_xlabel(f"win rate, with 95 % interval{also}")
 
     told = "; ".join(f"{name} by {JUDGES[judge]} {rate.value:.0%}" for name, judge, rate in rows)
     return draw(key, (5.0, 0.7 + 0.27 * (places[-1] + 1)), f"Win rates: {told}", paint)
@@ -155,12 +155,7 @@ def histogram(key: str, title: str, unit: str, series: Mapping[str, Sequence[flo
     return draw(key, (3.9, 2.5), f"{title}: {means}", paint)
 
 
-def frontier(
-    key: str,
-    points: Sequence[FrontierPoint],
-    policies: Sequence[str] = (),
-    score: str = "mean score",
-) -> str:
+def frontier(key: str, points: Sequence[FrontierPoint], policies: Sequence[str] = ()) -> str:
     """Draw reward against KL; `policies` fixes the order of the styles, the baseline first."""
     names = list(dict.fromkeys([*policies, *(point.policy for point in points)]))
 
@@ -182,7 +177,7 @@ def frontier(
                 label=short(name),
             )
         axes.set_xlabel("sequence KL (nats)")
-        axes.set_ylabel(score)
+        axes.set_ylabel("mean score")
         axes.margins(0.12)
 
     told = "; ".join(f"{p.policy} KL {p.kl:.3g}, score {p.reward:.3g}" for p in points[:12])

@@ -122,7 +122,7 @@ def _spreads(report: Report) -> list[_Figure]:
         figures.append(_Figure(title, Markup(drawn)))
     for judge, points in report.frontiers.items():
         label = JUDGES.get(judge, judge)
-        drawn = charts.frontier(f"frontier-{judge}", points, names, f"mean {label}")
+        drawn = charts.frontier(f"frontier-{judge}", points, names)
         figures.append(_Figure(f"Distance from the reference against {label}", Markup(drawn)))
     return figures
 

@@ -13,7 +13,7 @@ LESS_FLUENT = 1.5
 def regressions(policy: PolicyResult, base: PolicyResult) -> list[str]:
     """The sentences, none where nothing got worse.
 
-    A share counts as changed where the baseline's lies outside its 95 % interval.
+    A share counts as changed where neither model's lies within the other's 95 % interval.
     """
     found = []
     times = _ratio(policy.mean_length, base.mean_length)
@@ -54,8 +54,11 @@ def _ratio(ours: float | None, theirs: float | None) -> float | None:
 
 
 def _has_risen(ours: float | None, theirs: float | None, n: int) -> bool:
-    return ours is not None and theirs is not None and wilson(ours * n, n).low > theirs
+    """Whether neither share lies within the other's interval, both of n answers."""
+    if ours is None or theirs is None or ours <= theirs:
+        return False
+    return wilson(ours * n, n).low > theirs and wilson(theirs * n, n).high < ours
 
 
 def _has_fallen(ours: float | None, theirs: float | None, n: int) -> bool:
-    return ours is not None and theirs is not None and wilson(ours * n, n).high < theirs
+    return _has_risen(theirs, ours, n)
