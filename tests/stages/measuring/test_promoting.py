@@ -61,7 +61,15 @@ def test_the_frontier_chooses(ppo_ws: Workspace, monkeypatch: pytest.MonkeyPatch
     chosen = sweep(ppo_ws, "ppo-1")["chosen"]["step"]
 
     def take(step: int) -> None:
-        said = {"chosen": {"step": step, "best": step, "reason": "because."}, "start": "base"}
+        said = {
+            "chosen": {"step": step, "best": step, "reason": "because."},
+            "start": "base",
+            "version": "ppo-1",
+            "scorers": {"gold": "x"},
+            "decided_by": "gold",
+            "over_optimised_from": None,
+            "points": [],
+        }
         monkeypatch.setattr("rather.stages.measuring.promoting.describe", lambda swept: said)
 
     take(4)

@@ -10,7 +10,15 @@ from rather.evaluation.policy import Answers
 from rather.records import Completion, ModelVersion
 from rather.stages import reinforcing, tuning
 from rather.stages.evaluating import evaluate_all
-from rather.stages.measuring.sweep import Swept, decided_by, describe, find_version, sentence, sweep
+from rather.stages.measuring.sweep import (
+    Swept,
+    as_table,
+    decided_by,
+    describe,
+    find_version,
+    sentence,
+    sweep,
+)
 from rather.workspace import Workspace
 
 
@@ -78,6 +86,15 @@ def test_the_proxy_rises_while_gold_falls() -> None:
     )
     assert (result["chosen"]["step"], result["over_optimised_from"]) == (10, 10)
     assert [point["step"] for point in result["points"] if point["is_on_frontier"]] == [0, 5, 10]
+    lines = as_table(result).splitlines()
+    assert lines[0].split() == ["step", "KL", "(nats)", "gold", "score", "reward"]
+    assert [line.split() for line in lines[1:5]] == [
+        ["*", "0", "0.00", "0.000", "0.000"],
+        ["*", "5", "2.00", "2.000", "1.000"],
+        [">", "10", "4.00", "3.000", "2.000"],
+        ["15", "6.00", "1.000", "3.000"],
+    ]
+    assert lines[5] == sentence(result)
     assert sentence(result).endswith(
         "After step 10 the reward goes on rising while the gold score falls."
     )

@@ -123,7 +123,7 @@ def sentence(result: Result) -> str:
     rate = result["win_rate"]
     stands = (
         f"{result['first']} beats {result['second']} in {rate['value']:.0%} "
-        f"[{rate['low']:.0%}, {rate['high']:.0%}] of {rate['n']} pairs"
+        f"[{rate['low']:.0%}, {rate['high']:.0%}] of {rate['n']} pair{'s' * (rate['n'] != 1)}"
         if rate["n"]
         else "Nobody has judged a pair yet"
     )

@@ -11,6 +11,7 @@ from rather.records import ModelVersion, Run, StageName
 from rather.report.model import plain
 from rather.stages.measuring.sweep import (
     Swept,
+    as_table,
     describe,
     find_version,
     measure_run,
@@ -40,7 +41,8 @@ def promote(ws: Workspace, name: str, *, step: int | None, dry_run: bool) -> Res
     said = f"{version.name}: {reason}"
     if chosen == 0:
         raise StoppedByRule(
-            f"{said} Nothing is promoted: {found['start']}, where the run began, is as good.", found
+            f"{said} Nothing is promoted: {found['start']}, where the run began, is as good.",
+            {"text": as_table(found), **found},
         )
     if chosen == _own_step(version, swept):
         return {

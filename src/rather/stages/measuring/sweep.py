@@ -60,7 +60,7 @@ def sweep(ws: Workspace, name: str, *, dry_run: bool = False) -> Result:
         return {"summary": f"would measure {version.name} after {steps} steps."}
     swept = measure_run(ws, version)
     result = keep(ws, RESULT_FILE, _inputs(ws, swept), describe(swept))
-    return {"summary": sentence(result), **result}
+    return {"summary": sentence(result), "text": as_table(result), **result}
 
 
 def find_version(ws: Workspace, name: str) -> ModelVersion:
@@ -187,6 +187,18 @@ def sentence(result: Result) -> str:
     if result["decided_by"] == "reward":
         said += " Only the reward it was tuned on says so, which cannot tell over-optimisation."
     return said
+
+
+def as_table(result: Result) -> str:
+    """The points in columns, and what they say; * is on the frontier, > the one to take."""
+    roles = [role for role in DECIDING if role in result["scorers"]]
+    lines = ["    step  KL (nats)  " + "  ".join(f"{NAMES[role]:>17}" for role in roles)]
+    for point in result["points"]:
+        means = "  ".join(f"{point['means'][role]:>17.3f}" for role in roles)
+        mark = "*" if point["is_on_frontier"] else " "
+        mark = ">" if point["step"] == result["chosen"]["step"] else mark
+        lines.append(f"  {mark} {point['step']:>4}  {point['kl']:>9.2f}  {means}")
+    return "\n".join([*lines, sentence(result)])
 
 
 def _by_its_own_reward(ws: Workspace, version: ModelVersion) -> Workspace:

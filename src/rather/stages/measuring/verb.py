@@ -7,6 +7,7 @@ from rather.errors import UsageError
 from rather.stages import evaluating
 from rather.stages.measuring import contests, rewards, standings
 from rather.stages.measuring.answers import held_out
+from rather.stages.measuring.shown import as_table
 from rather.stages.scorers import is_reward_model
 from rather.workspace import Workspace
 
@@ -39,7 +40,7 @@ def evaluate(ws: Workspace, names: Sequence[str], *, dry_run: bool, human: bool)
     said = " ".join(
         filter(None, (evaluating.sentence(result), _capital(standings.sentence(rated))))
     )
-    return {"summary": said, **result, "ratings": rated}
+    return {"summary": said, "text": f"{as_table(result)}\n{said}", **result, "ratings": rated}
 
 
 def _rewards(
