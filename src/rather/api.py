@@ -91,9 +91,18 @@ class Project:
         """Tune the policy on the comparisons directly."""
         return pipeline.dpo(self._with("dpo", settings), fresh=fresh)
 
-    def evaluate(self, *versions: str, **settings: Any) -> Result:
-        """Compare versions with the baseline on held-out prompts."""
-        return pipeline.evaluate(self._with("evaluate", settings), versions)
+    def evaluate(self, *names: str, human: bool = False, **settings: Any) -> Result:
+        """Compare versions with the baseline, measure reward versions, or (`human`) put two
+        versions' answers before people."""
+        return pipeline.evaluate(self._with("evaluate", settings), names, human=human)
+
+    def sweep(self, version: str = "newest", **settings: Any) -> Result:
+        """Measure the kept checkpoints of a version's run."""
+        return pipeline.sweep(self._with("evaluate", settings), version)
+
+    def promote(self, version: str = "newest", step: int | None = None, **settings: Any) -> Result:
+        """Publish the best checkpoint of a version's run, or that of a step."""
+        return pipeline.promote(self._with("evaluate", settings), version, step)
 
     def score(self, rows: Sequence[dict[str, Any]], model: str = "newest") -> Result:
         """Score rows of {"prompt", "completion"} with a reward model."""

@@ -11,20 +11,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from rather.data.collected import Collected
 from rather.data.exporting import ExportFormat
-from rather.data.exporting import export as export_files
-from rather.data.importing import ImportKind, OnError, SplitRule, read
+from rather.data.importing import ImportKind, OnError
 from rather.errors import DataError
-from rather.records import Judgment
+from rather.stages import exchange
 from rather.stages.next_step import next_command, sentence
 from rather.stages.rounds.standing import standing
-from rather.store import completions, judgments, labellers, prompts, runs, versions
+from rather.store import completions, judgments, prompts, runs, versions
 from rather.workspace import Workspace
 
 Result = dict[str, Any]
-STORED_TOGETHER = 5000
-"""Judgments imported in one transaction."""
 
 
 def import_file(
@@ -35,72 +31,14 @@ def import_file(
     dry_run: bool = False,
 ) -> Result:
     """Bring prompts or feedback into the workspace; rows that cannot be used are listed."""
-    rule = SplitRule(ws.config.seed, ws.config.heldout_fraction)
-    found = read(path, kind, on_error=on_error, split=rule)
-    for rejected in found.rejected[:20]:
-        ws.progress.say(str(rejected))
-    result = {
-        "kind": found.kind,
-        "rows": found.num_rows,
-        "prompts": len(found.prompts),
-        "completions": len(found.completions),
-        "judgments": len(found.judgments),
-        "rejected": [str(one) for one in found.rejected],
-    }
-    if not dry_run:
-        result |= {
-            "new_prompts": prompts.add(ws.db, found.prompts),
-            "new_completions": completions.add(ws.db, found.completions),
-            "new_labellers": labellers.add(ws.db, found.labellers),
-            "new_judgments": _record(ws, found.judgments, path.name),
-        }
-    done = "would import" if dry_run else "imported"
-    rejected_note = f"; {len(found.rejected)} rows rejected" if found.rejected else ""
-    summary = (
-        f"{done} {path.name} as {found.kind}: {len(found.prompts)} prompts, "
-        f"{len(found.judgments)} judgments{rejected_note}."
-    )
-    return {"summary": summary, **result}
-
-
-def _record(ws: Workspace, found: Sequence[Judgment], name: str) -> int:
-    """Store judgments a part at a time; how many were new. Broken off, the same import goes on."""
-    new = 0
-    with ws.progress.track(f"import {name}", len(found), "judgments") as task:
-        for start in range(0, len(found), STORED_TOGETHER):
-            part = found[start : start + STORED_TOGETHER]
-            new += judgments.record_many(ws.db, part)
-            task.advance(len(part))
-    return new
+    return exchange.import_file(ws, path, kind, on_error=on_error, dry_run=dry_run)
 
 
 def export(
     ws: Workspace, format: ExportFormat, out: Path | None = None, dry_run: bool = False
 ) -> Result:
     """Write prompts, completions and feedback in a format other tools read."""
-    suffix = ".jsonl" if format in ("jsonl", "arena") else ""
-    target = out or ws.root / f"export-{format}{suffix}"
-    everything = Collected(
-        prompts=tuple(prompts.all(ws.db)),
-        completions=tuple(completions.all(ws.db)),
-        labellers=tuple(labellers.all(ws.db)),
-        judgments=tuple(judgments.all(ws.db)),
-    )
-    if dry_run:
-        summary = f"would export {len(everything.judgments)} judgments to {target}."
-        return {"summary": summary, "out": str(target)}
-    written = export_files(everything, format, target)
-    counts = ", ".join(f"{number} {name}" for name, number in written.counts.items())
-    for name, dropped in written.dropped.items():
-        for reason, number in dropped.counts.items():
-            ws.progress.say(f"{name}: left out {number}: {reason}")
-    return {
-        "summary": f"exported to {target}: {counts}.",
-        "out": str(target),
-        "files": [str(file) for file in written.files],
-        "counts": dict(written.counts),
-        "dropped": {name: one.counts for name, one in written.dropped.items()},
-    }
+    return exchange.export(ws, format, out, dry_run=dry_run)
 
 
 def sample(ws: Workspace, dry_run: bool = False) -> Result:
@@ -177,16 +115,30 @@ def dpo(ws: Workspace, dry_run: bool = False, fresh: bool = False) -> Result:
     return tuning.dpo(ws, dry_run=dry_run, fresh=fresh)
 
 
-def evaluate(ws: Workspace, names: Sequence[str] = (), dry_run: bool = False) -> Result:
-    """Compare versions with the baseline on held-out prompts."""
-    from rather.stages import evaluating
+def evaluate(
+    ws: Workspace, names: Sequence[str] = (), dry_run: bool = False, human: bool = False
+) -> Result:
+    """Compare versions with the baseline on held-out prompts, or measure reward models; with
+    `human`, put two versions' answers before people."""
+    from rather.stages.measuring import verb
 
-    models = evaluating.models_to_evaluate(ws, names)
-    if dry_run:
-        asked = len(evaluating.held_out(ws, ws.config.evaluate))
-        return {"summary": f"would compare {', '.join(models)} on {asked} held-out prompts."}
-    result = evaluating.evaluate_all(ws, models)
-    return {"summary": evaluating.sentence(result), **result}
+    return verb.evaluate(ws, names, dry_run=dry_run, human=human)
+
+
+def sweep(ws: Workspace, version: str = "newest", dry_run: bool = False) -> Result:
+    """Measure the kept checkpoints of a version's run: the frontier of reward and KL."""
+    from rather.stages.measuring import sweep as sweeping
+
+    return sweeping.sweep(ws, version, dry_run=dry_run)
+
+
+def promote(
+    ws: Workspace, version: str = "newest", step: int | None = None, dry_run: bool = False
+) -> Result:
+    """Publish the checkpoint that the frontier of a version's run chooses, or that of a step."""
+    from rather.stages.measuring import promoting
+
+    return promoting.promote(ws, version, step=step, dry_run=dry_run)
 
 
 def score(ws: Workspace, model: str, rows: Sequence[dict[str, Any]]) -> Result:
@@ -204,16 +156,10 @@ def chat(ws: Workspace, models: Sequence[str], prompt: str | None = None) -> Res
 
 
 def report(ws: Workspace, dry_run: bool = False) -> Result:
-    """Write report.html and report.json: what was collected, learnt and won."""
-    from rather.report.page import save
-    from rather.report.verdict import verdict_of
-    from rather.stages.reporting import gather_report
+    """Write report.html, report.json and model cards: what was collected, learnt and won."""
+    from rather.stages import reporting
 
-    found = gather_report(ws)
-    if dry_run:
-        return {"summary": f"would write {ws.root / 'report.html'}."}
-    page = save(found, ws.root)
-    return {"summary": f"{verdict_of(found)} See {page}.", "report": str(page)}
+    return reporting.report(ws, dry_run=dry_run)
 
 
 STAGES: dict[str, Callable[..., Result]] = {

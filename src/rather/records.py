@@ -68,15 +68,20 @@ class Completion:
     """A version's name, `base`, an endpoint's model, `human` or `imported`."""
     sampling: dict[str, Any] = field(default_factory=dict)
     """temperature, top_p, max_new_tokens: the settings in force; purpose: evaluate or playground,
-    where it was not sampled to be judged."""
+    where it was not sampled to be judged; contest, where it is judged against one answer only."""
     seed: int = 0
     finish_reason: FinishReason = "stop"
     num_tokens: int = 0
 
     @property
     def is_asked_about(self) -> bool:
-        """Whether labellers are asked about it: not about those of an evaluation or a chat."""
-        return self.sampling.get("purpose") not in ("evaluate", "playground")
+        """Whether it was sampled to be judged: not in an evaluation, a contest or a chat."""
+        return self.sampling.get("purpose") not in ("evaluate", "contest", "playground")
+
+    @property
+    def contest(self) -> str:
+        """The contest of two models that it stands in; empty for all others."""
+        return str(self.sampling.get("contest", ""))
 
 
 MAX_NAME_CHARACTERS = 80

@@ -27,6 +27,7 @@ EVERYTHING = (
         "ppo",
         "dpo",
         "watch",
+        "track",
         "evaluate",
         "run",
     ),

@@ -137,6 +137,9 @@ class PPO(Optimization):
     """Optimizer updates an epoch."""
     checkpoint_every: int = Field(1, ge=1)
     """Steps between checkpoints."""
+    keep_every: int | None = Field(5, ge=1)
+    """Steps between checkpoints that stay for `rather sweep` (of every weight that learns, and its
+    moments); null keeps the newest two and the good ones."""
     advantage: Literal["gae", "rloo", "grpo", "reinforce++"] = "gae"
     """How completions are judged: against a critic, the prompt's other completions, their mean
     and spread, or the whole batch."""

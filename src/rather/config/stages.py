@@ -6,7 +6,7 @@ from pydantic import Field, field_serializer, model_validator
 
 from rather.config.address import masked
 from rather.config.labelling import Labelling
-from rather.config.optimization import Optimization, Watch
+from rather.config.optimization import Optimization, Tracking, Watch
 from rather.config.ppo import PPO
 from rather.config.section import Section
 
@@ -102,6 +102,9 @@ class Reward(Optimization):
     """Strength of a judgment enters as a margin: log σ(r_w − r_l − m)."""
     label_smoothing: float = Field(0.0, ge=0, lt=0.5)
     """Probability that a judgment is wrong."""
+    half: Literal["both", "first", "second"] = "both"
+    """Learn from one half of the prompts only, so that a model of the other half can judge what
+    is tuned on this one."""
     seed: int | None = None
     """Seed of head and data order; null takes the workspace's."""
     ensemble: int = Field(1, ge=1, le=16)
@@ -150,11 +153,23 @@ class Evaluation(Section):
     baseline: str = "base"
     """What the others are compared with."""
     reward: str | None = "newest"
-    """Reward version that scores; null for none."""
+    """Reward version that scores, or several as one (`reward-1,reward-2`); newest leaves out the
+    held-out one, null is none."""
+    heldout_reward: str | None = None
+    """A reward version that nothing was tuned on, of another seed and split (`reward.half`)."""
     gold: str | None = None
     """Gold score where there is one (as in label.simulate); null uses the simulator's, if any."""
     judge: str | None = None
     """A second, independent scorer of the same criterion (as in label.simulate)."""
+    llm_judge: str | None = None
+    """A model that compares answers, as http://host:port/v1#model, asked in both orders by
+    label.guidelines; null sends nothing anywhere."""
+    best_of_n: int | None = Field(None, ge=2, le=1024)
+    """Answers a prompt of the baseline, to see what choosing by the reward model would gain; null
+    for none."""
+    benchmark: str | None = None
+    """Of reward models: a file of {prompt, chosen, rejected, subset} to measure them on, as
+    RewardBench has it, instead of the workspace's judgments."""
     temperature: float = Field(1.0, ge=0)
     """Sampling temperature of the evaluated completions."""
     max_new_tokens: int = Field(96, ge=1)
@@ -214,6 +229,7 @@ class Config(Section):
     ppo: PPO = PPO()
     dpo: DPO = DPO()
     watch: Watch = Watch()
+    track: Tracking = Tracking()
     evaluate: Evaluation = Evaluation()
     run: Rounds = Rounds()
 

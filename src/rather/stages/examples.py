@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from rather.config.stages import SFT
 from rather.data.batch import Row
+from rather.data.identity import digest
 from rather.data.judged import Judged, Text, gather
 from rather.data.rows import read_rows
 from rather.data.tokens import Codec
@@ -70,6 +71,16 @@ def _is_from_a_chat(judgment: Judgment, left_out: LeftOut) -> bool:
     if judgment.source == "playground":
         left_out.add("given in the playground, which measures nothing", judgment.id)
     return judgment.source == "playground"
+
+
+def of_half(
+    comparisons: Sequence[Comparison], half: Literal["both", "first", "second"]
+) -> list[Comparison]:
+    """Those about one half of the prompts, drawn by the prompts' ids: always the same half."""
+    if half == "both":
+        return list(comparisons)
+    wanted = half == "second"
+    return [one for one in comparisons if int(digest(["half", one.prompt.id])[0], 16) % 2 == wanted]
 
 
 def fitting(comparisons: Sequence[Comparison], codec: Codec, left_out: LeftOut) -> list[Comparison]:

@@ -22,6 +22,8 @@ from rather.models.source import fingerprint, read_json
 from rather.records import Alarm, Learnt, ModelVersion, StageName
 from rather.records import Run as RunRecord
 from rather.store import runs, versions
+from rather.tracking.sinks import tracked
+from rather.tracking.trackers import About
 from rather.training import loop
 from rather.training.learner import Metrics
 from rather.workspace import Workspace
@@ -117,6 +119,7 @@ def running(ws: Workspace, plan: Plan, fresh: bool) -> Iterator[loop.Run]:
             newest.clear()
             newest.update(metrics)
             runs.record(ws.db, plan.run_id, step, metrics)
+            track(step, metrics)
 
         def took(step: int, seconds: float) -> None:
             runs.record(ws.db, plan.run_id, step, speed(newest, seconds))
@@ -124,8 +127,10 @@ def running(ws: Workspace, plan: Plan, fresh: bool) -> Iterator[loop.Run]:
         def sound(step: int, alarm: Alarm) -> None:
             runs.sound(ws.db, plan.run_id, step, alarm)
 
+        section = ws.config.track
+        about = About(section.project or ws.root.name, plan.run_id, config, directory)
         try:
-            with listening():
+            with listening(), tracked(section.to, about, ws.progress.say) as track:
                 yield loop.Run(directory, record, ws.progress, sound, took=took)
         except StoppedByRule as rule:
             runs.finish(ws.db, plan.run_id, "stopped", str(rule))

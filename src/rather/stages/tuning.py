@@ -11,8 +11,8 @@ from rather.models.heads import ScalarHead
 from rather.models.roles import Policy, RewardEnsemble, RewardModel
 from rather.models.tuning import Tuned, start_tuning
 from rather.stages import examples
-from rather.stages.evaluating import accuracy_metrics
 from rather.stages.fresh import fresh_backbone
+from rather.stages.measuring.reward_numbers import accuracy_metrics
 from rather.stages.rounds.efficiency import label_efficiency
 from rather.stages.runs import open_library, policy_name, publish, running
 from rather.stages.stage import (
@@ -68,6 +68,7 @@ def reward(ws: Workspace, *, dry_run: bool, fresh: bool) -> Result:
     start = policy_name(ws, section.start)
     codec = library.codec(start)
     found, left_out = examples.load_comparisons(ws, "train")
+    found = examples.of_half(found, section.half)
     if section.ties == "drop":
         found = examples.without_tied_pairs(found, left_out)
     found = examples.fitting(found, codec, left_out)

@@ -33,7 +33,8 @@ def look(ws: Workspace, asked: Mapping[str, Prompt]) -> Questions:
     kind = ws.config.label.kind
     if kind not in KINDS_CHOSEN:
         raise UsageError(f"rather choose picks pairs or rankings; label.kind is {kind}.")
-    items = all_items(asked.values(), completions.all(ws.db), ws.config.label)
+    every = all_items(asked.values(), completions.all(ws.db), ws.config.label)
+    items = [item for item in every if not item.is_awaited]  # a contest is asked in any case
     if not items:
         raise DataError(KINDS[kind].lacking)
     known = {question.item for question in questions.all(ws.db, kind)}

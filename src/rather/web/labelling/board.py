@@ -29,7 +29,7 @@ class Board:
         self._secret = secret
         self._section = section
         self._moment = moment
-        self._answers: dict[str, dict[str, str]] = defaultdict(dict)
+        self._answers: dict[str, dict[str, dict[str, str]]] = defaultdict(dict)
         self._asked: dict[str, dict[str, Item]] = defaultdict(dict)
         self._wanted: dict[str, int] = {}
         self._blocked: dict[str, set[str]] = {}
@@ -94,8 +94,9 @@ class Board:
         grown: dict[str, None] = {}
         for one in rows:
             self.texts[one.id] = one.text
-            if is_askable(one) and one.text not in self._answers[one.prompt_id]:
-                self._answers[one.prompt_id][one.text] = one.id
+            texts = self._answers[one.prompt_id].setdefault(one.contest, {})
+            if is_askable(one) and one.text not in texts:
+                texts[one.text] = one.id
                 grown[one.prompt_id] = None
         for prompt_id in grown:
             self._list(self.prompts[prompt_id])
@@ -131,7 +132,8 @@ class Board:
             self._place(heapq.heappop(self._ends)[1])
 
     def _list(self, prompt: Prompt) -> None:
-        answers = list(self._answers[prompt.id].values())
+        groups = self._answers[prompt.id].items()
+        answers = {contest: list(texts.values()) for contest, texts in groups}
         asked = {item.name: item for item in items_of(prompt, answers, self._section)}
         for name in self._asked[prompt.id].keys() - asked.keys():
             # A group of answers that is put together otherwise now.
@@ -150,8 +152,7 @@ class Board:
         places = self.places(name)
         taken, wanted = places.taken(self._moment()), self.wanted(name)
         is_known = name in self.pool.items and not places.is_hidden and not places.settled_by
-        is_asked = not self.chosen or name in self.chosen
-        if not is_known or not is_asked or len(taken) >= wanted:
+        if not is_known or not self._is_asked(name) or len(taken) >= wanted:
             self.pool.close(name)
             return
         self.pool.open(name, len(taken), bool(taken) and wanted > self._section.overlap.judges)
@@ -160,3 +161,6 @@ class Board:
             self._blocked[name] = blocked
         for labeller_id in blocked:
             self.labelled(labeller_id).num_blocked += 1
+
+    def _is_asked(self, name: str) -> bool:
+        return not self.chosen or name in self.chosen or self.pool.items[name].is_awaited
