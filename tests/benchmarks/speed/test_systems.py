@@ -43,4 +43,4 @@ def test_only_what_is_judged_by_wall_may_spin() -> None:
     by_cpu = System("ours", "reward", "ours_reward").environment
     assert by_cpu["OMP_WAIT_POLICY"] == "passive"
     by_wall = System("ours", "wall-1", "ours_generation").environment
-    assert by_wall["GOMP_SPINCOUNT"] == "10000"
+    assert by_wall["GOMP_SPINCOUNT"] == "1000"

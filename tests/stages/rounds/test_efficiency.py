@@ -82,6 +82,6 @@ def test_a_version_and_the_report_say_it(
     assert (metrics["arms/num_pairs"], metrics["arms/chosen"]) == (4.0, 1.0)
     (one,) = gather_report(judged_ws).reward_models
     assert one.note == (
-        "Of 4 judged pairs each, a head fitted to the chosen questions orders 100% of the held-out "
-        "pairs, one fitted to those by chance 100%."
+        "Of 4 judged pairs each, a head fitted to the chosen questions orders 100\u00a0% of the "
+        "held-out pairs, one fitted to those by chance 100\u00a0%."
     )

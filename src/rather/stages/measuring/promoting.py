@@ -7,8 +7,9 @@ from rather.config.optimization import Optimization
 from rather.config.ppo import PPO
 from rather.config.stages import DPO, SFT
 from rather.errors import StoppedByRule, UsageError
-from rather.records import ModelVersion, Run, StageName
+from rather.records import Learnt, ModelVersion, Run, StageName
 from rather.report.model import plain
+from rather.stages.history.lineage import learnt_by
 from rather.stages.measuring.sweep import (
     Swept,
     as_table,
@@ -50,7 +51,7 @@ def promote(ws: Workspace, name: str, *, step: int | None, dry_run: bool) -> Res
             "version": version.name,
             **found,
         }
-    plan = _plan(version, chosen)
+    plan = _plan(ws, version, chosen)
     done = finished_version(ws, plan)
     if done is None and dry_run:
         return {"summary": f"{said} It would become a version.", **found}
@@ -76,7 +77,7 @@ def _own_step(version: ModelVersion, swept: Swept) -> int:
     return int(version.provenance.get("kept_step", max(swept.answers)))
 
 
-def _plan(version: ModelVersion, step: int) -> Plan:
+def _plan(ws: Workspace, version: ModelVersion, step: int) -> Plan:
     """What identifies a promotion: of which run, and which step."""
     return Plan(
         stage=version.stage,
@@ -86,6 +87,7 @@ def _plan(version: ModelVersion, step: int) -> Plan:
         parents=(version.name,),
         data=["promoted", version.run_id, step],
         seed=int(version.provenance["seed"]),
+        learnt=learnt_by(ws, version) or Learnt(),
     )
 
 

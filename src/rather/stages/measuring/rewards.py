@@ -198,4 +198,4 @@ def _disagreement(case: Case, judged: Sequence[Judged], codec: Codec, about: "_A
 
 def _members(library: Library, name: str) -> list[tuple[str, RewardModel]]:
     """The reward models behind a name, each with its version."""
-    return [(one, library.reward_model(one)) for one in name.split(",")]
+    return [(one, member) for one in name.split(",") for member in library.reward_members(one)]
