@@ -17,9 +17,8 @@ from trl.experimental.ppo import PPOConfig, PPOTrainer, ppo_trainer
 from benchmarks.speed.pace import Pace, read_request
 from benchmarks.speed.workers.trl import MANY, Paced, arguments, lora, model_settings
 
-PAD, EOS, OTHER = 0, 2, 28
-"""TRL finds its masks by the padding token, so it has to be another than EOS; `OTHER` (a comma)
-stands where the model happened to write one of the two."""
+PAD, STOP = 3, 4
+"""TRL finds its masks and its ends by tokens: two that the model was given and never writes."""
 
 
 class Writes:
@@ -29,15 +28,14 @@ class Writes:
         self.pace, self.work, self.own = pace, work, ppo_trainer.batch_generation
 
     def __call__(self, model: Any, queries: Tensor, *rest: Any) -> tuple[Tensor, Tensor]:
-        """Begins the step, generates, and puts EOS at the forced ends."""
+        """Begins the step, generates, and puts the stop token at the forced ends."""
         self.pace.begin()
         whole, logits = self.own(model, queries, *rest)
         answers = whole[:, queries.shape[1] :]
-        answers[(answers == PAD) | (answers == EOS)] = OTHER
         ends = self.work["context"] - (queries != PAD).sum(dim=1)
         for answer, end in zip(answers, ends.tolist(), strict=True):
             if end < self.work["max_new_tokens"]:
-                answer[end - 1] = EOS
+                answer[end - 1] = STOP
         return whole, logits
 
 
@@ -78,7 +76,7 @@ def main() -> None:
                 num_mini_batches=1,
                 response_length=work["max_new_tokens"],
                 temperature=1.0,
-                stop_token="eos",
+                stop_token_id=STOP,
                 num_sample_generations=0,
             ),
             tokenizer,
