@@ -62,6 +62,11 @@ class Backbone:
         """Most positions the model was built for."""
         return int(getattr(self.model.config, "max_position_embeddings", 1 << 30))
 
+    @property
+    def bytes_per_cached_token(self) -> int:
+        """Memory that the keys and values of one token take, in all layers."""
+        return self._cached_numbers * self.model.dtype.itemsize
+
     def run(self, ids: Tensor, positions: Tensor, layout: Layout, adapter: str | None) -> Tensor:
         """Hidden states of packed tokens: ids [S], positions [S] -> [S, d]."""
         assert adapter is None or adapter in self.shapes, f"no adapter {adapter}"
@@ -170,6 +175,7 @@ class Backbone:
         """Refuse a model with a layer that mixes tokens by anything but our attention."""
         asked, token = AskedLayers(), torch.zeros(1, dtype=torch.long, device=self.device)
         self.run(token, token, asked, None)
+        self._cached_numbers = asked.cached_numbers
         kinds = set(getattr(self.model.config, "layer_types", None) or ())
         odd = kinds - {"full_attention", "sliding_attention"}
         if odd or asked.layers != list(range(len(self.stack))):
