@@ -11,7 +11,7 @@ from itertools import groupby
 import torch
 
 from rather.data.batch import Row, pack, split_by_tokens
-from rather.models.backbone import Backbone
+from rather.models.backbone import Adapters, Backbone
 from rather.models.decoding import DecodeLayout
 from rather.models.key_values import KeyValues
 from rather.models.memory import device_memory
@@ -164,11 +164,17 @@ class Engine:
         newest = [ticket.completions[number].ids[-1] for ticket, number in self._rows]
         layout = DecodeLayout(self.cache, device)
         tokens = torch.tensor(newest, device=device)
-        self._hidden = self.backbone.run(tokens, layout.positions, layout, self._adapter())
+        self._hidden = self.backbone.run(tokens, layout.positions, layout, self._adapters())
 
-    def _adapter(self) -> str | None:
-        (adapter,) = {ticket.adapter for ticket, _ in self._rows}
-        return adapter
+    def _adapters(self) -> Adapters:
+        """The adapter of all rows, or the rows of each."""
+        rows_of: dict[str | None, list[int]] = {}
+        for row, (ticket, _) in enumerate(self._rows):
+            rows_of.setdefault(ticket.adapter, []).append(row)
+        if len(rows_of) == 1:
+            return next(iter(rows_of))
+        device = self.backbone.device
+        return {name: torch.tensor(rows, device=device) for name, rows in rows_of.items() if name}
 
 
 def _span(ticket: Ticket) -> int:

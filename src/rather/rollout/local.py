@@ -1,11 +1,16 @@
 """Sampling on the machine's own backbone, many requests at once."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 
 from rather.interrupts import safe_point
 from rather.models.backbone import Backbone
+from rather.models.prepacked import prepacked
 from rather.rollout.engine import Engine
 from rather.rollout.requests import Request, Sampled, Settings
+
+LONG = 16
+"""Steps from which on it pays to lay all weights out for decoding first."""
 
 __all__ = ["Request", "Sampled", "Settings", "sample"]
 
@@ -21,10 +26,12 @@ def sample(
 
     What a completion draws depends on its own seed only, never on what is decoded beside it.
     """
+    will_pay = settings.max_new_tokens >= LONG
     several = any(len(request.seeds) > 1 for request in requests)
     engine = Engine(backbone, shares_prompts=several)
     tickets = [engine.submit(request, settings, adapter) for request in requests]
-    while not engine.is_idle:
-        safe_point()
-        advance(engine.step())
+    with prepacked(backbone) if will_pay else nullcontext():
+        while not engine.is_idle:
+            safe_point()
+            advance(engine.step())
     return [ticket.results() for ticket in tickets]
