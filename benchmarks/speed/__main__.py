@@ -10,7 +10,6 @@ says how to read them.
 
 import argparse
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -51,7 +50,7 @@ def run_floors(model: Path, repeats: int) -> dict[str, Any]:
     """Measure the machine: its best rates in every repeat."""
     shape = Shape.of(model)
     widths = {"width": shape.width, "feed_forward_width": shape.feed_forward_width}
-    conductor = Conductor({}, model, say)
+    conductor = Conductor({}, model)
     conductor.measure([System("machine", FLOORS, "floors", widths)], repeats)
     return conductor.measured["machine"]
 
@@ -64,7 +63,7 @@ def run(
     repeats: int,
 ) -> dict[str, Any]:
     """Measure one workload on all systems that are there; the others are listed with the reason."""
-    conductor, shape = Conductor(workloads.as_json(workload), model, say), Shape.of(model)
+    conductor, shape = Conductor(workloads.as_json(workload), model), Shape.of(model)
     conductor.measure([system for system in systems if not system.missing], repeats)
     found = {}
     for one in systems:
@@ -111,15 +110,6 @@ def told(name: str, found: dict[str, Any]) -> str:
 
 def _is_wanted(system: System, prefixes: Sequence[str] | None) -> bool:
     return prefixes is None or any(system.name.startswith(prefix) for prefix in prefixes)
-
-
-BEGAN = time.monotonic()
-
-
-def say(line: str) -> None:
-    """One line on stderr, with the time since the start."""
-    minutes, seconds = divmod(round(time.monotonic() - BEGAN), 60)
-    print(f"{minutes}:{seconds:02} {line}", file=sys.stderr, flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:

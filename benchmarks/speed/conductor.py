@@ -4,6 +4,7 @@ All systems of a workload are kept resident where memory allows, and measured on
 so that what the machine does meanwhile meets them alike. One worker computes at a time.
 """
 
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +20,13 @@ from benchmarks.speed.systems import System
 
 SPARE_GB = 1.5
 """Memory that is left to everybody else."""
+BEGAN = time.monotonic()
+
+
+def say(line: str) -> None:
+    """One line of progress on stderr, with the time since the start."""
+    minutes, seconds = divmod(round(time.monotonic() - BEGAN), 60)
+    print(f"{minutes}:{seconds:02} {line}", file=sys.stderr, flush=True)
 
 
 def that_fit_together(systems: Sequence[System], room_gb: float) -> Iterator[list[System]]:
@@ -38,7 +46,10 @@ def that_fit_together(systems: Sequence[System], room_gb: float) -> Iterator[lis
 class Conductor:
     """Measures systems on one workload; one that fails is noted and leaves the others."""
 
-    def __init__(self, workload: dict[str, Any], model: Path, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, workload: dict[str, Any], model: Path, say: Callable[[str], None] = say
+    ) -> None:
+        """`workload` as a worker is told of it, `model` a folder."""
         self.workload, self.model, self.say = workload, model, say
         self.measured: dict[str, dict[str, Any]] = {}
         """Versions and steps by a system's name, and which group it took turns in."""

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.speed import results, workloads
-from benchmarks.speed.__main__ import say
 from benchmarks.speed.conductor import Conductor
 from benchmarks.speed.systems import System
 from benchmarks.speed.workloads import Ids, Workload
@@ -86,7 +85,7 @@ def curve(points: Iterator[Point], model: Path, repeats: int) -> list[dict[str, 
     found = []
     for point in points:
         told = workloads.as_json(point.workload)
-        conductor = Conductor(told, model, say)
+        conductor = Conductor(told, model)
         conductor.measure([point.system], repeats)
         steps = conductor.measured[point.system.name]["repeats"]
         found.append({"size": point.size, "tokens": point.workload.num_tokens, "repeats": steps})

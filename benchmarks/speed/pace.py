@@ -36,10 +36,12 @@ class Pace:
         """Wait until a step is wanted, then start the clocks; no more orders end the process."""
         if self._to_warm_up <= 0 and not self._orders.readline():
             raise SystemExit(0)
+        _wait_for_gpu()
         self._began = (cpu_seconds(), time.monotonic())
 
     def end(self, **detail: Any) -> None:
         """Stop the clocks and answer; `detail` is what else is known of the step."""
+        _wait_for_gpu()
         cpu, wall = cpu_seconds() - self._began[0], time.monotonic() - self._began[1]
         if self._to_warm_up > 0:
             self._to_warm_up -= 1
@@ -47,6 +49,8 @@ class Pace:
                 self._say({"ready": True, "versions": versions()})
             return
         spent = {"cpu_seconds": cpu, "wall_seconds": wall, "peak_rss_bytes": peak_rss_bytes()}
+        if cuda := _cuda():
+            spent["peak_device_bytes"] = cuda.max_memory_allocated()
         self._say(spent | detail)
 
     def _say(self, answer: dict[str, Any]) -> None:
@@ -58,6 +62,18 @@ def _private_stdout() -> TextIO:
     own = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     return own
+
+
+def _cuda() -> Any:
+    """torch's view of the GPU that this worker computes on; None without one."""
+    torch = sys.modules.get("torch")
+    return torch.cuda if torch and torch.cuda.is_available() else None
+
+
+def _wait_for_gpu() -> None:
+    """What was handed to a GPU is still under way when the call returns."""
+    if cuda := _cuda():
+        cuda.synchronize()
 
 
 def cpu_seconds() -> float:

@@ -12,7 +12,6 @@ ORACLES = ROOT / ".oracles"
 EVERYWHERE = {
     "THP_MEM_ALLOC_ENABLE": "1",  # as `rather` sets it; peers gain by it too
     "HF_HUB_OFFLINE": "1",
-    "ACCELERATE_USE_CPU": "1",
     "TRL_EXPERIMENTAL_SILENCE": "1",
     "TOKENIZERS_PARALLELISM": "false",
     "VLLM_CPU_KVCACHE_SPACE": "2",
@@ -20,7 +19,7 @@ EVERYWHERE = {
 }
 BY_CPU = {"OMP_NUM_THREADS": "2", "OMP_WAIT_POLICY": "passive"}
 """A thread that waits uses no CPU time, so CPU-seconds are work."""
-BY_WALL = {"GOMP_SPINCOUNT": "10000"}
+BY_WALL = {"GOMP_SPINCOUNT": "1000"}
 """As `rather` is shipped; vLLM binds and counts its threads itself."""
 
 
@@ -39,6 +38,8 @@ class System:
     """What it takes while it is resident, roughly."""
     is_trial: bool = False
     """Measured once, by itself: settings tried to find a peer's best, and lean ones."""
+    device: str = "cpu"
+    """Where it computes: cpu or cuda."""
     note: str = ""
     """What sets it apart from the workload's own algorithm."""
 
@@ -72,7 +73,8 @@ class System:
         source = [str(ROOT / "src")] if self.is_ours else []
         path = os.pathsep.join([*packages, str(ROOT), *source])
         threads = BY_WALL if is_by_wall(self.workload) else BY_CPU
-        return {**os.environ, **EVERYWHERE, **threads, "PYTHONPATH": path}
+        place = threads | {"CUDA_VISIBLE_DEVICES": ""} if self.device == "cpu" else {}
+        return {**os.environ, **EVERYWHERE, **place, "PYTHONPATH": path}
 
 
 def is_by_wall(workload: str) -> bool:

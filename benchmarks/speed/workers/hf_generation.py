@@ -32,11 +32,13 @@ def main() -> None:
     work, settings = request["workload"], request["settings"]
     model = AutoModelForCausalLM.from_pretrained(
         request["model"], dtype=torch.bfloat16, attn_implementation=settings["attention"]
-    ).eval()
+    )
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model.eval().to(device)
     model.generation_config.eos_token_id = None
     pad, many = model.config.pad_token_id, work["num_samples"]
-    ids, mask = padded_left(work["prompts"], pad)
-    ends = torch.tensor(work["ends"]).repeat_interleave(many)
+    ids, mask = (side.to(device) for side in padded_left(work["prompts"], pad))
+    ends = torch.tensor(work["ends"], device=device).repeat_interleave(many)
     criteria = StoppingCriteriaList([EndsAt(ids.shape[1] + ends)])
     torch.manual_seed(0)
     while True:

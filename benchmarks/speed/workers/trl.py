@@ -53,7 +53,7 @@ def arguments(settings: dict[str, Any], batch: int, folder: str) -> dict[str, An
         "lr_scheduler_type": "constant",
         "bf16": settings["autocast"],
         "gradient_checkpointing": settings["gradient_checkpointing"],
-        "use_cpu": True,
+        "use_cpu": not torch.cuda.is_available(),
         "report_to": "none",
         "save_strategy": "no",
         "logging_strategy": "no",

@@ -125,18 +125,18 @@ class FastGated:
     def __call__(self, x: Tensor) -> Tensor:
         """[..., d] -> [..., d]."""
         layers = [getattr(self.module, name) for name in ("gate_proj", "up_proj", "down_proj")]
+        if not torch.is_grad_enabled():
+            gate, up, down = layers
+            out: Tensor = down(self.activation.value(gate(x)).mul_(up(x)))
+            return out
         parts = [affine(layer, x.dtype) for layer in layers]
         if any(part.weight.requires_grad for part in parts):
             original: Tensor = type(self.module).forward(self.module, x)
             return original
+        learnt = [side for part in parts for side in (part.a, part.b)]
         flat = x.reshape(-1, x.shape[-1])
-        if torch.is_grad_enabled():
-            learnt = [side for part in parts for side in (part.a, part.b)]
-            made: Tensor = _Gated.apply(flat, self.activation, parts, *learnt)  # type: ignore[no-untyped-call]
-            return made.view_as(x)
-        gate, up, down = parts
-        hidden = self.activation.value(gate(flat)[0]).mul_(up(flat)[0])
-        return down(hidden)[0].view_as(x)
+        made: Tensor = _Gated.apply(flat, self.activation, parts, *learnt)  # type: ignore[no-untyped-call]
+        return made.view_as(x)
 
     @property
     def width(self) -> int:

@@ -3,6 +3,7 @@
 L = L_policy + c_v·L_value (+ λ·L_KL), each token by its weight
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -54,29 +55,30 @@ class Objective:
     policy_learns: bool
     """False while the critic learns alone: then nothing of the policy has a gradient."""
 
-    def loss(self, batch: Batch, part: Part) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss of a microbatch, and its numbers: losses weighted, the others token sums."""
-        logprobs, values = self.look(batch)
-        loss, metrics = self.policy_part(logprobs, batch, part)
-        if values is not None and part.targets.returns is not None:
-            value, more = self.value_part(values, batch, part)
-            loss, metrics = loss + self.section.critic.value_coefficient * value, metrics | more
-        if self.section.kl.penalty == "loss":
-            penalty = self.kl_part(logprobs, batch, part)
-            metrics["loss/kl_avg"] = penalty
-            loss = loss + self.kl_coefficient * penalty
-        return loss, metrics
+    def losses(self, batch: Batch, part: Part) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
+        """The parts of a microbatch's loss: losses weighted, the numbers beside them token sums.
 
-    def look(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
-        """Log-probabilities and values [B, T]; one pass serves both when they share the trunk."""
+        A critic with an adapter of its own is looked at last: whoever takes the gradient of each
+        part as it comes never holds two passes through the backbone.
+        """
         policy, critic = self.roles.policy, self.roles.value
         with torch.set_grad_enabled(self.policy_learns):
             hidden = policy.hidden(batch)
             logprobs = policy.logprobs_of(hidden, batch, self.section.temperature)
+        loss, metrics = self.policy_part(logprobs, batch, part)
+        if self.section.kl.penalty == "loss":
+            penalty = self.kl_part(logprobs, batch, part)
+            metrics["loss/kl_avg"] = penalty
+            loss = loss + self.kl_coefficient * penalty
         if critic is None:
-            return logprobs, None
-        shared = (critic.backbone, critic.adapter) == (policy.backbone, policy.adapter)
-        return logprobs, critic.values_of(hidden, batch) if shared else critic.values(batch)
+            yield loss, metrics
+        elif (critic.backbone, critic.adapter) == (policy.backbone, policy.adapter):
+            value, more = self.value_part(critic.values_of(hidden, batch), batch, part)
+            yield loss + value, metrics | more
+        else:
+            yield loss, metrics
+            del hidden, logprobs, loss
+            yield self.value_part(critic.values(batch), batch, part)
 
     def policy_part(
         self, logprobs: Tensor, batch: Batch, part: Part
@@ -104,7 +106,7 @@ class Objective:
     def value_part(
         self, values: Tensor, batch: Batch, part: Part
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The clipped squared error of the critic."""
+        """The clipped squared error of the critic, times its coefficient."""
         mask = batch.completion_mask
         value = value_loss(
             values,
@@ -114,7 +116,8 @@ class Objective:
             value_clip_range=self.section.critic.value_clip_range,
         )
         loss = (value.loss * part.of(part.weights, mask)).sum()
-        return loss, {"loss/value_avg": loss, "val/clipfrac_avg": value.clipped.sum()}
+        metrics = {"loss/value_avg": loss, "val/clipfrac_avg": value.clipped.sum()}
+        return self.section.critic.value_coefficient * loss, metrics
 
     def kl_part(self, logprobs: Tensor, batch: Batch, part: Part) -> Tensor:
         """The divergence to the reference, as its estimator has it at each token."""

@@ -183,12 +183,13 @@ class Trainer:
         device = self.roles.policy.backbone.device
         for indices, batch in microbatches(rows, self.section.microbatch_tokens, device):
             places = completions_of(rollout.rows, [chosen[index] for index in indices])
-            loss, metrics = objective.loss(batch, Part(rollout, targets, weights, places))
-            loss.backward()
+            for loss, metrics in objective.losses(batch, Part(rollout, targets, weights, places)):
+                if loss.requires_grad:  # the policy's does not while the critic warms up
+                    loss.backward()
+                for key, value in metrics.items():
+                    share = 1.0 if key.startswith("loss/") else 1 / num_tokens
+                    total[key] = total.get(key, 0.0) + value.detach().item() * share
             failpoint("update.gradient")
-            for key, value in metrics.items():
-                share = 1.0 if key.startswith("loss/") else 1 / num_tokens
-                total[key] = total.get(key, 0.0) + value.detach().item() * share
         total["val/ratio_var"] = max(total.pop("val/ratio_squared") - total["val/ratio"] ** 2, 0.0)
         return {**total, **self.step_or_leave_out(total, number)}
 
