@@ -111,7 +111,7 @@ class KeyValues:
             seat.prompt = alive.index(seat.prompt)
         self.prompt_lengths = [self.prompt_lengths[prompt] for prompt in alive]
         longest = max(self.prompt_lengths, default=0)
-        self.prompts = [tuple(x[alive, :, :longest] for x in layer) for layer in self.prompts]
+        self.prompts = [(k[alive, :, :longest], v[alive, :, :longest]) for k, v in self.prompts]
 
 
 def _roomy(buffer: Tensor, taken: int, rows: int, width: int) -> Tensor:

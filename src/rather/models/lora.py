@@ -8,7 +8,7 @@ adapter is a plain PEFT folder (`rather.models.adapter_files`).
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,7 +36,7 @@ class Switch:
 
     active: str | None = None
     rows: Mapping[str, Tensor] = field(default_factory=dict)
-    """Instead of one for all: each adapter's rows of what passes through (only to decode)."""
+    """Instead of one for all, each adapter's rows of what passes through: for `DecodeWeights`."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,6 @@ class LoraLinear(nn.Module):
         self.a = nn.ParameterDict()
         self.b = nn.ParameterDict()
         self.scale: dict[str, float] = {}
-        self.kept: dict[str, tuple[Tensor, Tensor]] | None = None
-        """Adapters in the precision they are used in, where they are kept that way."""
 
     def add(self, name: str, rank: int, alpha: float, generator: torch.Generator) -> None:
         """A new adapter that changes nothing yet: A uniform (Kaiming), B zero."""
@@ -105,40 +103,33 @@ class LoraLinear(nn.Module):
         """[..., inputs] -> [..., outputs], with the active adapter's addition."""
         parts = self.affine(x.dtype)
         flat = x.reshape(-1, x.shape[-1])
-        if torch.is_grad_enabled() and parts.a is not None:
+        if parts.a is None:
+            out: Tensor = self.base(x)
+            return out
+        if torch.is_grad_enabled():
             made: Tensor = _Product.apply(flat, parts.a, parts.b, parts)  # type: ignore[no-untyped-call]
             return made.view(*x.shape[:-1], -1)
         return parts(flat)[0].view(*x.shape[:-1], -1)
 
     def affine(self, dtype: torch.dtype) -> "Affine":
         """What the layer computes right now, in a precision."""
+        assert not self.switch.rows, "only DecodeWeights gives each row its own adapter"
         name = self.switch.active
         weight: Tensor = self.base.weight  # type: ignore[assignment]
         bias: Tensor | None = self.base.bias  # type: ignore[assignment]
         if isinstance(self.base, Conv1D):
             weight = weight.t()
-        if self.switch.rows:
-            own = {one: rows for one, rows in self.switch.rows.items() if one in self.a}
-            parts = [(rows, *self._sides(one, dtype), self.scale[one]) for one, rows in own.items()]
-            return Mixed(self.base, weight, bias, parts=parts)
         if name is None or name not in self.a:
-            return Affine(self.base, weight, bias)
-        return Affine(self.base, weight, bias, *self._sides(name, dtype), self.scale[name])
-
-    def _sides(self, name: str, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """An adapter's A and B in a precision."""
-        if self.kept is None:
-            return self.a[name].to(dtype), self.b[name].to(dtype)
-        if name not in self.kept:
-            self.kept[name] = self.a[name].to(dtype), self.b[name].to(dtype)
-        return self.kept[name]
+            return Affine(weight, bias)
+        a, b = self.a[name].to(dtype), self.b[name].to(dtype)
+        return Affine(weight, bias, a, b, self.scale[name])
 
 
 def affine(layer: nn.Module, dtype: torch.dtype) -> "Affine":
     """What a linear layer computes right now, adapted or not."""
     if isinstance(layer, LoraLinear):
         return layer.affine(dtype)
-    return Affine(layer, layer.weight, layer.bias)  # type: ignore[arg-type]
+    return Affine(layer.weight, layer.bias)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -148,7 +139,6 @@ class Affine:
     Called with x [S, inputs]: ([S, outputs], l [S, r]; None without an adapter).
     """
 
-    base: nn.Module
     weight: Tensor
     bias: Tensor | None
     a: Tensor | None = None
@@ -157,7 +147,7 @@ class Affine:
 
     def __call__(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """See the class."""
-        out: Tensor = self.base(x)
+        out = nn.functional.linear(x, self.weight, self.bias)
         if self.a is None or self.b is None:
             return out, None
         low = (x @ self.a.t()).mul_(self.scale)
@@ -181,22 +171,6 @@ class Affine:
         if low is None or grad_low is None:
             return grad_x, None, None
         return grad_x, grad_low.t() @ x, grad.t() @ low
-
-
-@dataclass(frozen=True)
-class Mixed(Affine):
-    """Another addition for each of several sets of rows; without gradients."""
-
-    parts: Sequence[tuple[Tensor, Tensor, Tensor, float]] = ()
-    """Rows [n], A, B and scale of each adapter."""
-
-    def __call__(self, x: Tensor) -> tuple[Tensor, None]:
-        """See `Affine`."""
-        out: Tensor = self.base(x)
-        for rows, a, b, scale in self.parts:
-            low = (x.index_select(0, rows) @ a.t()).mul_(scale)
-            out.index_add_(0, rows, low @ b.t())
-        return out, None
 
 
 class _Product(torch.autograd.Function):

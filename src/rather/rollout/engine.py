@@ -12,6 +12,7 @@ import torch
 
 from rather.data.batch import Row, pack, split_by_tokens
 from rather.models.backbone import Adapters, Backbone
+from rather.models.decode_weights import DecodeWeights
 from rather.models.decoding import DecodeLayout
 from rather.models.key_values import KeyValues
 from rather.models.memory import device_memory
@@ -36,11 +37,19 @@ class Engine:
     """
 
     def __init__(
-        self, backbone: Backbone, *, shares_prompts: bool = False, most_bytes: int | None = None
+        self,
+        backbone: Backbone,
+        *,
+        shares_prompts: bool = False,
+        lays_out: bool = True,
+        most_bytes: int | None = None,
     ) -> None:
         """`shares_prompts` keeps a prompt once for all of a request's completions: for sampling
-        several of each. `most_bytes` bounds the cache; None: a quarter of the device's memory."""
+        several of each. `lays_out` copies weights where that speeds up long decoding; they may
+        not change meanwhile. `most_bytes` bounds the cache: a quarter of the device's memory where
+        it is None."""
         self.backbone = backbone
+        self.weights = DecodeWeights(backbone, lays_out=lays_out)
         self.cache = KeyValues(shares_prompts=shares_prompts)
         self.most_bytes = most_bytes or device_memory(backbone.device) // 4
         self._waiting: deque[Ticket] = deque()
@@ -83,13 +92,13 @@ class Engine:
         """One token for every completion that has joined; returns how many were drawn."""
         self._leave({row for row, (ticket, _) in enumerate(self._rows) if ticket.is_cancelled})
         self._waiting = deque(ticket for ticket in self._waiting if not ticket.is_cancelled)
-        self._join(self._admitted())
-        if not self._rows:
-            return 0
-        num_drawn = len(self._rows)
-        self._leave(self._draw())
-        if self._rows:
-            self._forward()
+        with self.weights.in_use():
+            self._join(self._admitted())
+            num_drawn = len(self._rows)
+            if self._rows:
+                self._leave(self._draw())
+            if self._rows:
+                self._forward()
         return num_drawn
 
     def _admitted(self) -> list[Ticket]:

@@ -1,11 +1,9 @@
 """Sampling on the machine's own backbone, many requests at once."""
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 
 from rather.interrupts import safe_point
 from rather.models.backbone import Backbone
-from rather.models.prepacked import prepacked
 from rather.rollout.engine import Engine
 from rather.rollout.requests import Request, Sampled, Settings
 
@@ -28,10 +26,9 @@ def sample(
     """
     will_pay = settings.max_new_tokens >= LONG
     several = any(len(request.seeds) > 1 for request in requests)
-    engine = Engine(backbone, shares_prompts=several)
+    engine = Engine(backbone, shares_prompts=several, lays_out=will_pay)
     tickets = [engine.submit(request, settings, adapter) for request in requests]
-    with prepacked(backbone) if will_pay else nullcontext():
-        while not engine.is_idle:
-            safe_point()
-            advance(engine.step())
+    while not engine.is_idle:
+        safe_point()
+        advance(engine.step())
     return [ticket.results() for ticket in tickets]
