@@ -143,7 +143,7 @@ def test_the_loop_waits_for_people_and_goes_on(new_ws: NewWorkspace, ten: Path) 
     prompts.add(ws.db, [a_prompt()])
     judge(ws)
     went_on = pipeline.run(ws)
-    assert [one["stage"] for one in went_on["rounds"]] == ["report"]
+    assert [one["stage"] for one in went_on["rounds"]] == ["label", "report"]
 
 
 def test_the_second_round_begins_from_the_first_ones_policy(

@@ -67,6 +67,10 @@ class Project:
         """Let models answer the prompts."""
         return pipeline.sample(self._with("sample", settings))
 
+    def choose(self, **settings: Any) -> Result:
+        """Pick the questions worth a person's time, and some by chance; only these are asked."""
+        return pipeline.choose(self._with("choose", settings))
+
     def label(self, expose: bool = False, **settings: Any) -> Result:
         """Open the labelling app, or (`simulate=NAME`) let a declared simulator answer."""
         return pipeline.label(self._with("label", settings), expose=expose)
@@ -87,9 +91,18 @@ class Project:
         """Tune the policy on the comparisons directly."""
         return pipeline.dpo(self._with("dpo", settings), fresh=fresh)
 
-    def evaluate(self, *versions: str, **settings: Any) -> Result:
-        """Compare versions with the baseline on held-out prompts."""
-        return pipeline.evaluate(self._with("evaluate", settings), versions)
+    def evaluate(self, *names: str, human: bool = False, **settings: Any) -> Result:
+        """Compare versions with the baseline, measure reward versions, or (`human`) put two
+        versions' answers before people."""
+        return pipeline.evaluate(self._with("evaluate", settings), names, human=human)
+
+    def sweep(self, version: str = "newest", **settings: Any) -> Result:
+        """Measure the kept checkpoints of a version's run."""
+        return pipeline.sweep(self._with("evaluate", settings), version)
+
+    def promote(self, version: str = "newest", step: int | None = None, **settings: Any) -> Result:
+        """Publish the best checkpoint of a version's run, or that of a step."""
+        return pipeline.promote(self._with("evaluate", settings), version, step)
 
     def score(self, rows: Sequence[dict[str, Any]], model: str = "newest") -> Result:
         """Score rows of {"prompt", "completion"} with a reward model."""
@@ -106,6 +119,20 @@ class Project:
     def run(self, **settings: Any) -> Result:
         """Do the whole loop, up to where a human is needed."""
         return pipeline.run(self._with("run", settings))
+
+    def lineage(self, version: str) -> Result:
+        """Say what made a version, and what made what it grew from."""
+        return pipeline.lineage(self.workspace, version)
+
+    def withdraw(
+        self, labeller: str | None = None, prompt: str | None = None, does_it: bool = False
+    ) -> Result:
+        """Take back a labeller's judgments, or those about a prompt; only say so by default."""
+        return pipeline.withdraw(self.workspace, labeller, prompt, does_it)
+
+    def forget(self, labeller: str, does_it: bool = False) -> Result:
+        """Delete a person's data and keep what they judged; only say so by default."""
+        return pipeline.forget(self.workspace, labeller, does_it)
 
     def status(self) -> Result:
         """Say what the workspace holds."""

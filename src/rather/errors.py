@@ -4,7 +4,8 @@
     ├── UsageError        2    a wrong command, flag or configuration
     ├── DataError         3    rows, files or judgments that cannot be used
     │   └── TooLong            a prompt or completion beyond the model's context
-    ├── StoppedByRule     4    training or a gate stopped on purpose
+    ├── StoppedByRule     4    training stopped on purpose
+    │   └── GateClosed         something is too weak to go on with, and nothing was begun
     └── EnvironmentFault  5    the machine: disk, port, missing package, damaged file
 
 A message is one sentence: what is wrong, where, and how to mend it. The command line prints the
@@ -49,6 +50,10 @@ class StoppedByRule(RatherError):
     """Of a training run: the step whose policy was kept; 0 is where it began."""
     version: str | None = None
     """The version that policy was published as; None where there is none."""
+
+
+class GateClosed(StoppedByRule):
+    """A gate that lets nothing through which is too weak to go on with."""
 
 
 class EnvironmentFault(RatherError):

@@ -37,12 +37,22 @@ TRAINING_FAILPOINTS = (
 )
 """Where a training stage can be broken off: sampling, scoring, inside an update, measuring, ..."""
 
+ROUND_FAILPOINTS = (
+    "round.begun",
+    "stage.done",
+    "stage.noted",
+    "labels.closed",
+    "round.decided",
+    "round.finished",
+)
+"""Where a round can be broken off, beside all places of its stages."""
+
 _passed: Counter[str] = Counter()
 
 
 def failpoint(name: str) -> None:
     """Break here when RATHER_FAILPOINT names this place; otherwise do nothing."""
-    if name not in FAILPOINTS + TRAINING_FAILPOINTS:
+    if name not in FAILPOINTS + TRAINING_FAILPOINTS + ROUND_FAILPOINTS:
         raise ValueError(f"{name} is not in failpoints.FAILPOINTS")
     wanted, _, rest = os.environ.get("RATHER_FAILPOINT", "").partition(":")
     if wanted != name:

@@ -11,19 +11,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from rather.data.collected import Collected
 from rather.data.exporting import ExportFormat
-from rather.data.exporting import export as export_files
-from rather.data.importing import ImportKind, OnError, SplitRule, read
+from rather.data.importing import ImportKind, OnError
 from rather.errors import DataError
-from rather.records import Judgment
+from rather.stages import exchange
 from rather.stages.next_step import next_command, sentence
-from rather.store import completions, judgments, labellers, meta, prompts, runs, versions
+from rather.stages.rounds.standing import standing
+from rather.store import completions, judgments, prompts, runs, versions
 from rather.workspace import Workspace
 
 Result = dict[str, Any]
-STORED_TOGETHER = 5000
-"""Judgments imported in one transaction."""
 
 
 def import_file(
@@ -34,72 +31,14 @@ def import_file(
     dry_run: bool = False,
 ) -> Result:
     """Bring prompts or feedback into the workspace; rows that cannot be used are listed."""
-    rule = SplitRule(ws.config.seed, ws.config.heldout_fraction)
-    found = read(path, kind, on_error=on_error, split=rule)
-    for rejected in found.rejected[:20]:
-        ws.progress.say(str(rejected))
-    result = {
-        "kind": found.kind,
-        "rows": found.num_rows,
-        "prompts": len(found.prompts),
-        "completions": len(found.completions),
-        "judgments": len(found.judgments),
-        "rejected": [str(one) for one in found.rejected],
-    }
-    if not dry_run:
-        result |= {
-            "new_prompts": prompts.add(ws.db, found.prompts),
-            "new_completions": completions.add(ws.db, found.completions),
-            "new_labellers": labellers.add(ws.db, found.labellers),
-            "new_judgments": _record(ws, found.judgments, path.name),
-        }
-    done = "would import" if dry_run else "imported"
-    rejected_note = f"; {len(found.rejected)} rows rejected" if found.rejected else ""
-    summary = (
-        f"{done} {path.name} as {found.kind}: {len(found.prompts)} prompts, "
-        f"{len(found.judgments)} judgments{rejected_note}."
-    )
-    return {"summary": summary, **result}
-
-
-def _record(ws: Workspace, found: Sequence[Judgment], name: str) -> int:
-    """Store judgments a part at a time; how many were new. Broken off, the same import goes on."""
-    new = 0
-    with ws.progress.track(f"import {name}", len(found), "judgments") as task:
-        for start in range(0, len(found), STORED_TOGETHER):
-            part = found[start : start + STORED_TOGETHER]
-            new += judgments.record_many(ws.db, part)
-            task.advance(len(part))
-    return new
+    return exchange.import_file(ws, path, kind, on_error=on_error, dry_run=dry_run)
 
 
 def export(
     ws: Workspace, format: ExportFormat, out: Path | None = None, dry_run: bool = False
 ) -> Result:
     """Write prompts, completions and feedback in a format other tools read."""
-    suffix = ".jsonl" if format in ("jsonl", "arena") else ""
-    target = out or ws.root / f"export-{format}{suffix}"
-    everything = Collected(
-        prompts=tuple(prompts.all(ws.db)),
-        completions=tuple(completions.all(ws.db)),
-        labellers=tuple(labellers.all(ws.db)),
-        judgments=tuple(judgments.all(ws.db)),
-    )
-    if dry_run:
-        summary = f"would export {len(everything.judgments)} judgments to {target}."
-        return {"summary": summary, "out": str(target)}
-    written = export_files(everything, format, target)
-    counts = ", ".join(f"{number} {name}" for name, number in written.counts.items())
-    for name, dropped in written.dropped.items():
-        for reason, number in dropped.counts.items():
-            ws.progress.say(f"{name}: left out {number}: {reason}")
-    return {
-        "summary": f"exported to {target}: {counts}.",
-        "out": str(target),
-        "files": [str(file) for file in written.files],
-        "counts": dict(written.counts),
-        "dropped": {name: one.counts for name, one in written.dropped.items()},
-    }
+    return exchange.export(ws, format, out, dry_run=dry_run)
 
 
 def sample(ws: Workspace, dry_run: bool = False) -> Result:
@@ -121,6 +60,13 @@ def sample(ws: Workspace, dry_run: bool = False) -> Result:
         "too_long": made.too_long,
         "tokens": made.tokens,
     }
+
+
+def choose(ws: Workspace, dry_run: bool = False) -> Result:
+    """Pick the questions worth a person's time, and some by chance; only these are asked then."""
+    from rather.stages.rounds import choosing
+
+    return choosing.choose(ws, dry_run=dry_run)
 
 
 def label(ws: Workspace, dry_run: bool = False, expose: bool = False) -> Result:
@@ -169,16 +115,30 @@ def dpo(ws: Workspace, dry_run: bool = False, fresh: bool = False) -> Result:
     return tuning.dpo(ws, dry_run=dry_run, fresh=fresh)
 
 
-def evaluate(ws: Workspace, names: Sequence[str] = (), dry_run: bool = False) -> Result:
-    """Compare versions with the baseline on held-out prompts."""
-    from rather.stages import evaluating
+def evaluate(
+    ws: Workspace, names: Sequence[str] = (), dry_run: bool = False, human: bool = False
+) -> Result:
+    """Compare versions with the baseline on held-out prompts, or measure reward models; with
+    `human`, put two versions' answers before people."""
+    from rather.stages.measuring import verb
 
-    models = evaluating.models_to_evaluate(ws, names)
-    if dry_run:
-        asked = len(evaluating.held_out(ws, ws.config.evaluate))
-        return {"summary": f"would compare {', '.join(models)} on {asked} held-out prompts."}
-    result = evaluating.evaluate_all(ws, models)
-    return {"summary": evaluating.sentence(result), **result}
+    return verb.evaluate(ws, names, dry_run=dry_run, human=human)
+
+
+def sweep(ws: Workspace, version: str = "newest", dry_run: bool = False) -> Result:
+    """Measure the kept checkpoints of a version's run: the frontier of reward and KL."""
+    from rather.stages.measuring import sweep as sweeping
+
+    return sweeping.sweep(ws, version, dry_run=dry_run)
+
+
+def promote(
+    ws: Workspace, version: str = "newest", step: int | None = None, dry_run: bool = False
+) -> Result:
+    """Publish the checkpoint that the frontier of a version's run chooses, or that of a step."""
+    from rather.stages.measuring import promoting
+
+    return promoting.promote(ws, version, step=step, dry_run=dry_run)
 
 
 def score(ws: Workspace, model: str, rows: Sequence[dict[str, Any]]) -> Result:
@@ -196,20 +156,15 @@ def chat(ws: Workspace, models: Sequence[str], prompt: str | None = None) -> Res
 
 
 def report(ws: Workspace, dry_run: bool = False) -> Result:
-    """Write report.html and report.json: what was collected, learnt and won."""
-    from rather.report.page import save
-    from rather.report.verdict import verdict_of
-    from rather.stages.reporting import gather_report
+    """Write report.html, report.json and model cards: what was collected, learnt and won."""
+    from rather.stages import reporting
 
-    found = gather_report(ws)
-    if dry_run:
-        return {"summary": f"would write {ws.root / 'report.html'}."}
-    page = save(found, ws.root)
-    return {"summary": f"{verdict_of(found)} See {page}.", "report": str(page)}
+    return reporting.report(ws, dry_run=dry_run)
 
 
-STAGES: dict[str, Callable[[Workspace], Result]] = {
+STAGES: dict[str, Callable[..., Result]] = {
     "sample": sample,
+    "choose": choose,
     "label": label,
     "reward": reward,
     "ppo": lambda ws: ppo(ws, force=ws.config.run.force),
@@ -221,53 +176,9 @@ STAGES: dict[str, Callable[[Workspace], Result]] = {
 
 def run(ws: Workspace, dry_run: bool = False) -> Result:
     """Do the loop, round by round; it stops where a human is needed and goes on from there."""
-    section = ws.config.run
-    if dry_run:
-        return {"summary": f"would do {section.rounds} round(s) of {', '.join(section.stages)}."}
-    done: list[Result] = []
-    for number in range(section.rounds):
-        turn = _turn(ws, number)
-        for stage in section.stages:
-            if stage == "label" and ws.config.label.simulate is None:
-                waiting = _waiting(ws, section.min_judgments * (number + 1))
-                if waiting:
-                    return {"summary": waiting, "rounds": done, "waits_for": "judgments"}
-                continue
-            result = STAGES[stage](turn)
-            ws.progress.say(f"round {number + 1}, {stage}: {result['summary']}")
-            done.append({"round": number + 1, "stage": stage, **result})
-    return {"summary": f"{section.rounds} round(s) done. {done[-1]['summary']}", "rounds": done}
+    from rather.stages.rounds import cycle
 
-
-def _turn(ws: Workspace, number: int) -> Workspace:
-    """A round's settings: from the second on, the newest policy answers and is tuned on."""
-    if number == 0:
-        return ws
-    # written down when the round begins, so that an interrupted round goes on from the same policy
-    key = f"round {number + 1} starts from"
-    start = meta.get(ws.db, key)
-    if start is None:
-        from rather.stages.runs import policy_name
-
-        start = policy_name(ws, "newest")
-        meta.put(ws.db, key, start)
-    wanted: dict[str, Any] = {"sample": {"models": [start]}}
-    wanted |= {stage: {"start": start} for stage in ("ppo", "dpo")}
-    if ws.config.label.num_judgments is not None:
-        wanted["label"] = {"num_judgments": ws.config.label.num_judgments * (number + 1)}
-    return ws.configured(wanted)
-
-
-def _waiting(ws: Workspace, needed: int) -> str:
-    """What people still have to do before training may go on; empty when nothing."""
-    counts = judgments.count(ws.db)
-    have = sum(sum(by_kind.values()) for by_kind in counts.values())
-    if have >= needed:
-        return ""
-    return (
-        f"Waiting for people: {have} of {needed} judgments are there. Open the app with "
-        "`rather label`, then give `rather run` again."
-    )
+    return cycle.run(ws, STAGES, dry_run=dry_run)
 
 
 def status(ws: Workspace) -> Result:
@@ -281,13 +192,38 @@ def status(ws: Workspace) -> Result:
         "completions": completions.count(ws.db),
         "judgments": counts,
         "versions": made,
+        "round": standing(ws),
         "runs": [
             {"id": run.id, "stage": run.stage, "status": run.status, "message": run.message}
             for run in runs.all(ws.db)
         ],
     }
     following = next_command(facts)
-    return {"summary": f"{sentence(facts)} Next: {following}", **facts, "next": following}
+    summary = f"{sentence(facts)} Next: {following}"
+    return {"summary": summary, **facts, "next": following}
+
+
+def lineage(ws: Workspace, version: str) -> Result:
+    """What made a version, down to the judgments, and what made what it grew from."""
+    from rather.stages.history import lineage as history
+
+    return history.lineage(ws, version)
+
+
+def withdraw(
+    ws: Workspace, labeller: str | None = None, prompt: str | None = None, does_it: bool = False
+) -> Result:
+    """Take back a labeller's judgments, or those about a prompt; without `does_it` only say so."""
+    from rather.stages.history import withdrawing
+
+    return withdrawing.withdraw(ws, labeller, prompt, does_it=does_it)
+
+
+def forget(ws: Workspace, labeller: str, does_it: bool = False) -> Result:
+    """Delete a person's data and keep what they judged; without `does_it` only say so."""
+    from rather.stages.history import withdrawing
+
+    return withdrawing.forget(ws, labeller, does_it=does_it)
 
 
 def doctor(ws: Workspace, dry_run: bool = False) -> Result:

@@ -68,15 +68,20 @@ class Completion:
     """A version's name, `base`, an endpoint's model, `human` or `imported`."""
     sampling: dict[str, Any] = field(default_factory=dict)
     """temperature, top_p, max_new_tokens: the settings in force; purpose: evaluate or playground,
-    where it was not sampled to be judged."""
+    where it was not sampled to be judged; contest, where it is judged against one answer only."""
     seed: int = 0
     finish_reason: FinishReason = "stop"
     num_tokens: int = 0
 
     @property
     def is_asked_about(self) -> bool:
-        """Whether labellers are asked about it: not about those of an evaluation or a chat."""
-        return self.sampling.get("purpose") not in ("evaluate", "playground")
+        """Whether it was sampled to be judged: not in an evaluation, a contest or a chat."""
+        return self.sampling.get("purpose") not in ("evaluate", "contest", "playground")
+
+    @property
+    def contest(self) -> str:
+        """The contest of two models that it stands in; empty for all others."""
+        return str(self.sampling.get("contest", ""))
 
 
 MAX_NAME_CHARACTERS = 80
@@ -171,6 +176,44 @@ class Glimpse:
 
 
 @dataclass(frozen=True)
+class Question:
+    """An item that was chosen to be asked."""
+
+    item: str
+    """`rather.feedback.items.item_name`."""
+    kind: Kind
+    prompt_id: str
+    is_random: bool
+    """True: drawn by chance, so that what is said of it measures without bias."""
+    chosen_at: str
+    reasons: dict[str, float] = field(default_factory=dict)
+    """What spoke for it (disagreement, closeness, drift, coverage); empty where it was drawn."""
+
+
+@dataclass(frozen=True)
+class Round:
+    """One turn of the loop, from the answers of a policy to the one that follows it."""
+
+    number: int
+    """From 1 on."""
+    start: str
+    """The policy whose answers are judged and which is tuned."""
+    judgments_before: int
+    """Sequence number of the last judgment before it."""
+    started_at: str
+    status: Literal["running", "promoted", "rolled_back", "unchanged"] = "running"
+    judgments_until: int | None = None
+    """Sequence number of the last judgment it learns from; None while it waits for more."""
+    done: dict[str, Any] = field(default_factory=dict)
+    """What its finished stages answered, in short, by stage."""
+    policy: str | None = None
+    """The policy in force after it."""
+    why: str = ""
+    """Why that one."""
+    finished_at: str | None = None
+
+
+@dataclass(frozen=True)
 class Comparison:
     """One prompt with n judged completions: a pair is n = 2, a ranking n = K."""
 
@@ -192,6 +235,15 @@ class Demonstration:
 
     prompt: Prompt | None
     completion: str
+    judgment_id: str = ""
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What a version learnt from, by id; kept beside its weights."""
+
+    judgments: tuple[str, ...] = ()
+    prompts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

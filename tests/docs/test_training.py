@@ -82,7 +82,7 @@ def test_every_rule_has_a_row_with_its_default(training: str) -> None:
     assert {row[0].strip("`") for row in rows} == RULES.keys() | OTHER_RULES
     defaults = {setting.path: setting.default for setting in all_settings()}
     named = [re.fullmatch(r"`([\w.]+)` (-?[\d.]+)", row[4]) for row in rows if row[4] != "–"]
-    assert len(named) == 13
+    assert len(named) == 14
     assert [(one[1], float(one[2])) for one in named if one] == [
         (one[1], defaults[one[1]]) for one in named if one
     ]
@@ -107,7 +107,7 @@ def test_every_choice_is_explained(training: str, column: str, section: type, fi
 @pytest.mark.parametrize("column", ["metric", "PPO", "DPO"])
 def test_metrics_are_recorded_under_these_names(training: str, column: str) -> None:
     rooms = [ROOT / "src" / "rather" / room for room in ("training", "stages")]
-    code = "\n".join(path.read_text("utf-8") for room in rooms for path in room.glob("*.py"))
+    code = "\n".join(path.read_text("utf-8") for room in rooms for path in room.rglob("*.py"))
     code = code.replace("accuracy_strength_{strength}", "accuracy_strength_1")
     rows = tables(training, column)
     names = [name for row in rows for name in re.findall(r"`([a-z][\w/]+)`", " ".join(row[:2]))]

@@ -7,11 +7,18 @@ import pytest
 import torch
 
 from rather.data.batch import Row
-from rather.evaluation.policy import Answers, Measures, measure, shown_samples, win_rates
+from rather.evaluation.policy import (
+    Answers,
+    Measures,
+    length_controlled_rates,
+    longer_by,
+    measure,
+    win_rates,
+)
 from rather.models.backbone import Backbone
 from rather.models.lora import LoraShape
 from rather.models.roles import Policy
-from rather.records import Completion, FinishReason, Message, Prompt
+from rather.records import Completion, FinishReason
 
 ROWS = [Row((7, 8), ((9, 10, 11),)), Row((5,), ((6,),)), Row((4, 4), ((9, 3),))]
 
@@ -59,7 +66,7 @@ def test_kl_and_perplexity_of_a_model_that_knows_nothing(tiny_backbone: Backbone
 
 def test_win_rates_of_the_scorers_both_have() -> None:
     def answers(**scores: tuple[float, ...]) -> Answers:
-        return Answers("m", tuple(WRITTEN), scores, 0.0, 1.0)
+        return Answers("m", tuple(WRITTEN), scores, (0.0,) * 3, 1.0)
 
     ours = answers(gold=(1.0, 0.0, 2.0), reward=(0.0, 0.0, 0.0))
     theirs = answers(gold=(0.0, 0.0, 3.0), judge=(1.0, 1.0, 1.0))
@@ -68,14 +75,20 @@ def test_win_rates_of_the_scorers_both_have() -> None:
     assert {name: (rate.value, rate.n) for name, rate in found.items()} == {"gold": (0.5, 3)}
 
 
-@pytest.mark.parametrize(
-    ("have", "wanted", "shown"),
-    [(10, 4, [0, 3, 6, 9]), (3, 8, [0, 1, 2]), (5, 1, [0]), (5, 0, []), (0, 4, [])],
-)
-def test_samples_are_spread_evenly(have: int, wanted: int, shown: list[int]) -> None:
-    prompts = [Prompt(str(n), (Message("user", str(n)),), "heldout") for n in range(have)]
-    assert shown_samples(prompts, wanted) == shown
-
-
 def test_no_answers_have_no_mean() -> None:
-    assert math.isnan(Answers("m", (), {}, 0.0, 1.0).mean_length)
+    assert math.isnan(Answers("m", (), {}, (), 1.0).mean_length)
+
+
+def test_the_error_of_the_kl_and_win_rates_at_equal_length() -> None:
+    ours = Answers("m", tuple(WRITTEN), {"gold": (1.0, 0.0, 2.0)}, (1.0, 2.0, 6.0), 1.0)
+    assert ours.kl == 3.0
+    # variance (4 + 1 + 9) / 2 = 7 of three answers
+    assert ours.kl_error == pytest.approx((7 / 3) ** 0.5)
+    shorter = [completion(n, 1, "stop") for n in range(3)]
+    theirs = Answers("b", tuple(shorter), {"gold": (0.0, 0.0, 3.0)}, (0.0,) * 3, 1.0)
+    assert longer_by(ours, theirs) == [2.0, 0.0, 1.0]
+    found = length_controlled_rates(ours, theirs)["gold"]
+    # a win by 2, a tie by 0, a loss by 1: all a fit of two parameters says is that it knows little
+    assert found.n == 3
+    assert found.low < 0.2
+    assert found.high > 0.8

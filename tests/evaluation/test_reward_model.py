@@ -8,7 +8,15 @@ import torch
 from rather.data.batch import Row
 from rather.data.judged import Judged, Opinion
 from rather.evaluation import reward_model
-from rather.evaluation.reward_model import held_out_accuracy
+from rather.evaluation.reward_model import (
+    agreement_levels,
+    cases_of,
+    held_out_accuracy,
+    length_gaps,
+    mean_scores,
+    shares_by,
+    spread_of,
+)
 from rather.models.backbone import Backbone
 from rather.models.heads import ScalarHead
 from rather.models.roles import RewardModel
@@ -116,3 +124,58 @@ def test_scores_that_follow_the_length(
     scoring(monkeypatch, [0.0, 1.0, 2.0], [14.0, 10.0])
     found = held_out_accuracy(model, judged, 4096).score_length_correlation
     assert found == pytest.approx(-2 / 40**0.5)
+
+
+def judged_by(*votes: tuple[tuple[int, int], ...]) -> list[Judged]:
+    """A row for each pair, with an opinion for every (better, worse) in it."""
+    return [
+        Judged(Row(PROMPT, (SHORT, LONG)), tuple(Opinion(pair, (1, 2)) for pair in pairs))
+        for pairs in votes
+    ]
+
+
+def test_accuracy_by_how_people_agree() -> None:
+    ours, theirs = (0, 1), (1, 0)
+    judged = judged_by((ours,), (ours, ours), (ours, ours, theirs), (ours, theirs))
+    cases = cases_of(judged, [[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 0.0]])
+    found = shares_by(cases, agreement_levels(cases))
+    assert {name: (one.accuracy.value, one.accuracy.n) for name, one in found.items()} == {
+        "one judgment": (1.0, 1),
+        "all agree": (0.0, 1),
+        "most agree": (pytest.approx(2 / 3), 1),
+        "evenly split": (0.5, 1),
+    }
+
+
+def test_accuracy_by_length_gap_beside_the_rules_that_only_count() -> None:
+    rows = [
+        Judged(Row(PROMPT, ((1,) * 10, (2,) * 11)), (Opinion((0, 1), (1, 2)),)),  # 1 of 11: 9 %
+        Judged(Row(PROMPT, ((1,) * 10, (2,) * 15)), (Opinion((1, 0), (1, 2)),)),  # 5 of 15: 33 %
+        Judged(Row(PROMPT, ((1,) * 10, (2,) * 40)), (Opinion((1, 0), (1, 2)),)),  # 30 of 40: 75 %
+        Judged(Row(PROMPT, ((1,) * 10, (2,) * 10)), (Opinion((1, 0), (1, 2)),)),
+    ]
+    # a model that prefers the longer one
+    cases = cases_of(rows, [[10.0, 11.0], [10.0, 15.0], [10.0, 40.0], [0.0, 0.0]])
+    found = shares_by(cases, length_gaps)
+    assert {name: (one.accuracy.value, one.longer_wins) for name, one in found.items()} == {
+        "lengths differ by up to 10 %": (0.25, 0.25),  # one lost, one tied
+        "better is shorter": (0.0, 0.0),
+        "lengths differ by 10 to 50 %": (1.0, 1.0),
+        "better is longer": (1.0, 1.0),
+        "lengths differ by over 50 %": (1.0, 1.0),
+        "equally long": (0.5, 0.5),
+    }
+
+
+def test_the_spread_of_an_ensemble_tells_where_it_is_wrong() -> None:
+    judged = judged_by(((0, 1),), ((0, 1),), ((0, 1),), ((0, 1),))
+    # margins of the two members: 1 1 | 1 1 | 3 −5 | 5 −7
+    first = [[1.0, 0.0], [1.0, 0.0], [3.0, 0.0], [5.0, 0.0]]
+    second = [[1.0, 0.0], [1.0, 0.0], [-5.0, 0.0], [-7.0, 0.0]]
+    found = spread_of(judged, [first, second])
+    assert found is not None
+    assert (found.agreeing.value, found.differing.value) == (1.0, 0.0)
+    # deviations of the eight scores: 0 0 0 0 4 0 6 0
+    assert found.mean_std == pytest.approx(10 / 8)
+    assert spread_of(judged, [first]) is None
+    assert mean_scores([first, second])[2] == [-1.0, 0.0]

@@ -45,8 +45,30 @@ GIVEN = [
 
 
 def test_each_text_is_asked_about_once_and_none_of_an_evaluation() -> None:
-    found = {prompt: [one.id for one in given] for prompt, given in askable(GIVEN).items()}
-    assert found == {"p1": ["a", "b", "e"], "p2": ["x"], "g_1": ["g", "h"]}
+    found = {
+        prompt: {contest: [one.id for one in given] for contest, given in groups.items()}
+        for prompt, groups in askable(GIVEN).items()
+    }
+    assert found == {"p1": {"": ["a", "b", "e"]}, "p2": {"": ["x"]}, "g_1": {"": ["g", "h"]}}
+
+
+def test_a_contest_is_asked_about_by_itself_and_first() -> None:
+    contest = {"purpose": "contest", "contest": "c1"}
+    both = [
+        completion("m", "One.", "p2", **contest),  # a text that stands outside of it too
+        completion("n", "", "p2", **contest),  # saying nothing is an answer here
+    ]
+    ordinary = [completion("x", "One.", "p2"), completion("y", "Another.", "p2")]
+    found = all_items(PROMPTS, [*ordinary, *both], Labelling())
+    assert [(item.completion_ids, item.is_awaited) for item in found] == [
+        (("x", "y"), False),
+        (("m", "n"), True),
+    ]
+    # both wrote the same: there is nothing to ask
+    same = [completion("m", "One.", "p2", **contest), completion("n", "One.", "p2", **contest)]
+    assert all_items(PROMPTS, same, Labelling()) == []
+    # other kinds of feedback have no contests
+    assert all_items(PROMPTS, both, Labelling(kind="thumb")) == []
 
 
 @pytest.mark.parametrize(

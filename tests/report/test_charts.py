@@ -2,8 +2,15 @@
 
 import pytest
 
-from rather.report.charts import curve_panel, frontier, histogram, rates_of, win_rates
-from rather.report.model import FrontierPoint, Line, Panel, PolicyResult, Rate
+from rather.report.charts import curve_panel, frontier, histogram, reliability, win_rates
+from rather.report.evaluated import (
+    CalibrationBin,
+    FrontierPoint,
+    PolicyResult,
+    Rate,
+    rates_of,
+)
+from rather.report.model import Line, Panel
 
 NAN = float("nan")
 
@@ -29,15 +36,31 @@ def test_win_rates_have_a_row_for_each_judge_a_policy_has() -> None:
     rate = Rate(0.8, 0.7, 0.9, 30)
     policies = (
         PolicyResult("base", is_baseline=True),
-        PolicyResult("ppo-1", gold_win_rate=rate, judge_win_rate=Rate(1.0, 0.9, 1.0)),
-        PolicyResult("dpo-1", human_win_rate=Rate(0.0, 0.0, 0.1)),
+        PolicyResult(
+            "ppo-1",
+            win_rates={"judge": Rate(1.0, 0.9, 1.0), "gold": rate},
+            length_controlled={"gold": Rate(0.6, 0.4, 0.8)},
+        ),
+        PolicyResult("dpo-1", win_rates={"human": Rate(0.0, 0.0, 0.1)}),
     )
     svg = win_rates("win", policies)
     for row in ("ppo-1 · gold score", "ppo-1 · independent judge", "dpo-1 · people"):
         assert f">{row}<" in svg
     assert "reward model" not in svg
-    assert list(rates_of(policies[1])) == ["gold", "judge"]
+    assert "◇ at equal length" in svg
+    assert "◇" not in win_rates("win", [policies[0], policies[2]])
+    assert list(rates_of(policies[1])) == ["gold", "judge"]  # to be believed first in front
     assert rates_of(policies[0]) == {}
+
+
+def test_calibration_shows_how_many_pairs_stand_behind_each_mark() -> None:
+    bins = (CalibrationBin(0.55, 0.5, 12), CalibrationBin(0.9, 0.7, 31))
+    svg = reliability("c", "reward-1", bins)
+    assert label_of(svg) == (
+        "Calibration of reward-1: 55% sure, 50% right of 12; 90% sure, 70% right of 31"
+    )
+    for text in ("as sure as right", "reward-1", "12", "31"):
+        assert f">{text}<" in svg
 
 
 @pytest.mark.parametrize("values", [(1.0, 2.0, 3.0), (2.0, 2.0), (NAN, 1.0)])

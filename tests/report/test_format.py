@@ -1,7 +1,7 @@
 """Numbers as the page writes them."""
 
+from rather.report.evaluated import Rate
 from rather.report.format import count, fixed, flat, interval, percent
-from rather.report.model import Rate
 
 
 def test_numbers() -> None:

@@ -94,6 +94,21 @@ def test_the_rules_warn_where_the_gauges_say(rule: str, changed: Any, is_past: b
     assert gauge.state == ("warned" if is_past else "quiet")
 
 
+def test_the_spread_of_an_ensemble_is_shown_where_there_is_one() -> None:
+    memory: Memory = {}
+    newest: dict[str, tuple[int, float]] = {}
+    alarms: list[tuple[int, Alarm]] = []
+    for step, spread in enumerate((0.2, 0.52)):
+        recorded, said = judge(SECTION, QUIET | {"objective/score_spread": spread}, memory)
+        newest |= {name: (step, value) for name, value in recorded.items()}
+        alarms += [(step, alarm) for alarm in said]
+    found = gauges("ppo", SECTION.model_dump(mode="json"), newest, alarms)
+    (gauge,) = [one for one in found if one.rule == "spread"]
+    assert gauge.value == pytest.approx(2.6)
+    assert (gauge.warn_at, gauge.stop_at, gauge.state) == (2.5, 4.0, "warned")
+    assert "spread" not in after({})
+
+
 def test_a_stop_stays() -> None:
     assert after({"objective/kl": 61.0, "length": 39.0}, {})["kl"].state == "stopped"
 

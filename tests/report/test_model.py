@@ -2,7 +2,8 @@
 
 import json
 
-from rather.report.model import Line, Panel, Rate, Report, RewardResult, to_json
+from rather.report.evaluated import Rate, RewardResult
+from rather.report.model import Line, Panel, Report, to_json
 
 
 def test_json_holds_the_numbers_and_null_for_what_is_not_finite() -> None:

@@ -6,20 +6,30 @@ from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 
+from rather.report.evaluated import (
+    CalibrationBin,
+    Contest,
+    Disagreement,
+    FrontierPoint,
+    PolicyResult,
+    Rate,
+    Rating,
+    RatingTable,
+    RewardResult,
+    Share,
+)
 from rather.report.model import (
+    Agreement,
     Alarm,
     Answer,
     Collected,
     CurveSet,
     Dropped,
-    FrontierPoint,
+    GuidelineVersion,
     Line,
     LineageEntry,
     Panel,
-    PolicyResult,
-    Rate,
     Report,
-    RewardResult,
     Sample,
 )
 from rather.report.page import render, save
@@ -39,15 +49,47 @@ def full_report(text: str = "plain") -> Report:
         gold=text,
         judge=text,
         policies=(
-            PolicyResult("base", is_baseline=True, gold_mean=0.3, golds=(0.1, 0.5), lengths=(9, 8)),
-            PolicyResult(text, gold_win_rate=rate, kl=7.5, golds=(0.9, 0.7), scores=(1.0, 2.0)),
+            PolicyResult(
+                "base",
+                is_baseline=True,
+                means={"gold": 0.3},
+                scores={"gold": (0.1, 0.5)},
+                lengths=(9, 8),
+            ),
+            PolicyResult(
+                text,
+                win_rates={"gold": rate},
+                kl=7.5,
+                scores={"gold": (0.9, 0.7), "reward": (1.0, 2.0)},
+            ),
         ),
-        frontier=(FrontierPoint("base", 0.0, 0.0), FrontierPoint(text, 7.5, 1.0)),
+        contests=(Contest(text, "base", rate, rate, 40, 30, 2, rate, text),),
+        ratings=(
+            RatingTable(
+                "human", ((Rating(text, 1100.0, 1050.0, 1150.0, 30),), (Rating("x", 1, 1, 1, 2),))
+            ),
+        ),
+        frontiers={"gold": (FrontierPoint("base", 0.0, 0.0), FrontierPoint(text, 7.5, 1.0))},
+        sweeps=(text,),
+        llm_judge=text,
+        agreement=(Agreement("pair", rate, rate), Agreement("thumb", None, None, text)),
+        guideline_versions=(GuidelineVersion("a1", text, 3), GuidelineVersion("b2", text, 2, True)),
+        disagreements=(Disagreement(text, text, text, -1.5, text, True),),
         collected=(
             Collected(text, False, {"pair": 5}, 1, text),
             Collected("sim:vader:s0:t0", True, {"pair": 1200, "ranking": 3}, 2),
         ),
-        reward_models=(RewardResult("reward-1", rate, 900, {text: 0.5}, text),),
+        reward_models=(
+            RewardResult(
+                "reward-1",
+                rate,
+                900,
+                {text: 0.5},
+                text,
+                {text: (Share(text, rate, 0.5),)},
+                (CalibrationBin(0.7, 0.6, 9),),
+            ),
+        ),
         curves=(CurveSet(text, (Panel(text, (Line(text, (1, 2), (0.5, 0.4)),)),)),),
         samples=(Sample(text, (Answer("base", text, {text: 0.5}, True), Answer("ppo", text))),),
         alarms=(Alarm(text, text, True, 2, 7, text), Alarm("ppo-1", "kl", False, 1, 3, text)),
@@ -88,6 +130,7 @@ def test_sections_come_in_order_with_the_verdict_first() -> None:
         "Verdict: better",
         "What was asked for",
         "How sure this is",
+        "What it cost",
         "What was collected, from whom",
         "Reward model",
         "How the training went",
@@ -107,7 +150,8 @@ def test_an_empty_report_has_a_verdict_and_nothing_else() -> None:
 
 def test_simulated_labellers_are_marked_and_counted_apart_from_people() -> None:
     page = render(full_report())
-    assert page.count('<span class="badge simulated">simulated</span>') == 1
+    # in the table, and beside the pair about which the reward model disagrees
+    assert page.count('<span class="badge simulated">simulated</span>') == 2
     assert page.count('<span class="badge person">person</span>') == 1
     people, simulated = re.findall(r"<tr><th scope=\"row\" colspan=\"2\">(.*?)</tr>", page, re.S)
     assert re.findall(r"<td class=\"num\">(.*?)</td>", people) == ["5", "0", "1", "5"]
@@ -117,13 +161,39 @@ def test_simulated_labellers_are_marked_and_counted_apart_from_people() -> None:
 
 def test_only_measured_columns_are_shown() -> None:
     page = render(full_report())
-    head = page.split("<thead>")[1].split("</thead>")[0]
-    assert re.findall(r">([^<>\n]+)</th>", head) == [
-        "Model",
-        "Gold win rate",
-        "Gold score",
-        "KL (nats)",
-    ]
+    heads = [part.split("</thead>")[0] for part in page.split("<thead>")[1:]]
+    found = [re.findall(r">([^<>\n]+)</th>", head) for head in heads]
+    assert found[0] == ["Win rate of", "by gold score"]
+    assert found[2] == ["Model", "gold score", "KL (nats)"]
+
+
+def test_what_got_worse_is_told_beside_the_win_rate() -> None:
+    base = PolicyResult("base", is_baseline=True, mean_length=10.0)
+    policy = PolicyResult(
+        "ppo-1",
+        win_rates={"reward": Rate(0.9, 0.8, 1.0, 40)},
+        length_controlled={"reward": Rate(0.5, 0.3, 0.7, 40)},
+        mean_length=30.0,
+    )
+    page = render(Report("r", policies=(base, policy)))
+    assert "at equal length 50\u00a0% 30–70\u00a0%" in page
+    assert "<strong>ppo-1:</strong> Its answers are 3.0 times as long as base&#39;s." in page
+
+
+def test_groups_that_never_met_and_contests_are_told() -> None:
+    page = render(full_report("ppo-1"))
+    assert "By people, group 1 of 2 that were never compared" in page
+    assert '<strong>1100</strong> <span class="interval">1050 to 1150</span>' in page
+    assert "ppo-1 against base" in page
+    assert "30 of 40" in page
+
+
+def test_what_was_collected_is_called_the_preferences_of_these_people() -> None:
+    page = render(full_report("ppo-1"))
+    assert "These are the preferences of one labeller, not of people in general." in page
+    assert "two people say the same about 80\u00a0% (70–90\u00a0%) of 40 items" in page
+    assert "Agreement about thumbs: not known, as ppo-1." in page
+    assert "Guidelines under which they judged (2 versions)" in page
 
 
 def test_hostile_text_is_inert_everywhere() -> None:

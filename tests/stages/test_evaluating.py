@@ -1,25 +1,23 @@
 """Evaluation: the same prompts and seeds for every model, and numbers that add up."""
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from rather.errors import DataError, UsageError
-from rather.evaluation.reward_model import Accuracy
-from rather.evaluation.statistics import Interval, wilson
+from rather.errors import UsageError
+from rather.evaluation.policy import Answers
+from rather.evaluation.statistics import Interval
 from rather.feedback.concision import concision
-from rather.records import Message, Prompt
+from rather.records import Completion
 from rather.stages import tuning
 from rather.stages.evaluating import (
-    accuracy_metrics,
+    RESULT_FILE,
     evaluate_all,
-    held_out,
     models_to_evaluate,
     newest_result,
-    scorer_names,
     sentence,
+    summary,
 )
 from rather.stages.labelling import simulate
 from rather.store import completions, prompts, runs
@@ -57,6 +55,11 @@ def test_models_are_compared_with_the_baseline(tuned_ws: Workspace) -> None:
     golds = list(zip(sft["scores"]["gold"], base["scores"]["gold"], strict=True))
     wins = sum((ours > theirs) + 0.5 * (ours == theirs) for ours, theirs in golds)
     assert sft["win_rates"]["gold"]["value"] == wins / 3
+    (pair,) = result["pairs"]
+    assert (pair["first"], pair["second"]) == ("base", "sft-1")
+    assert pair["win_rates"]["gold"]["value"] == pytest.approx(1 - wins / 3)
+    assert sft["length_controlled"]["gold"]["n"] == 3
+    assert sft["kl"] == pytest.approx(sum(sft["kls"]) / 3)
 
 
 def test_the_result_is_stored_and_found_again(tuned_ws: Workspace) -> None:
@@ -66,9 +69,9 @@ def test_the_result_is_stored_and_found_again(tuned_ws: Workspace) -> None:
     run = runs.get(tuned_ws.db, first["run_id"])
     assert run is not None
     assert (run.stage, run.status) == ("evaluate", "done")
-    again = evaluate_all(tuned_ws, ["sft-1"])
-    assert again["run_id"] == first["run_id"]
-    assert again["models"] == first["models"]
+    before = (tuned_ws.runs_dir / first["run_id"] / RESULT_FILE).read_bytes()
+    assert evaluate_all(tuned_ws, ["sft-1"]) == first
+    assert (tuned_ws.runs_dir / first["run_id"] / RESULT_FILE).read_bytes() == before
     other = evaluate_all(tuned_ws.configured({"evaluate": {"max_new_tokens": 4}}), ["sft-1"])
     assert other["run_id"] != first["run_id"]
     assert newest_result(tuned_ws) == other
@@ -98,22 +101,10 @@ def test_a_model_is_no_better_than_itself(ws: Workspace) -> None:
 def test_a_reward_model_scores_where_there_is_one(tuned_ws: Workspace) -> None:
     tuning.reward(tuned_ws, dry_run=False, fresh=False)
     ws = tuned_ws.configured({"evaluate": {"judge": "plain_reader", "num_prompts": 2}})
-    assert scorer_names(ws, ws.config.evaluate) == {
-        "reward": "reward-1",
-        "gold": "concision",
-        "judge": "plain_reader",
-    }
     result = evaluate_all(ws, ["sft-1"])
+    assert result["scorers"] == {"reward": "reward-1", "gold": "concision", "judge": "plain_reader"}
     assert {len(scores) for scores in result["models"]["base"]["scores"].values()} == {2}
     assert result["models"]["sft-1"]["win_rates"].keys() == {"reward", "gold", "judge"}
-    without = ws.configured({"evaluate": {"reward": None}})
-    assert "reward" not in scorer_names(without, without.config.evaluate)
-
-
-def test_the_simulators_gold_is_taken_where_none_is_named(judged_ws: Workspace) -> None:
-    assert "gold" not in scorer_names(judged_ws, judged_ws.config.evaluate)
-    simulate(judged_ws, "plain_reader", dry_run=False)
-    assert scorer_names(judged_ws, judged_ws.config.evaluate)["gold"] == "plain_reader"
 
 
 def test_what_is_evaluated(tuned_ws: Workspace, new_ws: Callable[..., Workspace]) -> None:
@@ -123,15 +114,6 @@ def test_what_is_evaluated(tuned_ws: Workspace, new_ws: Callable[..., Workspace]
         models_to_evaluate(new_ws("other"), ())
 
 
-def test_without_heldout_prompts_there_is_nothing_to_ask(
-    ws: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert len(held_out(ws, ws.config.evaluate)) == 3
-    monkeypatch.setattr(prompts, "all", lambda *_: [])
-    with pytest.raises(DataError, match="no held-out prompts to evaluate on"):
-        held_out(ws, ws.config.evaluate)
-
-
 def test_the_result_in_a_sentence() -> None:
     rate = Interval(0.8, 0.49, 0.943, 10)._asdict()
     models: Result = {
@@ -139,38 +121,45 @@ def test_the_result_in_a_sentence() -> None:
         "ppo-1": {"win_rates": {"reward": rate, "gold": rate}},
         "dpo-1": {"win_rates": {"judge": rate}},
     }
-    result: Result = {"baseline": "base", "num_prompts": 10, "models": models}
+    pairs = [
+        {"first": "base", "second": "ppo-1", "win_rates": {"gold": rate}},
+        {"first": "ppo-1", "second": "dpo-1", "win_rates": {"heldout": rate}},
+    ]
+    result: Result = {"baseline": "base", "num_prompts": 10, "models": models, "pairs": pairs}
     assert sentence(result) == (
         "On 10 held-out prompts: ppo-1 beats base in 80% [49%, 94%] by gold; "
-        "dpo-1 beats base in 80% [49%, 94%] by judge."
+        "dpo-1 beats base in 80% [49%, 94%] by judge; "
+        "ppo-1 beats dpo-1 in 80% [49%, 94%] by heldout."
     )
-    assert sentence({**result, "models": {}}).endswith("nothing to compare.")
+    unread = {"ppo-1": {"win_rates": {"llm": {"value": None, "low": 0, "high": 1, "n": 0}}}}
+    assert sentence({**result, "models": unread, "pairs": []}).endswith("nothing to compare.")
+    assert sentence({**result, "models": {}, "pairs": []}).endswith("nothing to compare.")
 
 
-def test_accuracy_as_metrics() -> None:
-    by_strength = {1: wilson(3, 5), 3: wilson(5, 5)}
-    found = accuracy_metrics(Accuracy(wilson(8, 10), 0.25, 0.75, by_strength, -0.4))
-    assert {key: round(value, 3) for key, value in found.items()} == {
-        "accuracy": 0.8,
-        "accuracy_low": 0.49,
-        "accuracy_high": 0.943,
-        "num_pairs": 10.0,
-        "longer_wins": 0.25,
-        "shorter_wins": 0.75,
-        "accuracy_strength_1": 0.6,
-        "accuracy_strength_3": 1.0,
-        "score_length_correlation": -0.4,
-    }
-    # one strength says no more than all pairs, and what is not a number is not said
-    bare = accuracy_metrics(Accuracy(wilson(8, 10), 0.25, 0.75, {1: wilson(8, 10)}, math.nan))
-    assert bare.keys() == found.keys() - {
-        "accuracy_strength_1",
-        "accuracy_strength_3",
-        "score_length_correlation",
-    }
+def answers(name: str, texts: list[str], **scores: list[float]) -> Answers:
+    made = tuple(
+        Completion(f"{name}{n}", f"p{n}", text, name, num_tokens=len(text.split()))
+        for n, text in enumerate(texts)
+    )
+    given = {role: tuple(of_role) for role, of_role in scores.items()}
+    return Answers(name, made, given, (0.0,) * len(texts), 1.0)
 
 
-def test_control_items_and_chats_evaluate_nothing(ws: Workspace) -> None:
-    for source in ("gold", "playground"):
-        prompts.add(ws.db, [Prompt(source, (Message("user", "Hi"),), "heldout", source=source)])
-    assert len(held_out(ws, ws.config.evaluate)) == 3
+def test_a_worse_policy_loses_and_one_that_only_got_longer_is_shown_as_such() -> None:
+    words = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+    plain = [" ".join(words[: 2 + n % 4]) for n in range(40)]
+    longer = [" ".join(words[: 2 + (n % 4) + (n * 7) % 6]) for n in range(40)]
+    length = [float(len(text.split())) for text in plain]
+    base = answers("base", plain, reward=length)
+    worse = answers("worse", plain, reward=[one - 1 for one in length])
+    lost = summary(worse, base)
+    assert lost["win_rates"]["reward"]["value"] == 0.0
+    assert lost["win_rates"]["reward"]["high"] < 0.5
+    assert lost["length_controlled"]["reward"]["high"] < 0.5
+    # a reward that is nothing but length: 33 of 40 answers are longer, the others as long
+    padded = answers("longer", longer, reward=[float(len(text.split())) for text in longer])
+    found = summary(padded, base)
+    assert found["win_rates"]["reward"]["low"] > 0.5
+    controlled = found["length_controlled"]["reward"]
+    assert controlled["low"] < 0.5 < controlled["high"]
+    assert found["mean_length"] > 1.5 * summary(base, base)["mean_length"]

@@ -12,7 +12,7 @@ from rather.data.identity import prompt_id
 from rather.errors import DataError, UsageError
 from rather.feedback.events import Circumstances, new_judgment
 from rather.feedback.pair import Pair
-from rather.records import Comparison, Completion, Labeller, Message, Prompt
+from rather.records import Comparison, Completion, Labeller, Learnt, Message, Prompt
 from rather.stages.examples import (
     LeftOut,
     demonstration_rows,
@@ -85,7 +85,7 @@ def test_a_few_examples_of_many() -> None:
 
 def test_demonstrations_of_training_prompts(judged_ws: Workspace) -> None:
     codec = open_library(judged_ws).codec("base")
-    rows, named, left_out = demonstration_rows(judged_ws, SFT(), codec)
+    rows, named, left_out, learnt = demonstration_rows(judged_ws, SFT(), codec)
     assert (len(rows), len(named)) == (8, 8)
     first = prompts.all(judged_ws.db)[0]
     text = "Thank you for the question 0."
@@ -93,6 +93,8 @@ def test_demonstrations_of_training_prompts(judged_ws: Workspace) -> None:
     assert rows[0].completions[0][-1] == 2  # the end of the turn is learnt, too
     assert named[0] == [first.id, text]
     assert left_out.counts["a pair demonstrates nothing"] == 8
+    given = judgments.live(judged_ws.db, "demonstration")[:8]
+    assert learnt == Learnt(tuple(one.id for one in given), tuple(one.prompt_id for one in given))
 
 
 def test_tasks_are_training_prompts_that_fit(ws: Workspace) -> None:

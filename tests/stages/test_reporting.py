@@ -1,20 +1,18 @@
 """The report: from a workspace that has everything, and from one that has nothing."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from rather.records import Judgment, Labeller
 from rather.report.model import to_json
 from rather.report.page import save
 from rather.stages import reinforcing, tuning
-from rather.stages.evaluating import evaluate_all
 from rather.stages.labelling import simulate
-from rather.stages.reporting import collected, gather_report
+from rather.stages.measuring.verb import evaluate
+from rather.stages.reporting import gather_report, report
 from rather.store import judgments
 from rather.workspace import Workspace
-
-pytestmark = pytest.mark.slow  # they train, again and again
 
 
 def forced_ppo(ws: Workspace, dry_run: bool, fresh: bool) -> None:
@@ -29,7 +27,7 @@ def full_ws(new_judged_ws: Callable[..., Workspace]) -> Workspace:
     simulate(ws, "concision", dry_run=False)
     for stage in (tuning.sft, tuning.reward, tuning.dpo, forced_ppo):
         stage(ws, dry_run=False, fresh=False)
-    evaluate_all(ws, ["sft-1", "dpo-1", "ppo-1"])
+    evaluate(ws, ["sft-1", "dpo-1", "ppo-1"], dry_run=False, human=False)
     return ws
 
 
@@ -49,12 +47,13 @@ def test_a_full_workspace_shows_everything(full_ws: Workspace) -> None:
     assert [policy.name for policy in found.policies] == names
     assert [policy.stage for policy in found.policies] == ["base", "sft", "dpo", "ppo"]
     base, ppo = found.policies[0], found.policies[3]
-    assert (base.is_baseline, base.kl, base.gold_win_rate) == (True, None, None)
+    assert (base.is_baseline, base.kl, base.win_rates) == (True, None, {})
     assert not ppo.is_baseline
-    for rate in (ppo.gold_win_rate, ppo.reward_win_rate, ppo.judge_win_rate):
-        assert rate is not None
-        assert rate.n == 3
-    assert len(ppo.scores) == len(ppo.golds) == len(ppo.lengths) == 3
+    assert {judge: rate.n for judge, rate in ppo.win_rates.items()} == {
+        "reward": 3, "gold": 3, "judge": 3,
+    }  # fmt: skip
+    assert ppo.length_controlled.keys() == ppo.win_rates.keys()
+    assert {len(scores) for scores in ppo.scores.values()} == {len(ppo.lengths)} == {3}
     assert found.num_heldout_prompts == 3
     assert found.gold.startswith("Answers the question in one or two")
     assert found.judge.startswith("A plain reader")
@@ -63,6 +62,12 @@ def test_a_full_workspace_shows_everything(full_ws: Workspace) -> None:
     assert (reward.name, reward.accuracy.n) == ("reward-1", 3)
     assert reward.num_training_comparisons == 16  # eight by Ann, eight simulated ties
     assert list(reward.baselines) == ["longer wins", "shorter wins"]
+    # judged by one labeller only where it decides anything: nothing to break down by
+    assert list(reward.breakdowns) == ["By length"]
+    assert sum(one.n for one in reward.calibration) == 3
+    assert set(found.frontiers) == {"gold", "judge", "reward"}
+    assert {point.policy for point in found.frontiers["gold"]} == set(names)
+    assert [table.judge for table in found.ratings] == ["reward", "gold", "judge"]
     # every version made of more than one recorded step has its curves
     assert [curve.title for curve in found.curves] == ["sft-1", "reward-1", "dpo-1", "ppo-1"]
     assert found.curves[3].panels[0].title == "Score"
@@ -70,7 +75,8 @@ def test_a_full_workspace_shows_everything(full_ws: Workspace) -> None:
     assert found.lineage[3].parents == ("reward-1",)
     assert len(found.samples) == 3
     assert [answer.policy for answer in found.samples[0].answers] == names
-    assert found.samples[0].prompt == "Question 8?"
+    assert {sample.prompt for sample in found.samples} == {f"Question {n}?" for n in (8, 9, 10)}
+    assert all("drawn at random" in s.rule.lower() or "largest" in s.rule for s in found.samples)
 
 
 def test_what_was_collected_and_what_to_beware_of(full_ws: Workspace) -> None:
@@ -105,18 +111,13 @@ def test_the_page_and_the_numbers_can_be_written(full_ws: Workspace) -> None:
     page = save(found, full_ws.root).read_text("utf-8")
     assert "Question 8?" in page
     assert "NaN" not in to_json(found)
-
-
-def test_ties_are_counted() -> None:
-    def judgment(id: str, answer: dict[str, object]) -> Judgment:
-        kind = "ranking" if "ranks" in answer else "pair"
-        return Judgment(id, kind, "p", "ann", answer, "2026", id, False)  # type: ignore[arg-type]
-
-    given = [
-        judgment("1", {"choice": "tie"}),
-        judgment("2", {"choice": "A"}),
-        judgment("3", {"ranks": [1, 2, 2]}),
-        judgment("4", {"ranks": [1, 2, 3]}),
-    ]
-    (found,) = collected(given, {"ann": Labeller("ann", "Ann", False)})
-    assert (found.num_ties, found.counts) == (2, {"pair": 2, "ranking": 2})
+    before = [(full_ws.root / name).read_bytes() for name in ("report.html", "report.json")]
+    evaluate(full_ws, ["sft-1", "dpo-1", "ppo-1"], dry_run=False, human=False)
+    result = report(full_ws, dry_run=False)
+    after = [(full_ws.root / name).read_bytes() for name in ("report.html", "report.json")]
+    assert after == before  # evaluated again, the same bytes
+    cards = {path.relative_to(full_ws.root).as_posix() for path in map(Path, result["cards"])}
+    assert cards == {f"cards/{name}/README.md" for name in ("sft-1", "dpo-1", "ppo-1")}
+    text = (full_ws.root / "cards" / "ppo-1" / "README.md").read_text("utf-8")
+    assert f"base_model: {Path(full_ws.config.model).name}\n" in text
+    assert str(full_ws.root) not in text

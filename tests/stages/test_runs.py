@@ -13,6 +13,7 @@ from rather.durable import verify
 from rather.errors import EnvironmentFault, StoppedByRule, UsageError
 from rather.models.source import read_json
 from rather.records import ModelVersion
+from rather.stages import tuning
 from rather.stages.runs import (
     Plan,
     finished_version,
@@ -23,6 +24,7 @@ from rather.stages.runs import (
     running,
 )
 from rather.store import runs, versions
+from rather.tracking.trackers import OPENERS, About
 from rather.workspace import Workspace
 
 PLAN = Plan("sft", SFT(), "embedded", "base", (), [["p1", "text"]], seed=0)
@@ -178,3 +180,31 @@ def test_newest_names(ws: Workspace, new_ws: Callable[..., Workspace]) -> None:
     assert reward_name(ws, "newest") == "reward-2"
     assert (policy_name(ws, "sft-1"), reward_name(ws, "reward-1")) == ("sft-1", "reward-1")
     assert policy_name(new_ws("other"), "newest") == "base"
+
+
+def test_a_run_tells_its_trackers_by_the_metrics_own_names(
+    new_judged_ws: Callable[..., Workspace], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[int, dict[str, float]]] = []
+
+    class Notes:
+        def __init__(self, about: About) -> None:
+            assert (about.project, about.config["batch_size"]) == ("mine", 4)
+
+        def log(self, step: int, metrics: dict[str, float]) -> None:
+            told.append((step, metrics))
+
+        def close(self) -> None:
+            told.append((-1, {}))
+
+    def broken(about: About) -> Notes:
+        raise ConnectionError("no network")
+
+    monkeypatch.setitem(OPENERS, "tensorboard", Notes)
+    monkeypatch.setitem(OPENERS, "wandb", broken)
+    ws = new_judged_ws(track={"to": ["tensorboard", "wandb"]})
+    made = tuning.reward(ws, dry_run=False, fresh=False)
+    steps = {step for step, _, _ in runs.metrics(ws.db, made["run_id"])}
+    assert {step for step, _ in told} == steps | {-1}
+    assert told[-1] == (-1, {})
+    assert {"loss", "accuracy", "lr"} <= told[0][1].keys()

@@ -13,7 +13,9 @@ from rather.durable import verify
 from rather.errors import DataError, StoppedByRule, UsageError
 from rather.models.library import weights_digest
 from rather.pipeline import import_file
+from rather.rollout.rollout import score_rows
 from rather.stages import reinforcing, tuning
+from rather.stages.answering import score_texts, to_prompt
 from rather.stages.runs import open_library
 from rather.store import prompts, runs, versions
 from rather.workspace import Workspace
@@ -189,6 +191,43 @@ def test_nothing_to_learn_from_is_said(ws: Workspace, stage: str, sentence: str)
         train(ws, stage)
     with pytest.raises(UsageError, match="This workspace has no reward model yet"):
         reinforcing.ppo(ws, dry_run=False, fresh=False)
+
+
+def test_an_ensemble_is_one_version_that_goes_on_where_it_stopped(
+    new_judged_ws: Callable[..., Workspace], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ensemble = {"reward": {"ensemble": 3}}
+    whole, killed = (new_judged_ws(name).configured(ensemble) for name in ("whole", "killed"))
+    train(whole, "reward")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        dies_after(patch, 3)  # of two updates a member: in the second member
+        train(killed, "reward")
+    assert train(killed, "reward")["version"] == "reward-1"
+    members = ["reward-1/member-1", "reward-1/member-2", "reward-1/member-3"]
+    digests = [weights_of(whole, member) for member in members]
+    assert len(set(digests)) == 3
+    assert [weights_of(killed, member) for member in members] == digests
+    (version,) = versions.all(whole.db, "reward")
+    assert version.provenance["ensemble"] == 3
+    loaded = open_library(whole).reward_members("reward-1")
+    assert len({id(member.backbone) for member in loaded}) == 1
+    made = train(whole, "ppo")
+    first, *later = (
+        value
+        for _, name, value in runs.metrics(whole.db, made["run_id"])
+        if name == "objective/score_spread"
+    )
+    assert first > 0 and len(later) == 2
+    said = score_texts(whole, "newest", [{"prompt": "Tea?", "completion": "Yes."}])["scores"]
+    alone = [
+        score_rows(
+            member,
+            [open_library(whole).codec("base").row(to_prompt("Tea?", 1), (("Yes.", False),))],
+            64,
+        )[0][0]
+        for member in loaded
+    ]
+    assert said == [pytest.approx(sum(alone) / 3, abs=1e-5)]
 
 
 def test_a_run_stopped_by_a_rule_is_written_down(

@@ -45,6 +45,8 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     "alarms": [{"run_id": "r1", "step": 1, "rule": "kl"}],
     "glimpses": [{"run_id": "r1", "step": 1, "prompt_id": "p1", "score": None, "kl": 0.25}],
     "meta": [{"name": "a", "value": "b"}],
+    "questions": [{"seq": 2, "item": "pair:a-b", "prompt_id": "p1", "reasons": {"drift": 0.5}}],
+    "rounds": [{"number": 1, "done": {"reward": {"version": "reward-1"}}, "policy": None}],
     "login_tokens": [{"hash": "h1", "used_at": None, **WHO}],
     "sessions": [{"hash": "h2", "revoked_at": "2026", **WHO}],
 }
@@ -171,7 +173,7 @@ def test_a_workspace_is_not_copied_over(full: Database, any_db: Database, any_wh
     with pytest.raises(UsageError, match=r"holds a workspace already \(1 rows\)"):
         copy_database(full, any_where, QUIET)
     assert meta.get(any_db, "a") == "mine"
-    with pytest.raises(UsageError, match=r"a workspace already \(20 rows\)"):
+    with pytest.raises(UsageError, match=r"a workspace already \(22 rows\)"):
         copy_database(full, full.where, QUIET)
 
 

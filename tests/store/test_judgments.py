@@ -138,3 +138,32 @@ def test_the_newest_of_a_labeller_page_by_page(ready: Database) -> None:
         assert [one.id for one in first] == ["03", "02"]
         rest = judgments.newest(connection, "ann", {"label"}, 9, before="02")
         assert [one.id for one in rest] == ["01", "00"]
+
+
+def test_what_counted_until_a_number(ready: Database) -> None:
+    first, second, third = later("01A"), later("01B"), later("01C")
+    judgments.record_many(ready, [first, second, third])  # numbers 1, 2, 3
+    edit = later("01D", supersedes="01B")
+    judgments.record(ready, edit)  # 4
+    assert judgments.live_until(ready, 2) == [first, second]
+    assert judgments.live_until(ready, 3) == [first, second, third]
+    assert judgments.live_until(ready, 4) == judgments.live(ready) == [first, third, edit]
+    assert judgments.live_until(ready, 0) == []
+
+
+def test_what_was_withdrawn_later_does_not_count_earlier(ready: Database) -> None:
+    first, second = later("01A"), later("01B", prompt_id="p2")
+    edit = later("01C", supersedes="01A")
+    judgments.record_many(ready, [first, second])
+    judgments.record(ready, edit)
+    assert judgments.retract(ready, prompt_id="p1") == [edit]
+    # the edit came after 2, and its withdrawal takes the edited one along
+    assert judgments.live_until(ready, 2) == judgments.live(ready) == [second]
+    last = judgments.all(ready)[-1]
+    assert (last.supersedes, last.is_retraction) == ("01C", True)
+    assert judgments.retract(ready, prompt_id="p1") == []
+    assert judgments.retract(ready, labeller_id="cem") == []
+    assert judgments.retract(ready, labeller_id="ann", prompt_id="p2") == [second]
+    assert judgments.live(ready) == []
+    assert len(judgments.all(ready)) == 5
+    assert judgments.all(ready, labeller_id="cem") == []

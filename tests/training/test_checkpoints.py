@@ -238,3 +238,19 @@ def test_a_roll_back_does_not_see_what_a_signal_saved(
     assert torch.equal(one.parameters["w"], whole.parameters["w"])
     names = sorted(path.name for path in recorded.run.directory.iterdir())
     assert names == ["checkpoint-0", "checkpoint-4", "checkpoint-6"]
+
+
+@pytest.mark.parametrize(
+    ("num_steps", "every", "keep_every", "kept"),
+    [
+        (12, 1, 5, (5, 10)),
+        (12, 3, 5, (6, 12)),  # 5 and 10 were never made: the first after each
+        (12, 4, 4, (4, 8, 12)),
+        (3, 1, 5, ()),
+        (12, 1, None, ()),
+    ],
+)
+def test_checkpoints_that_stay_for_a_sweep(
+    num_steps: int, every: int, keep_every: int | None, kept: tuple[int, ...]
+) -> None:
+    assert checkpoints.for_sweep(num_steps, every, keep_every) == kept

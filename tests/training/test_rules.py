@@ -26,6 +26,7 @@ def ask(memory: Memory, section: PPO | None = None, **changed: float) -> list[tu
     names = {"kl": "objective/kl", "entropy": "objective/entropy", "score": "heldout/score"}
     names |= {"proxy": "heldout/proxy", "mismatch": "objective/mismatch_kl"}
     names |= {"k3": "objective/kl_k3", "kl_error": "objective/kl_error"}
+    names |= {"spread": "objective/score_spread"}
     metrics = QUIET | {names.get(name, name): value for name, value in changed.items()}
     _, alarms = judge(section or PPO(), metrics, memory)
     return [(alarm.rule, alarm.severity) for alarm in alarms]
@@ -171,3 +172,17 @@ def test_a_start_without_anything_to_lose_is_not_judged() -> None:
     memory: Memory = {}
     nothing = {"eos_rate": 0.0, "entropy": 0.0, "distinct_2": 0.0}
     assert ask(memory, **nothing) == ask(memory, **nothing) == []
+
+
+def test_an_ensemble_that_drifts_apart() -> None:
+    def drifting(*spreads: float, section: PPO | None = None) -> list[list[tuple[str, str]]]:
+        memory: Memory = {}
+        return [ask(memory, section, spread=spread) for spread in spreads]
+
+    # from 0.2: 0.5 warns, half way to 0.8, which stops
+    assert drifting(0.2, 0.49) == [[], []]
+    assert drifting(0.2, 0.51) == [[], [("spread", "warn")]]
+    assert drifting(0.2, 0.81) == [[], [("spread", "stop")]]
+    off = PPO(rules=StopRules(max_spread_growth=None))
+    assert drifting(0.2, 9.0, section=off) == [[], []]
+    assert drifting(0.0, 9.0) == [[], []]  # of one model alone nothing is apart

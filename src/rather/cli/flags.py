@@ -17,7 +17,20 @@ if TYPE_CHECKING:
     from rather.workspace import Workspace
 
 EVERYTHING = (
-    *("sample", "label", "rules", "sft", "reward", "ppo", "dpo", "watch", "evaluate", "run"),
+    *(
+        "sample",
+        "choose",
+        "label",
+        "rules",
+        "sft",
+        "reward",
+        "ppo",
+        "dpo",
+        "watch",
+        "track",
+        "evaluate",
+        "run",
+    ),
 )
 
 

@@ -19,6 +19,12 @@ def label(*, expose: Switch = False, common: Common = COMMON, **settings: Any) -
         return late.pipeline().label(ws, dry_run=common.dry_run, expose=expose)
 
 
+def choose(*, common: Common = COMMON, **settings: Any) -> Result:
+    """Choose the questions worth asking, and some by chance; only these are asked from then on."""
+    with common.open(settings) as ws:
+        return late.pipeline().choose(ws, dry_run=common.dry_run)
+
+
 def invite(
     name: str,
     *,

@@ -12,7 +12,8 @@ from cyclopts import App, Parameter
 from rather import __version__
 from rather.cli import database_verbs, late
 from rather.cli.flags import COMMON, EVERYTHING, Common, add_settings, overrides, takes_settings
-from rather.cli.label_verbs import invite, label
+from rather.cli.history_verbs import forget, lineage, withdraw
+from rather.cli.label_verbs import choose, invite, label
 from rather.cli.late import Result, Switch
 from rather.cli.training_verbs import dpo, ppo, reward, sft
 from rather.config.loading import load
@@ -80,10 +81,44 @@ def sample(*, common: Common = COMMON, **settings: Any) -> Result:
         return late.pipeline().sample(ws, dry_run=common.dry_run)
 
 
-def evaluate(*versions: str, common: Common = COMMON, **settings: Any) -> Result:
-    """Compare VERSIONS (without any: the newest) with the baseline on held-out prompts."""
+def evaluate(
+    *versions: str, human: Switch = False, common: Common = COMMON, **settings: Any
+) -> Result:
+    """Compare VERSIONS (without any: the newest) with the baseline on held-out prompts.
+
+    Reward versions are measured on held-out judgments, or on --benchmark FILE.
+
+    Parameters
+    ----------
+    human
+        Put two versions' answers, blind, into the labelling app, and say how they stand.
+    """
     with common.open(settings) as ws:
-        return late.pipeline().evaluate(ws, versions, dry_run=common.dry_run)
+        return late.pipeline().evaluate(ws, versions, dry_run=common.dry_run, human=human)
+
+
+def sweep(version: str = "newest", *, common: Common = COMMON, **settings: Any) -> Result:
+    """Measure the kept checkpoints of VERSION's run: reward against KL, and where to stop."""
+    with common.open(settings) as ws:
+        return late.pipeline().sweep(ws, version, dry_run=common.dry_run)
+
+
+def promote(
+    version: str = "newest",
+    *,
+    step: int | None = None,
+    common: Common = COMMON,
+    **settings: Any,
+) -> Result:
+    """Publish the best checkpoint of VERSION's run as a version, and say why it is that one.
+
+    Parameters
+    ----------
+    step
+        Publish the checkpoint of this step instead.
+    """
+    with common.open(settings) as ws:
+        return late.pipeline().promote(ws, version, step=step, dry_run=common.dry_run)
 
 
 def score(
@@ -202,18 +237,24 @@ VERBS: tuple[tuple[Callable[..., Result], str, tuple[str, ...]], ...] = (
     (import_, "", ()),
     (export, "", ()),
     (sample, "sample", ()),
+    (choose, "choose", ()),
     (label, "label", ("rules",)),
     (invite, "", ()),
-    (sft, "sft", ("watch",)),
-    (reward, "reward", ()),
-    (ppo, "ppo", ("rules", "watch")),
-    (dpo, "dpo", ("watch",)),
+    (sft, "sft", ("watch", "track")),
+    (reward, "reward", ("track",)),
+    (ppo, "ppo", ("rules", "watch", "track")),
+    (dpo, "dpo", ("watch", "track")),
     (evaluate, "evaluate", ("rules",)),
+    (sweep, "evaluate", ("rules",)),
+    (promote, "evaluate", ("rules",)),
     (score, "", ()),
     (report, "", ()),
     (chat, "", ("sample",)),
     (run, "run", EVERYTHING),
     (status, "", ()),
+    (lineage, "", ()),
+    (withdraw, "", ()),
+    (forget, "", ()),
     (doctor, "", ("sft", "reward", "ppo", "dpo")),
     (demo, "", ()),
     (config, "", EVERYTHING),

@@ -76,6 +76,8 @@ class Labelling(Section):
     for the labeller."""
     ask_strength: bool = False
     """Of pairs: whether to ask how much better (slightly, clearly, much)."""
+    only_chosen: bool = True
+    """Once questions were chosen (`rather choose`), ask only those; false asks everything."""
     ranking_size: int = Field(4, ge=3, le=6)
     """Answers ranked together."""
     lease_minutes: int = Field(10, ge=1)

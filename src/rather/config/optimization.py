@@ -48,6 +48,9 @@ class Optimization(Section):
     """Tokens computed at once; changes memory and speed, never the result."""
     checkpoint_every: int = Field(10, ge=1)
     """Updates between checkpoints (PPO: steps)."""
+    keep_every: int | None = Field(None, ge=1)
+    """Updates (PPO: steps) between checkpoints that stay for `rather sweep`; null keeps the newest
+    two and the good ones."""
     adapter: Adapter = Adapter()
     """What of the backbone is trained."""
 
@@ -64,3 +67,14 @@ class Watch(Section):
     """The same of sft and dpo, whose updates are much shorter than an answer takes."""
     max_new_tokens: int = Field(64, ge=1)
     """Length limit of these answers; ppo.max_new_tokens holds too."""
+
+
+class Tracking(Section):
+    """Trackers that a training run's numbers are also sent to, by TRL's names. None can stop a
+    run, and the workspace keeps all of them anyway."""
+
+    to: tuple[Literal["tensorboard", "trackio", "wandb", "mlflow"], ...] = ()
+    """Which; each must be installed, and takes its account and address from its own environment
+    variables. None sends nothing anywhere."""
+    project: str | None = None
+    """The project's name there; null takes the workspace's."""

@@ -48,10 +48,12 @@ class KL(Section):
 class Shaping(Section):
     """What happens to scores before they become token rewards, in this order."""
 
-    ensemble: Literal["mean", "minimum", "mean_minus_std"] = "mean"
-    """How several reward models written `reward-1,reward-2,reward-3` become one score."""
+    ensemble: Literal["mean", "minimum", "mean_minus_std"] = "mean_minus_std"
+    """How several reward models, of one version (`reward.ensemble`) or written
+    `reward-1,reward-2,reward-3`, become one score."""
     std_coefficient: float = Field(1.0, ge=0)
-    """k of mean − k·std over the ensemble."""
+    """c of mean − c·std over the ensemble: what a completion loses for the members' disagreement.
+    """
     center_on_reference: bool = False
     """Subtract the mean score of the reference's own completions (the first rollout's)."""
     standardize: bool = False
@@ -99,6 +101,9 @@ class StopRules(Section):
     """Entropy a token over the first rollout's; warns at twice this (half way to 1 if nearer)."""
     min_distinct_share: float | None = Field(0.25, ge=0, lt=1)
     """Distinct token pairs over all pairs, over the first rollout's; warns at ½."""
+    max_spread_growth: float | None = Field(4.0, gt=1)
+    """Of an ensemble of reward models: how far its members are apart about a completion, over the
+    first rollout's; warns half way from 1."""
     heldout_reward: str | None = None
     """A reward that PPO does not see (a reward version of another seed or split, or a function):
     stop when it falls while the score rises, and keep the policy it liked best."""
@@ -132,6 +137,9 @@ class PPO(Optimization):
     """Optimizer updates an epoch."""
     checkpoint_every: int = Field(1, ge=1)
     """Steps between checkpoints."""
+    keep_every: int | None = Field(5, ge=1)
+    """Steps between checkpoints that stay for `rather sweep` (of every weight that learns, and its
+    moments); null keeps the newest two and the good ones."""
     advantage: Literal["gae", "rloo", "grpo", "reinforce++"] = "gae"
     """How completions are judged: against a critic, the prompt's other completions, their mean
     and spread, or the whole batch."""

@@ -1,12 +1,12 @@
 """Every setting there is, one Section a stage: YAML, flags, `--help` and docs come from here."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, field_serializer
+from pydantic import Field, field_serializer, model_validator
 
 from rather.config.address import masked
 from rather.config.labelling import Labelling
-from rather.config.optimization import Optimization, Watch
+from rather.config.optimization import Optimization, Tracking, Watch
 from rather.config.ppo import PPO
 from rather.config.section import Section
 
@@ -29,6 +29,26 @@ class Sampling(Section):
     """Prompts decoded together; bounds memory."""
     split: Literal["train", "heldout", "all"] = "all"
     """Which prompts to answer."""
+
+
+class Choosing(Section):
+    """`choose`: which of the sampled pairs or rankings are worth a person's time."""
+
+    num_questions: int = Field(100, ge=1)
+    """Chosen questions that are open after it: what was answered is replaced, the rest stays."""
+    random_fraction: float = Field(0.3, ge=0.3, le=1)
+    """Share drawn by chance, half of it on held-out prompts; what is said of those measures without
+    bias. 1 is the random arm of a comparison."""
+    reward: str = "newest"
+    """The reward model whose doubt counts, best an ensemble; without any all are drawn."""
+    disagreement: float = Field(1.0, ge=0)
+    """Weight of what an ensemble's members disagree on: mutual information."""
+    closeness: float = Field(0.5, ge=0)
+    """Weight of pairs about which the reward model is undecided."""
+    drift: float = Field(0.5, ge=0)
+    """Weight of answers that the newest policy gives more often than base."""
+    coverage: float = Field(1.0, ge=0)
+    """Weight of prompts about which little was asked yet."""
 
 
 class Rules(Section):
@@ -82,8 +102,23 @@ class Reward(Optimization):
     """Strength of a judgment enters as a margin: log σ(r_w − r_l − m)."""
     label_smoothing: float = Field(0.0, ge=0, lt=0.5)
     """Probability that a judgment is wrong."""
+    half: Literal["both", "first", "second"] = "both"
+    """Learn from one half of the prompts only, so that a model of the other half can judge what
+    is tuned on this one."""
     seed: int | None = None
     """Seed of head and data order; null takes the workspace's."""
+    ensemble: int = Field(1, ge=1, le=16)
+    """How many reward models are trained, on one backbone, and kept as one version; of several each
+    learns from a bootstrap of the judged prompts, and ppo.shaping.ensemble makes one score."""
+
+    @model_validator(mode="after")
+    def _shares_its_backbone(self) -> Self:
+        if self.ensemble > 1 and self.adapter.tuning == "full":
+            raise ValueError(
+                "ensemble: several reward models share one backbone, so adapter.tuning must be "
+                "lora or top_layers"
+            )
+        return self
 
 
 class DPO(Optimization):
@@ -118,11 +153,23 @@ class Evaluation(Section):
     baseline: str = "base"
     """What the others are compared with."""
     reward: str | None = "newest"
-    """Reward version that scores; null for none."""
+    """Reward version that scores, or several as one (`reward-1,reward-2`); newest leaves out the
+    held-out one, null is none."""
+    heldout_reward: str | None = None
+    """A reward version that nothing was tuned on, of another seed and split (`reward.half`)."""
     gold: str | None = None
     """Gold score where there is one (as in label.simulate); null uses the simulator's, if any."""
     judge: str | None = None
     """A second, independent scorer of the same criterion (as in label.simulate)."""
+    llm_judge: str | None = None
+    """A model that compares answers, as http://host:port/v1#model, asked in both orders by
+    label.guidelines; null sends nothing anywhere."""
+    best_of_n: int | None = Field(None, ge=2, le=1024)
+    """Answers a prompt of the baseline, to see what choosing by the reward model would gain; null
+    for none."""
+    benchmark: str | None = None
+    """Of reward models: a file of {prompt, chosen, rejected, subset} to measure them on, as
+    RewardBench has it, instead of the workspace's judgments."""
     temperature: float = Field(1.0, ge=0)
     """Sampling temperature of the evaluated completions."""
     max_new_tokens: int = Field(96, ge=1)
@@ -133,17 +180,23 @@ class Evaluation(Section):
     """Side-by-side samples kept for the report."""
 
 
+StageOfARound = Literal["sample", "choose", "label", "reward", "ppo", "dpo", "evaluate", "report"]
+
+
 class Rounds(Section):
     """`run`: the loop; it stops where a human is needed and goes on from there."""
 
     rounds: int = Field(1, ge=1)
-    """Rounds to do."""
-    stages: tuple[Literal["sample", "label", "reward", "ppo", "dpo", "evaluate", "report"], ...] = (
-        "sample", "label", "reward", "ppo", "evaluate", "report",
-    )  # fmt: skip
-    """Stages of a round, in order."""
+    """Rounds to have in all: those that are done are not done again."""
+    stages: tuple[StageOfARound, ...] = ("sample", "label", "reward", "ppo", "evaluate", "report")
+    """Stages of a round, in order; choose belongs between sample and label."""
     min_judgments: int = Field(20, ge=1)
-    """Judgments a round waits for before it trains."""
+    """Judgments a round waits for before it trains; fewer, where fewer questions were chosen."""
+    num_older: int = Field(1, ge=0)
+    """Earlier policies that answer beside the one in force, from the second round on."""
+    promote: Literal["not_worse", "better", "always"] = "not_worse"
+    """When a round's policy takes the place of the one before: unless its win rate is surely below
+    one half, only if it is surely above, or in any case."""
     force: bool = False
     """Tune also against a reward model that is hardly better than chance."""
 
@@ -164,7 +217,11 @@ class Config(Section):
     team's is postgresql+psycopg://user@host/name (RATHER_DATABASE_URL says it without a file)."""
     system_prompt: str | None = None
     """System message put before every conversation that has none; null leaves the template's."""
+    judgments_until: int | None = Field(None, ge=0)
+    """Learn only from the first so many judgments, in the order they came; null takes all. A round
+    sets it when it has enough."""
     sample: Sampling = Sampling()
+    choose: Choosing = Choosing()
     label: Labelling = Labelling()
     rules: Rules = Rules()
     sft: SFT = SFT()
@@ -172,6 +229,7 @@ class Config(Section):
     ppo: PPO = PPO()
     dpo: DPO = DPO()
     watch: Watch = Watch()
+    track: Tracking = Tracking()
     evaluate: Evaluation = Evaluation()
     run: Rounds = Rounds()
 

@@ -19,6 +19,7 @@ class Opinion:
     ranks: tuple[int, ...]
     """1 = best; equal numbers tie."""
     strength: int = 1
+    judgment_id: str = ""
 
     @property
     def is_tied_pair(self) -> bool:
@@ -84,4 +85,6 @@ class _Group:
 
     def add(self, texts: tuple[Text, ...], comparison: Comparison) -> None:
         places = tuple(self.texts.setdefault(text, len(self.texts)) for text in texts)
-        self.opinions.append(Opinion(places, comparison.ranks, comparison.strength))
+        self.opinions.append(
+            Opinion(places, comparison.ranks, comparison.strength, comparison.judgment_id)
+        )

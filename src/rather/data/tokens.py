@@ -97,14 +97,28 @@ class Codec:
     def fingerprint(self) -> str:
         """Hash of vocabulary, template and stop tokens: equal means interchangeable."""
         parts = [
-            hashlib.sha256(
-                json.dumps(self.tokenizer.get_vocab(), sort_keys=True).encode()
-            ).hexdigest(),
+            self._vocabulary_digest,
             self.tokenizer.chat_template or "",
             repr(self.stop_ids),
             self.system_prompt or "",
         ]
         return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
+
+    @property
+    def tokenizer_hash(self) -> str:
+        """Hash of the vocabulary alone."""
+        return self._vocabulary_digest[:16]
+
+    @property
+    def template_hash(self) -> str:
+        """Hash of the chat template alone."""
+        template = self.tokenizer.chat_template or ""
+        return hashlib.sha256(template.encode()).hexdigest()[:16]
+
+    @cached_property
+    def _vocabulary_digest(self) -> str:
+        vocabulary = json.dumps(self.tokenizer.get_vocab(), sort_keys=True)
+        return hashlib.sha256(vocabulary.encode()).hexdigest()
 
     @cached_property
     def markers(self) -> Markers:

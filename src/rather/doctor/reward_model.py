@@ -14,7 +14,9 @@ from rather.doctor.roles import TOKENS_TOGETHER, rounding_only
 from rather.doctor.shown import visible
 from rather.models.heads import ScalarHead
 from rather.models.roles import RewardModel
+from rather.records import ModelVersion
 from rather.rollout.rollout import score_rows
+from rather.training.ensemble import member_seed
 
 Pooling = Literal["last", "mean"]
 
@@ -27,7 +29,7 @@ def head(patient: Patient) -> Finding:
     if model.adapter is not None:
         model.backbone.remove_adapter(model.adapter)  # so that its files are read again
     again = scores(patient.library.reward_model(version.name), rows)
-    began = ScalarHead(model.backbone.hidden_size, int(version.provenance.get("seed", 0)))
+    began = ScalarHead(model.backbone.hidden_size, _seed_of(version))
     if torch.equal(model.head.weight.cpu(), began.weight):
         return Finding(
             "problem",
@@ -45,6 +47,12 @@ def head(patient: Patient) -> Finding:
         "what PPO is rewarded by is not what was trained",
         "train the reward model again with `rather reward --fresh`",
     )
+
+
+def _seed_of(version: ModelVersion) -> int:
+    """The seed its head began with; of an ensemble, the first member's."""
+    seed = int(version.provenance.get("seed", 0))
+    return seed if version.provenance.get("ensemble", 1) == 1 else member_seed(seed, 1)
 
 
 def packing(patient: Patient) -> Finding:

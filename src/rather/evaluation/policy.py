@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from rather.data.batch import Row
-from rather.evaluation.statistics import Interval, mean, win_rate
+from rather.equations.length_control import length_controlled
+from rather.evaluation.statistics import Interval, mean, outcomes, standard_error, win_rate
 from rather.models.roles import Policy
 from rather.progress import Progress
-from rather.records import Completion, Prompt
+from rather.records import Completion
 from rather.rollout.rollout import sequence_logprobs, with_lower_states
 
 
@@ -22,11 +23,26 @@ class Answers:
     completions: tuple[Completion, ...]
     """In the order of the prompts."""
     scores: Mapping[str, tuple[float, ...]]
-    """By scorer (reward, gold, judge): one number an answer."""
-    kl: float
-    """Mean over answers of Σ_t log π − log π_ref, in nats; 0 for the reference itself."""
+    """By scorer (reward, heldout, gold, judge): one number an answer."""
+    kls: tuple[float, ...]
+    """Of each answer Σ_t log π − log π_ref, in nats; 0 for the reference itself."""
     base_perplexity: float
     """exp of the base model's mean negative log-likelihood a token of these answers."""
+
+    @property
+    def kl(self) -> float:
+        """Mean over answers, in nats."""
+        return mean(self.kls)
+
+    @property
+    def kl_error(self) -> float:
+        """Its standard error."""
+        return standard_error(self.kls)
+
+    @property
+    def lengths(self) -> list[int]:
+        """Tokens of each answer."""
+        return [one.num_tokens for one in self.completions]
 
     @property
     def mean_length(self) -> float:
@@ -49,7 +65,7 @@ class Measures:
     base: Policy
     """Whose perplexity of the answers is reported, at temperature 1."""
     scorers: Mapping[str, Callable[[Sequence[Row]], Sequence[float]]]
-    """One score an answer from each, by name: reward, gold, judge."""
+    """One score an answer from each, by name: reward, heldout, gold, judge."""
     temperature: float
     microbatch_tokens: int
     progress: Progress = field(default_factory=lambda: Progress(quiet=True))
@@ -68,7 +84,7 @@ def measure(
         model=model,
         completions=tuple(completions),
         scores={name: tuple(scorer(rows)) for name, scorer in measures.scorers.items()},
-        kl=(own - ref).mean().item(),
+        kls=tuple((own - ref).tolist()),
         base_perplexity=math.exp(-plain.sum().item() / num_tokens),
     )
 
@@ -112,7 +128,15 @@ def win_rates(ours: Answers, theirs: Answers) -> dict[str, Interval]:
     }
 
 
-def shown_samples(prompts: Sequence[Prompt], number: int) -> list[int]:
-    """Which prompts' answers to show side by side: spread evenly, chosen by no one's taste."""
-    number = min(number, len(prompts))
-    return [round(i * (len(prompts) - 1) / max(1, number - 1)) for i in range(number)]
+def length_controlled_rates(ours: Answers, theirs: Answers) -> dict[str, Interval]:
+    """The same win rates with what length explains taken away."""
+    return {
+        name: length_controlled(outcomes(scores, theirs.scores[name]), longer_by(ours, theirs))
+        for name, scores in ours.scores.items()
+        if name in theirs.scores
+    }
+
+
+def longer_by(ours: Answers, theirs: Answers) -> list[float]:
+    """How many tokens longer our answer to each prompt is."""
+    return [float(a - b) for a, b in zip(ours.lengths, theirs.lengths, strict=True)]

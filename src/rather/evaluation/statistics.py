@@ -5,16 +5,29 @@ from collections.abc import Sequence
 
 from rather.equations.intervals import Interval, wilson
 
-__all__ = ["Interval", "mean", "wilson", "win_rate"]
+__all__ = ["Interval", "mean", "outcomes", "standard_error", "wilson", "win_rate"]
 
 
 def win_rate(ours: Sequence[float], theirs: Sequence[float]) -> Interval:
     """Share of prompts on which ours scores higher; an equal score is half a win."""
+    won = outcomes(ours, theirs)
+    return wilson(sum(won), len(won))
+
+
+def outcomes(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
+    """Of each prompt 1 where ours scores higher, ½ where both score the same, 0 elsewhere."""
     assert len(ours) == len(theirs), "paired scores, prompt by prompt"
-    wins = sum((a > b) + 0.5 * (a == b) for a, b in zip(ours, theirs, strict=True))
-    return wilson(wins, len(ours))
+    return [(a > b) + 0.5 * (a == b) for a, b in zip(ours, theirs, strict=True)]
 
 
 def mean(values: Sequence[float]) -> float:
     """Arithmetic mean; not a number when there is nothing."""
     return sum(values) / len(values) if values else math.nan
+
+
+def standard_error(values: Sequence[float]) -> float:
+    """Of the mean, by the unbiased variance; not a number with fewer than two."""
+    if len(values) < 2:
+        return math.nan
+    centre = mean(values)
+    return math.sqrt(sum((one - centre) ** 2 for one in values) / (len(values) - 1) / len(values))

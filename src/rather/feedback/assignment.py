@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,29 +24,46 @@ class Item:
     prompt_id: str
     completion_ids: tuple[str, ...]
     """In the order in which the store has them."""
+    is_awaited: bool = False
+    """Somebody waits for the answer (a contest of two models): asked before all others."""
 
 
 def is_askable(completion: Completion) -> bool:
-    """Whether people may be asked about it: it says something, and was made to be judged."""
+    """Whether people may be asked about it: it was made to be judged and says something; in a
+    contest, where nothing may be left out, also if it is empty."""
+    if completion.contest:
+        return True
     return bool(completion.text.strip()) and completion.is_asked_about
 
 
-def askable(completions: Iterable[Completion]) -> dict[str, list[Completion]]:
-    """The completions to ask about, by prompt, each text once."""
-    by_prompt: dict[str, dict[str, Completion]] = {}
-    for completion in filter(is_askable, completions):
-        texts = by_prompt.setdefault(completion.prompt_id, {})
-        texts.setdefault(completion.text, completion)
-    return {prompt_id: list(texts.values()) for prompt_id, texts in by_prompt.items()}
+def askable(completions: Iterable[Completion]) -> dict[str, dict[str, list[Completion]]]:
+    """The completions to ask about, by prompt and contest ("" for none), each text once in each."""
+    found: dict[str, dict[str, dict[str, Completion]]] = {}
+    for one in filter(is_askable, completions):
+        texts = found.setdefault(one.prompt_id, {}).setdefault(one.contest, {})
+        texts.setdefault(one.text, one)
+    return {
+        prompt_id: {contest: list(texts.values()) for contest, texts in groups.items()}
+        for prompt_id, groups in found.items()
+    }
 
 
-def items_of(prompt: Prompt, answers: Sequence[str], section: Labelling) -> Iterator[Item]:
-    """What is asked about one prompt and its askable answers (ids)."""
+def items_of(
+    prompt: Prompt, answers: Mapping[str, Sequence[str]], section: Labelling
+) -> Iterator[Item]:
+    """What is asked about one prompt and its askable answers (ids by contest).
+
+    Those of a contest are asked about among themselves only, and only where pairs are asked.
+    """
     kind = KINDS[section.kind]
     if not prompt.is_asked or (prompt.split == "heldout" and not kind.asks_heldout):
         return
-    for ids in kind.tasks(answers, section.ranking_size):
-        yield Item(item_name(kind.kind, prompt.id, ids), kind.kind, prompt.id, ids)
+    for contest, ids_of_group in {"": (), **answers}.items():
+        if contest and section.kind != "pair":
+            continue
+        for ids in kind.tasks(ids_of_group, section.ranking_size):
+            name = item_name(kind.kind, prompt.id, ids)
+            yield Item(name, kind.kind, prompt.id, ids, is_awaited=bool(contest))
 
 
 def all_items(
@@ -57,8 +74,22 @@ def all_items(
     return [
         item
         for prompt in prompts
-        for item in items_of(prompt, [one.id for one in answers.get(prompt.id, ())], section)
+        for item in items_of(
+            prompt,
+            {
+                contest: [one.id for one in group]
+                for contest, group in answers.get(prompt.id, {}).items()
+            },
+            section,
+        )
     ]
+
+
+def asked_of(items: Iterable[Item], chosen: Set[str], section: Labelling) -> list[Item]:
+    """Those of the items that are asked: once some were chosen, these and what is awaited."""
+    if not (section.only_chosen and chosen):
+        return list(items)
+    return [item for item in items if item.name in chosen or item.is_awaited]
 
 
 def wanted_judges(secret: bytes, overlap: Overlap, item: str) -> int:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from rather.errors import DataError
@@ -75,7 +75,7 @@ def demonstrations(
     """What SFT learns from live judgments (about prompts of one split)."""
 
     def learn(answer: Answer, judged: Judged) -> Demonstration:
-        return answer.demonstration(judged)
+        return replace(answer.demonstration(judged), judgment_id=judged.judgment.id)
 
     return _learn(learn, judgments, _Known(prompts, completions, split))
 

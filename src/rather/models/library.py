@@ -4,7 +4,7 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -23,6 +23,8 @@ from rather.records import ModelVersion
 
 HEAD_FILE = "head.safetensors"
 CARD_FILE = "rather.json"
+LEARNT_FILE = "learnt.json"
+"""Ids of the judgments and prompts a version learnt from."""
 VERSION_NAME = re.compile(r"(?:sft|reward|ppo|dpo)-[0-9]+")
 
 logging.disable_progress_bar()
@@ -51,7 +53,11 @@ class Library:
         return Policy(*self._loaded(version))
 
     def reward_model(self, name: str) -> RewardModel:
-        """A reward version of the workspace."""
+        """A reward version of the workspace; of an ensemble its first member."""
+        return self.reward_members(name)[0]
+
+    def reward_members(self, name: str) -> tuple[RewardModel, ...]:
+        """The reward models of a version: one, or those of an ensemble, on one backbone."""
         version = self.versions.get(name)
         if version is None or version.stage != "reward":
             known = [v.name for v in self.versions.values() if v.stage == "reward"]
@@ -59,13 +65,18 @@ class Library:
                 f"There is no reward model {name}; this workspace has "
                 f"{', '.join(known) or 'none yet: train one with `rather reward`'}."
             )
-        backbone, adapter = self._loaded(version)
         folder = self.root / version.path
-        tensors = load_file(folder / HEAD_FILE)
-        head = ScalarHead(backbone.hidden_size)
-        head.load_state_dict(tensors)
-        head = head.to(backbone.device).requires_grad_(False)
         card = read_json(folder / CARD_FILE)
+        places = member_folders(int(card.get("ensemble", 1)))
+        return tuple(self._reward_member(version, card, place) for place in places)
+
+    def _reward_member(
+        self, version: ModelVersion, card: dict[str, Any], place: str
+    ) -> RewardModel:
+        backbone, adapter = self._loaded(version, place)
+        head = ScalarHead(backbone.hidden_size)
+        head.load_state_dict(load_file(self.root / version.path / place / HEAD_FILE))
+        head = head.to(backbone.device).requires_grad_(False)
         # versions made before there was a depth read all layers
         return RewardModel(backbone, adapter, head, card["pooling"], card.get("depth"))
 
@@ -99,8 +110,11 @@ class Library:
             self._backbones[folder] = load_backbone(folder, pick_dtype(self.dtype), pick_device())
         return self._backbones[folder]
 
-    def _loaded(self, version: ModelVersion) -> tuple[Backbone, str | None]:
-        """A version's backbone and the adapter on it, verified before it is used."""
+    def _loaded(self, version: ModelVersion, place: str = "") -> tuple[Backbone, str | None]:
+        """A version's backbone and the adapter on it, verified before it is used.
+
+        `place` is the folder of an ensemble's member, inside the version's.
+        """
         folder = self.root / version.path
         if problems := verify(folder):
             raise DataError(f"Model version {version.name} is damaged: {problems[0]}.")
@@ -108,7 +122,8 @@ class Library:
         backbone = self._backbone(base)
         if base == folder:
             return backbone, None
-        if version.name not in backbone.shapes:
+        adapter = f"{version.name}-{place}" if place else version.name
+        if adapter not in backbone.shapes:
             card = read_json(folder / CARD_FILE)
             if card["base_fingerprint"] != fingerprint(base):
                 raise DataError(
@@ -120,10 +135,17 @@ class Library:
                     f"{version.name} was trained with another tokenizer, chat template or system "
                     f"prompt than {version.base} has now; restore it, or train again."
                 )
-            shape, weights = load_adapter(folder, backbone.linear_layers)
-            backbone.add_adapter(version.name, shape)
-            backbone.load_adapter(version.name, weights)
-        return backbone, version.name
+            shape, weights = load_adapter(folder / place, backbone.linear_layers)
+            backbone.add_adapter(adapter, shape)
+            backbone.load_adapter(adapter, weights)
+        return backbone, adapter
+
+
+def member_folders(num_members: int) -> list[str]:
+    """Where a reward version keeps its models: in its folder itself, or a folder a member."""
+    if num_members == 1:
+        return [""]
+    return [f"member-{number}" for number in range(1, num_members + 1)]
 
 
 def save_weights(

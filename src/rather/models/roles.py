@@ -70,6 +70,22 @@ class RewardModel:
 
 
 @dataclass(frozen=True)
+class RewardEnsemble:
+    """Several reward models on one backbone, taken as one: each of its scores is their mean."""
+
+    members: tuple[RewardModel, ...]
+
+    @property
+    def backbone(self) -> Backbone:
+        """What all of them read."""
+        return self.members[0].backbone
+
+    def scores(self, batch: Batch) -> Tensor:
+        """Mean score of each completion: [B]."""
+        return torch.stack([member.scores(batch) for member in self.members]).mean(dim=0)
+
+
+@dataclass(frozen=True)
 class ValueModel:
     """A critic: the expected score seen from before each completion token."""
 

@@ -6,15 +6,16 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from rather.report.model import FrontierPoint, Panel, PolicyResult, Rate
+from rather.report.evaluated import (
+    JUDGES,
+    CalibrationBin,
+    FrontierPoint,
+    PolicyResult,
+    Rate,
+    rates_of,
+)
+from rather.report.model import Panel
 from rather.report.svg import HATCH, INK, LINE_STYLES, MARKERS, PAPER, SERIES, draw, short
-
-_JUDGES = {
-    "gold": "gold score",
-    "judge": "independent judge",
-    "reward": "reward model",
-    "human": "people",
-}
 
 
 def curve_panel(key: str, panel: Panel) -> str:
@@ -42,43 +43,79 @@ def curve_panel(key: str, panel: Panel) -> str:
 
 
 def win_rates(key: str, policies: Sequence[PolicyResult]) -> str:
-    """Draw the win rate of each policy by each judge with its interval, beside the 50 % line."""
+    """Draw the win rate of each policy by each judge with its interval, beside the 50 % line.
+
+    A hollow diamond is the rate at equal length.
+    """
     rows = [
         (policy.name, judge, rate)
         for policy in policies
         for judge, rate in rates_of(policy).items()
     ]
+    controlled = {
+        (policy.name, judge): rate
+        for policy in policies
+        for judge, rate in policy.length_controlled.items()
+    }
     names = list(dict.fromkeys(name for name, _, _ in rows))
     styles = {policy.name: index % len(SERIES) for index, policy in enumerate(policies)}
     # Half a row of air between models.
     places = [place + 0.5 * names.index(name) for place, (name, _, _) in enumerate(rows)]
 
     def paint(axes: Axes) -> None:
-        for place, (name, _, rate) in zip(places, rows, strict=True):
+        for place, (name, judge, rate) in zip(places, rows, strict=True):
             _bar(axes, place, rate, SERIES[styles[name]])
+            if (name, judge) in controlled:
+                axes.plot(
+                    [controlled[name, judge].value], [place], marker="D", markersize=5,
+                    markerfacecolor=PAPER, markeredgecolor=INK,
+                )  # fmt: skip
         axes.axvline(0.5, color=INK, linewidth=1.1, linestyle=(0, (4, 2)))
-        axes.set_yticks(places, [f"{short(name)} · {_JUDGES[judge]}" for name, judge, _ in rows])
+        axes.set_yticks(places, [f"{short(name)} · {JUDGES[judge]}" for name, judge, _ in rows])
         axes.tick_params(axis="y", length=0, labelcolor=INK)
         axes.set_ylim(places[-1] + 0.6, -0.6)
         axes.set_xlim(0, 1)
         axes.xaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
         axes.grid(visible=False, axis="y")
         axes.spines["left"].set_visible(False)
-        axes.set_xlabel("win rate against the baseline, with 95 % interval")
+        also = "; ◇ at equal length" if controlled else ""
+        axes.set_xlabel(f"win rate, with 95 % interval{also}")
 
-    told = "; ".join(f"{name} by {_JUDGES[judge]} {rate.value:.0%}" for name, judge, rate in rows)
+    told = "; ".join(f"{name} by {JUDGES[judge]} {rate.value:.0%}" for name, judge, rate in rows)
     return draw(key, (5.0, 0.7 + 0.27 * (places[-1] + 1)), f"Win rates: {told}", paint)
 
 
-def rates_of(policy: PolicyResult) -> dict[str, Rate]:
-    """Return the win rates a policy has, by judge: gold, judge, reward, human."""
-    rates = {
-        "gold": policy.gold_win_rate,
-        "judge": policy.judge_win_rate,
-        "reward": policy.reward_win_rate,
-        "human": policy.human_win_rate,
-    }
-    return {judge: rate for judge, rate in rates.items() if rate is not None}
+def reliability(key: str, name: str, bins: Sequence[CalibrationBin]) -> str:
+    """Draw how often a reward model is right against how sure it is, beside the diagonal."""
+
+    def paint(axes: Axes) -> None:
+        axes.plot([0.5, 1], [0.5, 1], color=INK, linewidth=1.1, linestyle=(0, (4, 2)),
+                  label="as sure as right")  # fmt: skip
+        axes.plot(
+            [one.confidence for one in bins],
+            [one.accuracy for one in bins],
+            color=SERIES[1],
+            marker=MARKERS[1],
+            markersize=5,
+            linewidth=1.2,
+            label=short(name),
+        )
+        for one in bins:
+            axes.annotate(
+                str(one.n), (one.confidence, one.accuracy), (0, 6), textcoords="offset points",
+                ha="center", fontsize=7.5, color=INK,
+            )  # fmt: skip
+        axes.set_xlim(0.5, 1.0)
+        axes.set_ylim(0, 1.08)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
+        axes.set_xlabel("how sure the model is (pairs beside the marks)")
+        axes.set_ylabel("how often it is right")
+
+    told = "; ".join(
+        f"{one.confidence:.0%} sure, {one.accuracy:.0%} right of {one.n}" for one in bins
+    )
+    return draw(key, (3.9, 2.7), f"Calibration of {name}: {told}", paint)
 
 
 def histogram(key: str, title: str, unit: str, series: Mapping[str, Sequence[float]]) -> str:

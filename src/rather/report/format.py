@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from rather.report.model import Rate
+from rather.report.evaluated import Rate
 
 MISSING = "–"
 _SPACE = "\N{NO-BREAK SPACE}"

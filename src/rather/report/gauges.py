@@ -44,6 +44,8 @@ class Rule:
     """The limit counts this often."""
     needs: str = ""
     """A setting without which the rule is off, where that is not its limit."""
+    is_optional: bool = False
+    """True: shown only where the run measures it."""
 
 
 PPO_RULES = (
@@ -78,6 +80,13 @@ PPO_RULES = (
         needs="rules.min_kl",
     ),
     Rule("length", "Length over the first rollout's", "rules.max_length_growth", _share(0.75)),
+    Rule(
+        "spread",
+        "How far the ensemble's reward models are apart, over the first rollout's",
+        "rules.max_spread_growth",
+        lambda limit: (1 + limit) / 2,
+        is_optional=True,
+    ),
     Rule("short", "Length over the first rollout's", "rules.min_length_share", _share(2), "falls"),
     Rule(
         "eos",
@@ -155,7 +164,10 @@ def gauges(
     found = []
     for rule in RULES.get(stage, ()):
         limit = _setting(config, rule.limit)
-        if limit is not None and (not rule.needs or _setting(config, rule.needs) is not None):
+        is_on = not rule.needs or _setting(config, rule.needs) is not None
+        if rule.is_optional and f"{GAUGE}{rule.name}" not in newest:
+            continue
+        if limit is not None and is_on:
             found.append(_gauge(rule, float(limit), newest, alarms))
     return found
 

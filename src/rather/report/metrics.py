@@ -22,6 +22,7 @@ METRICS: dict[str, Meaning] = {
     "objective/scores_raw": Meaning("Score before shaping", "reward"),
     "objective/rlhf_reward": Meaning("Score less the KL penalty", "reward"),
     "objective/non_score_reward": Meaning("KL penalty in the reward", "reward"),
+    "objective/score_spread": Meaning("Ensemble's standard deviation of a score", "reward"),
     "heldout/score": Meaning("Held-out reward", "reward"),
     "heldout/proxy": Meaning("Score of held-out prompts", "reward"),
     "rewards/chosen": Meaning("Implicit reward of the chosen", "reward"),

@@ -9,47 +9,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-
-@dataclass(frozen=True)
-class Rate:
-    """A share of n cases with its 95 % interval, all between 0 and 1."""
-
-    value: float
-    low: float
-    high: float
-    n: int = 0
-
-
-@dataclass(frozen=True)
-class PolicyResult:
-    """One model on the held-out prompts; the win rates are against the baseline."""
-
-    name: str
-    stage: str = ""
-    """base, sft, ppo or dpo."""
-    is_baseline: bool = False
-    gold_win_rate: Rate | None = None
-    reward_win_rate: Rate | None = None
-    judge_win_rate: Rate | None = None
-    """By the independent judge of the same criterion."""
-    human_win_rate: Rate | None = None
-    """By people, blind."""
-    gold_mean: float | None = None
-    reward_mean: float | None = None
-    kl: float | None = None
-    """Sequence KL to the reference, in nats."""
-    mean_length: float | None = None
-    """Tokens a completion."""
-    eos_rate: float | None = None
-    """Share of completions that stopped by themselves."""
-    base_perplexity: float | None = None
-    """Perplexity of the completions under the base model: fluency, as far as it can tell."""
-    scores: tuple[float, ...] = ()
-    """Reward-model score of each held-out completion."""
-    golds: tuple[float, ...] = ()
-    """Gold score of each held-out completion."""
-    lengths: tuple[int, ...] = ()
-    """Tokens of each held-out completion."""
+from rather.report.evaluated import (
+    Contest,
+    Disagreement,
+    FrontierPoint,
+    PolicyResult,
+    Rate,
+    RatingTable,
+    RewardResult,
+)
 
 
 @dataclass(frozen=True)
@@ -66,16 +34,26 @@ class Collected:
 
 
 @dataclass(frozen=True)
-class RewardResult:
-    """How well a reward model predicts held-out judgments."""
+class Agreement:
+    """How far the people agree who judged the same items."""
 
-    name: str
-    accuracy: Rate
-    """On pairs of held-out prompts."""
-    num_training_comparisons: int = 0
-    baselines: Mapping[str, float] = field(default_factory=dict)
-    """Accuracy of simple rules on the same pairs, for example `shorter wins`."""
-    note: str = ""
+    kind: str
+    raw: Rate | None
+    """How often two of them say the same."""
+    alpha: Rate | None
+    """Krippendorff's α; its interval may reach below 0."""
+    reason: str = ""
+    """Why there is none."""
+
+
+@dataclass(frozen=True)
+class GuidelineVersion:
+    """One text that labellers were shown, and how much was said under it."""
+
+    hash: str
+    text: str
+    num_judgments: int
+    is_current: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,15 +82,6 @@ class CurveSet:
 
 
 @dataclass(frozen=True)
-class FrontierPoint:
-    """A policy, or a step of its run, on the plane of KL and reward."""
-
-    policy: str
-    kl: float
-    reward: float
-
-
-@dataclass(frozen=True)
 class Answer:
     """One model's answer in a side-by-side sample."""
 
@@ -129,6 +98,8 @@ class Sample:
 
     prompt: str
     answers: tuple[Answer, ...]
+    rule: str = ""
+    """Why this one is shown: largest gain, largest loss, drawn at random."""
 
 
 @dataclass(frozen=True)
@@ -184,10 +155,20 @@ class Report:
     num_heldout_prompts: int = 0
     gold: str = ""
     judge: str = ""
+    llm_judge: str = ""
+    """What is to know of the judge behind an endpoint: its place bias, its consistency."""
     policies: tuple[PolicyResult, ...] = ()
-    frontier: tuple[FrontierPoint, ...] = ()
+    contests: tuple[Contest, ...] = ()
+    ratings: tuple[RatingTable, ...] = ()
+    frontiers: Mapping[str, tuple[FrontierPoint, ...]] = field(default_factory=dict)
+    """By scorer."""
+    sweeps: tuple[str, ...] = ()
+    """What sweeps of checkpoints found, a sentence each."""
     collected: tuple[Collected, ...] = ()
+    agreement: tuple[Agreement, ...] = ()
+    guideline_versions: tuple[GuidelineVersion, ...] = ()
     reward_models: tuple[RewardResult, ...] = ()
+    disagreements: tuple[Disagreement, ...] = ()
     curves: tuple[CurveSet, ...] = ()
     samples: tuple[Sample, ...] = ()
     alarms: tuple[Alarm, ...] = ()
@@ -200,15 +181,20 @@ class Report:
 
 def to_json(report: Report) -> str:
     """Return the report as JSON text; numbers that are not finite become null."""
-    plain = _plain(asdict(report))
-    return json.dumps(plain, indent=1, ensure_ascii=False, sort_keys=True, allow_nan=False) + "\n"
+    return (
+        json.dumps(
+            plain(asdict(report)), indent=1, ensure_ascii=False, sort_keys=True, allow_nan=False
+        )
+        + "\n"
+    )
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """The same value for JSON: lists and dictionaries, null for numbers that are not finite."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value

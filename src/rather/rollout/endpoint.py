@@ -48,14 +48,12 @@ def sample(
 
     Raises UsageError for an address without a model, EnvironmentFault when the server fails.
     """
-    url, _, model = address.partition("#")
-    if not model:
-        raise UsageError(f"{address} names no model; write it as http://host:port/v1#model.")
+    url, model = chat_of(address)
     jobs = [(prompt, seed) for prompt, seeds in wanted for seed in seeds]
 
     def ask(job: tuple[Prompt, int]) -> Answer:
         prompt, seed = job
-        return _ask(url.rstrip("/") + "/chat/completions", _body(model, prompt, seed, settings))
+        return chat(url, _body(model, prompt, seed, settings))
 
     with ThreadPoolExecutor(CONCURRENCY) as pool:
         answers = list(pool.map(ask, jobs))
@@ -63,6 +61,14 @@ def sample(
     for _, seeds in wanted:
         ends.append(ends[-1] + len(seeds))
     return [answers[a:b] for a, b in pairwise(ends)]
+
+
+def chat_of(address: str) -> tuple[str, str]:
+    """Where a server's chats are answered, and its model; UsageError for an address without one."""
+    url, _, model = address.partition("#")
+    if not model:
+        raise UsageError(f"{address} names no model; write it as http://host:port/v1#model.")
+    return url.rstrip("/") + "/chat/completions", model
 
 
 def _body(model: str, prompt: Prompt, seed: int, settings: dict[str, Any]) -> dict[str, Any]:
@@ -99,7 +105,11 @@ def unusable(url: str, error: Exception) -> EnvironmentFault:
     return EnvironmentFault(f"{url} gave no usable answer ({type(error).__name__}: {error}).")
 
 
-def _ask(url: str, body: dict[str, Any]) -> Answer:
+def chat(url: str, body: dict[str, Any]) -> Answer:
+    """What a server answers to a chat, with the key in $OPENAI_API_KEY where there is one.
+
+    Raises EnvironmentFault, in one sentence, when it refuses or answers something else.
+    """
     reply = post_json(url, body, os.environ.get("OPENAI_API_KEY"))
     try:
         choice = reply["choices"][0]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -10,7 +10,7 @@ from torch import Tensor
 from rather.data.batch import Batch, Lower, Row, microbatches
 from rather.equations.logprobs import masked_sum
 from rather.failpoints import failpoint
-from rather.models.roles import Policy, RewardModel, ValueModel
+from rather.models.roles import Policy, RewardEnsemble, RewardModel, ValueModel
 from rather.records import Prompt
 from rather.rollout import local
 
@@ -20,6 +20,16 @@ class Scorer(Protocol):
 
     def __call__(self, prompts: Sequence[Prompt], rows: Sequence[Row]) -> list[list[float]]:
         """One list of scores a row, one score a completion."""
+
+
+@runtime_checkable
+class DoubtingScorer(Scorer, Protocol):
+    """A scorer that can say how far its reward models are apart, where it has several."""
+
+    def with_spread(
+        self, prompts: Sequence[Prompt], rows: Sequence[Row]
+    ) -> tuple[list[list[float]], list[list[float]] | None]:
+        """The scores, and beside them a standard deviation each; None without an ensemble."""
 
 
 class TokenScorer(Protocol):
@@ -49,6 +59,8 @@ class Rollout:
     """Of the critic; None without one."""
     token_scores: Tensor | None = None
     """What a function of the tokens adds to each token's reward; None without one."""
+    spread: Tensor | None = None
+    """[B] how far an ensemble's reward models are apart; None without one."""
 
     @property
     def lengths(self) -> Tensor:
@@ -85,7 +97,7 @@ def collect(
     ]
     rows = with_lower_states(policy, rows, microbatch_tokens)
     flat = [one for answers in sampled for one in answers]
-    scores = roles.scorer(prompts, rows)
+    scores, spread = _judged(roles.scorer, prompts, rows)
     failpoint("rollout.scored")
 
     def look(of: Callable[[Batch], Tensor]) -> Tensor:
@@ -103,7 +115,16 @@ def collect(
         ref_logprobs=look(lambda batch: roles.reference.logprobs(batch, settings.temperature)),
         values=look(roles.value.values) if roles.value else None,
         token_scores=ragged([one for row in by_token for one in row]) if by_token else None,
+        spread=torch.tensor([one for row in spread for one in row]) if spread else None,
     )
+
+
+def _judged(
+    scorer: Scorer, prompts: Sequence[Prompt], rows: Sequence[Row]
+) -> tuple[list[list[float]], list[list[float]] | None]:
+    if isinstance(scorer, DoubtingScorer):
+        return scorer.with_spread(prompts, rows)
+    return scorer(prompts, rows), None
 
 
 def ragged(values: Sequence[Sequence[float]]) -> Tensor:
@@ -176,7 +197,7 @@ def completions_of(rows: Sequence[Row], indices: Sequence[int]) -> list[int]:
 
 @torch.no_grad()
 def score_rows(
-    model: RewardModel,
+    model: RewardModel | RewardEnsemble,
     rows: Sequence[Row],
     microbatch_tokens: int,
     advance: Callable[[int], None] = lambda rows_done: None,

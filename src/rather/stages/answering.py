@@ -8,7 +8,7 @@ from rather.data.collected import BadField
 from rather.data.conversations import prompt_of
 from rather.data.identity import prompt_id
 from rather.errors import DataError
-from rather.models.roles import Policy
+from rather.models.roles import Policy, RewardEnsemble
 from rather.records import Message, Prompt
 from rather.rollout import local
 from rather.rollout.rollout import score_rows
@@ -20,7 +20,10 @@ MICROBATCH_TOKENS = 2048
 
 
 def score_texts(ws: Workspace, wanted: str, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Score {"prompt": text or messages, "completion": text} rows with a reward model."""
+    """Score {"prompt": text or messages, "completion": text} rows with a reward model.
+
+    An ensemble gives the mean of its members.
+    """
     library = open_library(ws)
     name = reward_name(ws, wanted)
     codec = library.codec(name)
@@ -30,7 +33,8 @@ def score_texts(ws: Workspace, wanted: str, rows: Sequence[dict[str, Any]]) -> d
         if not isinstance(completion, str) or not completion.strip():
             raise DataError(f"Row {number} has no text under `completion`.")
         encoded.append(codec.row(to_prompt(row.get("prompt"), number), ((completion, False),)))
-    model = library.reward_model(name)
+    members = library.reward_members(name)
+    model = members[0] if len(members) == 1 else RewardEnsemble(members)
     with ws.progress.track(f"scores by {name}", len(encoded), "rows") as task:
         scores = score_rows(model, encoded, MICROBATCH_TOKENS, task.advance)
     flat = [round(score[0], 6) for score in scores]

@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from rather.config.stages import SFT
 from rather.data.batch import Row
+from rather.data.identity import digest
 from rather.data.judged import Judged, Text, gather
 from rather.data.rows import read_rows
 from rather.data.tokens import Codec
 from rather.errors import DataError, TooLong, UsageError
 from rather.feedback import learning
-from rather.records import Comparison, Judgment, Prompt, Split
+from rather.records import Comparison, Demonstration, Judgment, Learnt, Prompt, Split
 from rather.store import completions, judgments, prompts
 from rather.training.cast import Task
 from rather.workspace import Workspace
@@ -51,7 +52,7 @@ class LeftOut:
 
 def load_comparisons(ws: Workspace, split: Split) -> tuple[list[Comparison], LeftOut]:
     """Every comparison that live judgments give about one split's prompts."""
-    live, left_out = judgments.live(ws.db), LeftOut()
+    live, left_out = live_judgments(ws), LeftOut()
     if split == "heldout":
         live = [one for one in live if not _is_from_a_chat(one, left_out)]
     found, dropped = learning.comparisons(live, prompts.all(ws.db), completions.all(ws.db), split)
@@ -59,11 +60,27 @@ def load_comparisons(ws: Workspace, split: Split) -> tuple[list[Comparison], Lef
     return found, left_out
 
 
+def live_judgments(ws: Workspace) -> list[Judgment]:
+    """The judgments to learn from: all that count, or those up to `judgments_until`."""
+    until = ws.config.judgments_until
+    return judgments.live(ws.db) if until is None else judgments.live_until(ws.db, until)
+
+
 def _is_from_a_chat(judgment: Judgment, left_out: LeftOut) -> bool:
     """Whether it was given in the playground, where one asks what one likes; counted if so."""
     if judgment.source == "playground":
         left_out.add("given in the playground, which measures nothing", judgment.id)
     return judgment.source == "playground"
+
+
+def of_half(
+    comparisons: Sequence[Comparison], half: Literal["both", "first", "second"]
+) -> list[Comparison]:
+    """Those about one half of the prompts, drawn by the prompts' ids: always the same half."""
+    if half == "both":
+        return list(comparisons)
+    wanted = half == "second"
+    return [one for one in comparisons if int(digest(["half", one.prompt.id])[0], 16) % 2 == wanted]
 
 
 def fitting(comparisons: Sequence[Comparison], codec: Codec, left_out: LeftOut) -> list[Comparison]:
@@ -91,25 +108,35 @@ def without_tied_pairs(comparisons: Iterable[Comparison], left_out: LeftOut) -> 
     return kept
 
 
-def demonstration_rows(
-    ws: Workspace, section: SFT, codec: Codec
-) -> tuple[list[Row], list[Any], LeftOut]:
-    """Rows for SFT, what identifies them, and what was left out."""
+class Shown(NamedTuple):
+    """What SFT learns."""
+
+    rows: list[Row]
+    identity: list[Any]
+    """What tells it from other data, JSON-able."""
+    left_out: LeftOut
+    learnt: Learnt = Learnt()
+
+
+def demonstration_rows(ws: Workspace, section: SFT, codec: Codec) -> Shown:
+    """Rows for SFT: demonstrations and corrections, or plain text."""
     left_out = LeftOut()
     if section.text is not None:
         rows = text_rows(ws, section.text, section.text_block, codec, left_out)
-        return rows, [section.text, [row.completions for row in rows]], left_out
+        return Shown(rows, [section.text, [row.completions for row in rows]], left_out)
     found, dropped = learning.demonstrations(
-        judgments.live(ws.db), prompts.all(ws.db), completions.all(ws.db), "train"
+        live_judgments(ws), prompts.all(ws.db), completions.all(ws.db), "train"
     )
     left_out.add_all(dropped)
-    rows = []
+    rows, fitting_ones = [], []
     for one in found:
         assert one.prompt is not None, "stored demonstrations have prompts"
         row = encode(codec, one.prompt, ((one.completion, False),), left_out, one.prompt.id)
-        rows += [] if row is None else [row]
+        if row is not None:
+            rows.append(row)
+            fitting_ones.append(one)
     identity = [[one.prompt.id if one.prompt else "", one.completion] for one in found]
-    return rows, identity, left_out
+    return Shown(rows, identity, left_out, learnt_from(fitting_ones))
 
 
 def text_rows(ws: Workspace, path: str, block: int, codec: Codec, left_out: LeftOut) -> list[Row]:
@@ -170,6 +197,13 @@ def encode(
 def _fits(codec: Codec, comparison: Comparison, left_out: LeftOut, name: str) -> bool:
     texts = tuple((text, False) for text in comparison.completions)
     return encode(codec, comparison.prompt, texts, left_out, name) is not None
+
+
+def learnt_from(learnt: Sequence[Comparison | Demonstration]) -> Learnt:
+    """The ids of the judgments behind what is learnt, and of their prompts, each once."""
+    judgments_ = dict.fromkeys(one.judgment_id for one in learnt if one.judgment_id)
+    prompts_ = dict.fromkeys(one.prompt.id for one in learnt if one.prompt is not None)
+    return Learnt(tuple(judgments_), tuple(prompts_))
 
 
 def identity(comparisons: Sequence[Comparison]) -> list[Any]:

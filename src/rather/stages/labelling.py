@@ -1,12 +1,12 @@
 """`label`: serve the app to people, or let a declared simulated labeller judge."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rather.errors import DataError
 from rather.feedback import gold
 from rather.feedback.answer import Answer
-from rather.feedback.assignment import Item, all_items
+from rather.feedback.assignment import Item, all_items, asked_of
 from rather.feedback.events import Circumstances, guidelines_hash, new_judgment
 from rather.feedback.items import item_of
 from rather.feedback.kinds import KINDS
@@ -14,7 +14,7 @@ from rather.feedback.simulated import SimulatedLabeller
 from rather.records import Completion, Judgment, Labeller, Prompt
 from rather.stages import controls
 from rather.stages.playground import responder_of
-from rather.store import completions, judgments, labellers, logins, prompts, runs
+from rather.store import completions, judgments, labellers, logins, prompts, questions, runs
 from rather.workspace import Workspace
 
 LINK_SECONDS = 24 * 3600
@@ -33,7 +33,7 @@ def serve_people(
 
     section = ws.config.label
     truths = controls.read(ws)
-    items = all_items(prompts.all(ws.db), completions.all(ws.db), section)
+    items = asked_items(ws, prompts.all(ws.db), completions.all(ws.db))
     if not items and not runs.all(ws.db):  # a run can be watched where nothing is asked
         raise DataError(KINDS[section.kind].lacking)
     if dry_run:
@@ -68,6 +68,15 @@ def serve_people(
     return {"summary": f"{given} judgments were given.", "judgments": given}
 
 
+def asked_items(
+    ws: Workspace, asked: Iterable[Prompt], answers: Iterable[Completion]
+) -> list[Item]:
+    """Everything that is asked: what can be, or only what was chosen."""
+    section = ws.config.label
+    chosen = {question.item for question in questions.all(ws.db, section.kind)}
+    return asked_of(all_items(asked, answers, section), chosen, section)
+
+
 def _report(ws: Workspace) -> str:
     # imported here: the app itself never waits for torch, nor for plots
     from rather.report.page import render
@@ -87,8 +96,9 @@ def simulate(ws: Workspace, name: str, *, dry_run: bool) -> dict[str, Any]:
     )
     asked = {prompt.id: prompt for prompt in prompts.all(ws.db)}
     answers = {one.id: one for one in completions.all(ws.db)}
-    items = all_items(asked.values(), answers.values(), section)
-    done = {item_of(one) for one in judgments.live(ws.db, labeller_id=simulator.labeller.id)}
+    items = asked_items(ws, asked.values(), answers.values())
+    # what was withdrawn was judged, too: it is not said again
+    done = {item_of(one) for one in judgments.all(ws.db, labeller_id=simulator.labeller.id)}
     todo = [item for item in items if item.name not in done]
     if section.num_judgments is not None:
         todo = todo[: max(0, section.num_judgments - len(done))]

@@ -7,15 +7,20 @@ def sentence(facts: dict[str, Any]) -> str:
     """How much there is of everything."""
     people = sum(one["people"] for one in facts["judgments"].values())
     simulated = sum(one["simulated"] for one in facts["judgments"].values())
-    return (
+    said = (
         f"{sum(facts['prompts'].values())} prompts, {sum(facts['completions'].values())} "
         f"completions, {people} judgments by people and {simulated} simulated, "
         f"{len(facts['versions'])} model versions."
     )
+    return f"{said} {described(facts['round'])}" if facts["round"] else said
 
 
 def next_command(facts: dict[str, Any]) -> str:
     """The first step of the loop that has not been done."""
+    turn = facts["round"]
+    if turn and turn["status"] == "running":
+        again = f"rather run --rounds {turn['number']}"
+        return "rather label" if turn["waits_for"] else f"{again} (goes on where it stopped)"
     stages = {name.rsplit("-", 1)[0] for name in facts["versions"]}
     unfinished = [run["stage"] for run in facts["runs"] if run["status"] == "running"]
     judged = any(sum(one.values()) for one in facts["judgments"].values())
@@ -32,6 +37,15 @@ def next_command(facts: dict[str, Any]) -> str:
     if not stages & {"ppo", "dpo"}:
         return "rather ppo"
     return "rather evaluate" if not _evaluated(facts) else "rather report"
+
+
+def described(turn: dict[str, Any]) -> str:
+    """The newest round in a sentence."""
+    if turn["status"] == "running":
+        where = turn["waits_for"] or f"next comes {turn['next_stage'] or 'the decision'}."
+        return f"Round {turn['number']} from {turn['start']}: {where}"
+    ended = turn["status"].replace("_", " ")
+    return f"Round {turn['number']} was {ended}: {turn['why']}"
 
 
 def _evaluated(facts: dict[str, Any]) -> bool:

@@ -5,11 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 from rather.config.ppo import PPO
-from rather.errors import StoppedByRule
+from rather.errors import GateClosed
 from rather.feedback import gold
 from rather.models.library import Library
 from rather.models.roles import Policy
 from rather.models.tuning import Tuned, start_tuning
+from rather.records import Learnt
 from rather.rollout.rollout import Roles
 from rather.stages import examples
 from rather.stages.critic import make_critic
@@ -50,7 +51,8 @@ def ppo(ws: Workspace, *, dry_run: bool, fresh: bool, force: bool = False) -> Re
     asked = examples.tasks(ws, codec, LeftOut(), "heldout") if heldout_mix else []
     data = [[task.prompt.id for task in (*tasks, *asked)], *_rewards(ws, mix, heldout_mix)]
     plan = plan_of(ws, library, "ppo", section, start, data)
-    plan = replace(plan, parents=(*plan.parents, *reward_models(mix)))
+    learnt = Learnt(prompts=tuple(task.prompt.id for task in tasks))
+    plan = replace(plan, parents=(*plan.parents, *reward_models(mix)), learnt=learnt)
     if answer := early_answer(
         ws, plan, dry_run, fresh, f"{len(tasks)} prompts against {_spelled(mix)}", left_out
     ):
@@ -121,7 +123,7 @@ def _rewards(ws: Workspace, *mixes: Mix) -> list[Any]:
 
 
 def require_fit_reward(ws: Workspace, mix: Sequence[tuple[float, str]], *, force: bool) -> None:
-    """Refuse (StoppedByRule) a reward model that is hardly better than chance, unless forced."""
+    """Refuse (GateClosed) a reward model that is hardly better than chance, unless forced."""
     known = {version.name: version for version in versions.all(ws.db, "reward")}
     least = ws.config.ppo.rules.min_accuracy
     for name in reward_models(mix):
@@ -140,7 +142,7 @@ def require_fit_reward(ws: Workspace, mix: Sequence[tuple[float, str]], *, force
             f"did (95 % interval from {low:.0%}), too little to tune against"
         )
         if not force:
-            raise StoppedByRule(
+            raise GateClosed(
                 f"Stopped: {said}; collect more judgments, train a better reward model, or give "
                 "--force."
             )

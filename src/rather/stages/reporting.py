@@ -1,32 +1,23 @@
-"""`report`: gather from the store and the newest evaluation what the page shows."""
+"""`report`: gather from the store and the newest evaluations what the page shows."""
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from rather.evaluation.policy import shown_samples
 from rather.feedback import gold
-from rather.records import CHECK_SOURCES, Judgment, Labeller, Prompt
+from rather.records import CHECK_SOURCES, Judgment
 from rather.report.curves import learning_curves
 from rather.report.metrics import METRICS
-from rather.report.model import (
-    Alarm,
-    Answer,
-    Collected,
-    CurveSet,
-    Dropped,
-    LineageEntry,
-    PolicyResult,
-    Rate,
-    Report,
-    RewardResult,
-    Sample,
-)
+from rather.report.model import Alarm, CurveSet, Dropped, LineageEntry, Report
+from rather.report.page import save
+from rather.report.verdict import verdict_of
 from rather.stages.evaluating import newest_result
 from rather.stages.examples import load_comparisons
+from rather.stages.measuring import sweep
+from rather.stages.reported import people, policies, rewards
+from rather.stages.reported.cards import write_cards
 from rather.stages.runs import software
-from rather.store import judgments, labellers, prompts, runs, versions
+from rather.store import judgments, labellers, runs, versions
 from rather.workspace import Workspace
 
 PANELS = {
@@ -52,53 +43,56 @@ PANELS = {
 }
 
 
+def report(ws: Workspace, *, dry_run: bool) -> dict[str, Any]:
+    """Write the page, its numbers and the cards of the evaluated versions."""
+    found = gather_report(ws)
+    if dry_run:
+        return {"summary": f"would write {ws.root / 'report.html'}."}
+    page = save(found, ws.root)
+    written = write_cards(ws, found)
+    return {
+        "summary": f"{verdict_of(found)} See {page}.",
+        "report": str(page),
+        "cards": [str(path) for path in written],
+    }
+
+
 def gather_report(ws: Workspace) -> Report:
     """Everything the page shows, as far as it exists."""
     result = newest_result(ws) or {}
     live = [one for one in judgments.live(ws.db) if one.source not in CHECK_SOURCES]
-    people = {one.id: one for one in labellers.all(ws.db)}
+    known = {one.id: one for one in labellers.all(ws.db)}
+    contests = policies.held_contests(ws)
+    sweeps = sweep.newest_results(ws)
+    scorers = result.get("scorers", {})
     return Report(
         title=ws.root.name,
         created_at=str(result.get("created_at", ""))[:19].replace("T", " "),
-        criterion=_described(ws, result.get("scorers", {}).get("gold")),
+        criterion=_described(ws, scorers.get("gold")),
         guidelines=ws.config.label.guidelines,
         cautions=_cautions(ws, live, result),
         num_heldout_prompts=result.get("num_prompts", 0),
-        gold=_described(ws, result.get("scorers", {}).get("gold")),
-        judge=_described(ws, result.get("scorers", {}).get("judge")),
-        policies=tuple(_policy(name, one, result) for name, one in _models(result)),
-        collected=tuple(collected(live, people)),
-        reward_models=tuple(_reward_models(ws)),
+        gold=_described(ws, scorers.get("gold")),
+        judge=_described(ws, scorers.get("judge")),
+        llm_judge=policies.llm_judge_note(result),
+        policies=tuple(policies.policies(result, contests)),
+        contests=tuple(contests),
+        ratings=tuple(policies.rating_tables(ws, result)),
+        frontiers=policies.frontiers(result, sweeps),
+        sweeps=tuple(sweep.sentence(one) for one in sweeps),
+        collected=tuple(people.collected(live, known)),
+        agreement=tuple(people.agreement(live)),
+        guideline_versions=tuple(people.guideline_versions(ws, live)),
+        reward_models=tuple(rewards.reward_models(ws)),
+        disagreements=tuple(rewards.disagreements(ws, known)),
         curves=tuple(_curves(ws)),
-        samples=tuple(_samples(ws, result)),
+        samples=tuple(policies.samples(ws, result)),
         alarms=tuple(_alarms(ws)),
         dropped=tuple(_dropped(ws)),
         config=ws.config.model_dump(mode="json"),
         lineage=tuple(_lineage(ws)),
         software=software(),
     )
-
-
-def collected(live: Sequence[Judgment], people: dict[str, Labeller]) -> list[Collected]:
-    """What each labeller gave, in the order of their first judgment."""
-    by_labeller: dict[str, list[Judgment]] = {}
-    for judgment in live:
-        by_labeller.setdefault(judgment.labeller_id, []).append(judgment)
-    return [
-        Collected(
-            labeller=people[id].name,
-            is_simulated=people[id].is_simulated,
-            counts=dict(Counter(judgment.kind for judgment in theirs)),
-            num_ties=sum(_is_tie(judgment) for judgment in theirs),
-            detail=", ".join(f"{k} {v}" for k, v in sorted(people[id].settings.items())),
-        )
-        for id, theirs in by_labeller.items()
-    ]
-
-
-def _is_tie(judgment: Judgment) -> bool:
-    ranks = judgment.answer.get("ranks", ())
-    return judgment.answer.get("choice") == "tie" or len(set(ranks)) < len(ranks)
 
 
 def _described(ws: Workspace, name: str | None) -> str:
@@ -118,53 +112,10 @@ def _cautions(ws: Workspace, live: Sequence[Judgment], result: dict[str, Any]) -
         for version in versions.all(ws.db)
         if version.provenance.get("stopped")
     ]
+    said += result.get("cautions", [])
     if result.get("num_prompts", 100) < 40:
         said.append("Few held-out prompts: the intervals are wide.")
     return tuple(said)
-
-
-def _models(result: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    return list(result.get("models", {}).items())
-
-
-def _policy(name: str, one: dict[str, Any], result: dict[str, Any]) -> PolicyResult:
-    rates = {key: Rate(**rate) for key, rate in one["win_rates"].items()}
-    return PolicyResult(
-        name=name,
-        stage=name.rsplit("-", 1)[0],
-        is_baseline=name == result["baseline"],
-        gold_win_rate=rates.get("gold"),
-        reward_win_rate=rates.get("reward"),
-        judge_win_rate=rates.get("judge"),
-        gold_mean=one["means"].get("gold"),
-        reward_mean=one["means"].get("reward"),
-        kl=None if name == result["baseline"] else one["kl"],
-        mean_length=one["mean_length"],
-        eos_rate=one["eos_rate"],
-        base_perplexity=one["base_perplexity"],
-        scores=tuple(one["scores"].get("reward", ())),
-        golds=tuple(one["scores"].get("gold", ())),
-        lengths=tuple(one["lengths"]),
-    )
-
-
-def _reward_models(ws: Workspace) -> list[RewardResult]:
-    found = []
-    for version in versions.all(ws.db, "reward"):
-        m = version.metrics
-        if "accuracy" not in m or math.isnan(m["accuracy"]):
-            continue
-        found.append(
-            RewardResult(
-                name=version.name,
-                accuracy=Rate(
-                    m["accuracy"], m["accuracy_low"], m["accuracy_high"], int(m["num_pairs"])
-                ),
-                num_training_comparisons=int(m["num_training_comparisons"]),
-                baselines={"longer wins": m["longer_wins"], "shorter wins": m["shorter_wins"]},
-            )
-        )
-    return found
 
 
 def _curves(ws: Workspace) -> list[CurveSet]:
@@ -176,35 +127,6 @@ def _curves(ws: Workspace) -> list[CurveSet]:
         if len(steps) > 1:
             found.append(learning_curves(version.name, list(steps.items()), PANELS[version.stage]))
     return found
-
-
-def _samples(ws: Workspace, result: dict[str, Any]) -> list[Sample]:
-    if not result:
-        return []
-    by_id = {prompt.id: prompt for prompt in prompts.all(ws.db)}
-    asked = [by_id[id] for id in result["prompts"]]
-    places = shown_samples(asked, result["settings"]["num_samples_shown"])
-    return [
-        Sample(
-            prompt=_text(asked[place]),
-            answers=tuple(
-                Answer(
-                    policy=name,
-                    text=one["texts"][place],
-                    scores={key: scores[place] for key, scores in one["scores"].items()},
-                    is_cut_off=one["cut_off"][place],
-                )
-                for name, one in _models(result)
-            ),
-        )
-        for place in places
-    ]
-
-
-def _text(prompt: Prompt) -> str:
-    if len(prompt.messages) == 1:
-        return prompt.messages[0].content
-    return "\n\n".join(f"{message.role}: {message.content}" for message in prompt.messages)
 
 
 def _alarms(ws: Workspace) -> list[Alarm]:

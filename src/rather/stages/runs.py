@@ -5,7 +5,7 @@ import json
 import platform
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -17,11 +17,13 @@ from rather.durable import exclusive, staged_directory, verify
 from rather.errors import StoppedByRule, UsageError
 from rather.failpoints import failpoint
 from rather.interrupts import listening
-from rather.models.library import CARD_FILE, Library
+from rather.models.library import CARD_FILE, LEARNT_FILE, Library
 from rather.models.source import fingerprint, read_json
-from rather.records import Alarm, ModelVersion, StageName
+from rather.records import Alarm, Learnt, ModelVersion, StageName
 from rather.records import Run as RunRecord
 from rather.store import runs, versions
+from rather.tracking.sinks import tracked
+from rather.tracking.trackers import About
 from rather.training import loop
 from rather.training.learner import Metrics
 from rather.workspace import Workspace
@@ -74,6 +76,8 @@ class Plan:
     seed: int
     setting: tuple[str, ...] = ()
     """What else changes the numbers: the codec's and the weights' fingerprints, the precision."""
+    learnt: Learnt = field(default_factory=Learnt)
+    """What it learns from, by id; that it is the same says the data already."""
 
     @property
     def data_digest(self) -> str:
@@ -115,6 +119,7 @@ def running(ws: Workspace, plan: Plan, fresh: bool) -> Iterator[loop.Run]:
             newest.clear()
             newest.update(metrics)
             runs.record(ws.db, plan.run_id, step, metrics)
+            track(step, metrics)
 
         def took(step: int, seconds: float) -> None:
             runs.record(ws.db, plan.run_id, step, speed(newest, seconds))
@@ -122,8 +127,10 @@ def running(ws: Workspace, plan: Plan, fresh: bool) -> Iterator[loop.Run]:
         def sound(step: int, alarm: Alarm) -> None:
             runs.sound(ws.db, plan.run_id, step, alarm)
 
+        section = ws.config.track
+        about = About(section.project or ws.root.name, plan.run_id, config, directory)
         try:
-            with listening():
+            with listening(), tracked(section.to, about, ws.progress.say) as track:
                 yield loop.Run(directory, record, ws.progress, sound, took=took)
         except StoppedByRule as rule:
             runs.finish(ws.db, plan.run_id, "stopped", str(rule))
@@ -151,14 +158,17 @@ def publish(
     extra: dict[str, Any] | None = None,
 ) -> ModelVersion:
     """Publish what a run made as the next version: first its folder, then its entry."""
-    name = versions.next_name(ws.db, plan.stage)
+    name, codec = versions.next_name(ws.db, plan.stage), library.codec(plan.start)
     folder = ws.models_dir / name
     provenance = {
         "stage": plan.stage,
         "run_id": plan.run_id,
         "base": plan.model,
         "base_fingerprint": fingerprint(library.folder_of(plan.start)),
-        "codec_fingerprint": library.codec(plan.start).fingerprint,
+        "codec_fingerprint": codec.fingerprint,
+        "tokenizer_hash": codec.tokenizer_hash,
+        "template_hash": codec.template_hash,
+        "start": plan.start,
         "parents": list(plan.parents),
         "data_digest": plan.data_digest,
         "seed": plan.seed,
@@ -175,6 +185,7 @@ def publish(
         with staged_directory(folder) as staging:
             write(staging)
             (staging / CARD_FILE).write_text(json.dumps(provenance, indent=1) + "\n", "utf-8")
+            (staging / LEARNT_FILE).write_text(json.dumps(asdict(plan.learnt)) + "\n", "utf-8")
             (staging / "README.md").write_text(_card(name, plan, metrics), "utf-8")
     failpoint("version.published")
     version = ModelVersion(

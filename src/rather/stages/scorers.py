@@ -5,19 +5,17 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import torch
-
-from rather.config.ppo import Shaping
 from rather.data.batch import Row
 from rather.data.judged import Text
 from rather.data.tokens import Codec
-from rather.equations.scores import ENSEMBLES
 from rather.errors import UsageError
 from rather.feedback import gold
 from rather.feedback.words import prompt_text
 from rather.models.library import Library
+from rather.models.roles import RewardModel
 from rather.records import Prompt
 from rather.rollout.endpoint import is_address
+from rather.rollout.mix import Ensemble, Mix
 from rather.rollout.remote_scorer import remote_scores
 from rather.rollout.rollout import Scorer, TokenScorer, score_rows
 from rather.stages.runs import reward_name
@@ -88,18 +86,12 @@ def make_scorer(
     microbatch_tokens: int,
 ) -> Scorer:
     """One scorer for a mix; `codec` is the tokenizer of the rows it will see."""
-    parts = [
-        (weight, _one_scorer(ws, library, name, codec, microbatch_tokens)) for weight, name in mix
-    ]
-
-    def scorer(prompts: Sequence[Prompt], rows: Sequence[Row]) -> list[list[float]]:
-        found = [(weight, part(prompts, rows)) for weight, part in parts]
-        return [
-            [sum(w * scores[r][n] for w, scores in found) for n in range(len(row.completions))]
-            for r, row in enumerate(rows)
-        ]
-
-    return scorer
+    return Mix(
+        tuple(
+            (weight, _one_scorer(ws, library, name, codec, microbatch_tokens))
+            for weight, name in mix
+        )
+    )
 
 
 def _one_scorer(
@@ -109,27 +101,16 @@ def _one_scorer(
         return _by_server(name, codec)
     if not is_reward_model(name):
         return _by_function(ws, name, codec)
-    members = [_by_model(library, one, codec, microbatch_tokens) for one in name.split(",")]
-    return members[0] if len(members) == 1 else _by_ensemble(ws.config.ppo.shaping, members)
+    members = tuple(
+        _by_model(model, library.codec(one), codec, microbatch_tokens)
+        for one in name.split(",")
+        for model in library.reward_members(one)
+    )
+    return members[0] if len(members) == 1 else Ensemble(members, ws.config.ppo.shaping)
 
 
-def _by_ensemble(shaping: Shaping, members: Sequence[Scorer]) -> Scorer:
-    """Several reward models, their scores put together as `ppo.shaping.ensemble` says."""
-    combine = ENSEMBLES[shaping.ensemble]
-
-    def scorer(prompts: Sequence[Prompt], rows: Sequence[Row]) -> list[list[float]]:
-        said = [[s for row in member(prompts, rows) for s in row] for member in members]
-        together = iter(
-            combine(torch.tensor(said), std_coefficient=shaping.std_coefficient).tolist()
-        )
-        return [[next(together) for _ in row.completions] for row in rows]
-
-    return scorer
-
-
-def _by_model(library: Library, name: str, codec: Codec, microbatch_tokens: int) -> Scorer:
+def _by_model(model: RewardModel, own: Codec, codec: Codec, microbatch_tokens: int) -> Scorer:
     """A reward model; rows of another tokenizer are encoded again from their text."""
-    model, own = library.reward_model(name), library.codec(name)
 
     def scorer(prompts: Sequence[Prompt], rows: Sequence[Row]) -> list[list[float]]:
         if own.fingerprint != codec.fingerprint:

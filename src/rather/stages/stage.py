@@ -1,13 +1,13 @@
 """What every training stage does before and after it trains: plan, early answers, publish."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from rather.config.optimization import Optimization
 from rather.errors import DataError, StoppedByRule
-from rather.models.heads import ScalarHead
-from rather.models.library import Library, save_head, save_weights
+from rather.models.library import Library, member_folders, save_head, save_weights
+from rather.models.roles import RewardModel
 from rather.models.source import fingerprint
 from rather.models.tuning import Tuned
 from rather.records import ModelVersion
@@ -100,8 +100,8 @@ def train_and_publish(
 
     StoppedByRule then says what was kept.
     """
-    about: dict[str, Any] = {**extra, "start": plan.start}
-    write = writer(tuned, library, plan, None)
+    about = dict(extra)
+    write = writer(tuned, library, plan)
     try:
         train()
     except StoppedByRule as rule:
@@ -125,16 +125,24 @@ def stopped_with(stopped: str, version: ModelVersion) -> StoppedByRule:
     return rule
 
 
-def writer(
-    tuned: Tuned, library: Library, plan: Plan, head: ScalarHead | None
+def writer(tuned: Tuned, library: Library, plan: Plan) -> Callable[[Path], None]:
+    """Writes the trained weights into the folder of a version."""
+    codec = library.codec(plan.start)
+    return lambda folder: save_weights(folder, tuned.backbone, tuned.adapter, plan.model, codec)
+
+
+def reward_writer(
+    members: Sequence[RewardModel], library: Library, plan: Plan
 ) -> Callable[[Path], None]:
-    """Writes the trained weights, and a reward model's head, into the folder of a version."""
+    """Writes adapter and head of one reward model, or of each of an ensemble's."""
 
     def write(folder: Path) -> None:
         codec = library.codec(plan.start)
-        save_weights(folder, tuned.backbone, tuned.adapter, plan.model, codec)
-        if head is not None:
-            save_head(folder, head)
+        for place, member in zip(member_folders(len(members)), members, strict=True):
+            own = folder / place
+            own.mkdir(exist_ok=True)
+            save_weights(own, member.backbone, member.adapter, plan.model, codec)
+            save_head(own, member.head)
 
     return write
 

@@ -1,12 +1,19 @@
 """`sft`, `reward`, `dpo`: from the store to a trainer, and from its weights to a version."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from rather.config.optimization import Optimization
+from rather.config.stages import Reward
+from rather.data.judged import Judged
 from rather.evaluation.reward_model import held_out_accuracy
-from rather.models.roles import Policy
+from rather.models.heads import ScalarHead
+from rather.models.roles import Policy, RewardEnsemble, RewardModel
 from rather.models.tuning import Tuned, start_tuning
 from rather.stages import examples
-from rather.stages.evaluating import accuracy_metrics
 from rather.stages.fresh import fresh_backbone
+from rather.stages.measuring.reward_numbers import accuracy_metrics
+from rather.stages.rounds.efficiency import label_efficiency
 from rather.stages.runs import open_library, policy_name, publish, running
 from rather.stages.stage import (
     Result,
@@ -14,11 +21,13 @@ from rather.stages.stage import (
     need,
     plan_of,
     result_of,
+    reward_writer,
     train_and_publish,
-    writer,
 )
 from rather.stages.watching import watched
 from rather.training.dpo import loss_settings, train_dpo
+from rather.training.ensemble import train_ensemble
+from rather.training.loop import Run
 from rather.training.reward import train_reward
 from rather.training.sft import train_sft
 from rather.training.watching import Watched
@@ -35,9 +44,9 @@ def sft(ws: Workspace, *, dry_run: bool, fresh: bool) -> Result:
     if section.fresh_config is not None:
         library.base = start = fresh_backbone(ws, section)
     codec = library.codec(start)
-    rows, identity, left_out = examples.demonstration_rows(ws, section, codec)
+    rows, identity, left_out, learnt = examples.demonstration_rows(ws, section, codec)
     need(rows, "demonstrations", "rather import FILE --as demonstrations", left_out)
-    plan = plan_of(ws, library, "sft", section, start, identity)
+    plan = replace(plan_of(ws, library, "sft", section, start, identity), learnt=learnt)
     if answer := early_answer(ws, plan, dry_run, fresh, f"{len(rows)} demonstrations", left_out):
         return answer
     with running(ws, plan, fresh) as run:
@@ -59,6 +68,7 @@ def reward(ws: Workspace, *, dry_run: bool, fresh: bool) -> Result:
     start = policy_name(ws, section.start)
     codec = library.codec(start)
     found, left_out = examples.load_comparisons(ws, "train")
+    found = examples.of_half(found, section.half)
     if section.ties == "drop":
         found = examples.without_tied_pairs(found, left_out)
     found = examples.fitting(found, codec, left_out)
@@ -67,29 +77,52 @@ def reward(ws: Workspace, *, dry_run: bool, fresh: bool) -> Result:
     held_out, _ = examples.load_comparisons(ws, "heldout")
     tests = examples.judged_rows(examples.fitting(held_out, codec, left_out), codec)
     plan = plan_of(ws, library, "reward", section, start, examples.identity(found))
+    plan = replace(plan, learnt=examples.learnt_from(found))
     if answer := early_answer(ws, plan, dry_run, fresh, f"{len(found)} comparisons", left_out):
         return answer
     with running(ws, plan, fresh) as run:
         policy = library.policy(start)
         depth = policy.backbone.depth_of(section.depth)
-        tuned = start_tuning(policy, "learning", section.adapter, plan.seed, depth)
-        reference = [one.row for one in judged[:REFERENCE_ROWS]]
-        model = train_reward(section, tuned, judged, reference, run, plan.seed)
+        arms = label_efficiency(ws, _untrained(section, policy), codec, found, tests)
+        model = _train_reward(section, policy, judged, run, plan.seed)
         accuracy = held_out_accuracy(model, tests, section.microbatch_tokens)
         metrics = {
             "num_training_comparisons": float(len(found)),
             **(accuracy_metrics(accuracy) if accuracy.accuracy.n else {}),
+            **arms,
         }
         extra = {
             "pooling": section.pooling,
             "depth": depth,
+            "ensemble": section.ensemble,
             "num_judgments": len(found),
             "simulated_judgments": sum(one.is_simulated for one in found),
         }
-        version = publish(
-            ws, library, plan, writer(tuned, library, plan, model.head), metrics, extra
-        )
+        members = model.members if isinstance(model, RewardEnsemble) else (model,)
+        version = publish(ws, library, plan, reward_writer(members, library, plan), metrics, extra)
     return result_of(version, left_out)
+
+
+def _untrained(section: Reward, policy: Policy) -> RewardModel:
+    """What a reward model begins with, before it has a head."""
+    head = ScalarHead.zero(policy.backbone.hidden_size).to(policy.backbone.device)
+    depth = policy.backbone.depth_of(section.depth)
+    return RewardModel(policy.backbone, policy.adapter, head, section.pooling, depth)
+
+
+def _train_reward(
+    section: Reward, policy: Policy, judged: Sequence[Judged], run: Run, seed: int
+) -> RewardModel | RewardEnsemble:
+    depth = policy.backbone.depth_of(section.depth)
+    reference = [one.row for one in judged[:REFERENCE_ROWS]]
+
+    def new_member(name: str, own_seed: int) -> Tuned:
+        return start_tuning(policy, name, section.adapter, own_seed, depth)
+
+    if section.ensemble == 1:
+        tuned = new_member("learning", seed)
+        return train_reward(section, tuned, judged, reference, run, seed)
+    return train_ensemble(section, new_member, judged, reference, run, seed)
 
 
 def dpo(ws: Workspace, *, dry_run: bool, fresh: bool) -> Result:
@@ -103,6 +136,7 @@ def dpo(ws: Workspace, *, dry_run: bool, fresh: bool) -> Result:
     judged = examples.judged_rows(found, codec)
     need(judged, "comparisons", "rather label` or `rather import FILE --as pairs", left_out)
     plan = plan_of(ws, library, "dpo", section, start, examples.identity(found))
+    plan = replace(plan, learnt=examples.learnt_from(found))
     if answer := early_answer(ws, plan, dry_run, fresh, f"{len(found)} comparisons", left_out):
         return answer
     with running(ws, plan, fresh) as run:

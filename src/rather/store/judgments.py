@@ -2,11 +2,13 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from typing import Any, get_args
 
 from sqlalchemy import Connection, Select, bindparam, exists, func, select
 
 from rather.errors import DataError
+from rather.feedback.events import new_id
 from rather.feedback.items import item_of
 from rather.records import CHECK_SOURCES, Judgment, Kind, Source
 from rather.store.database import Database
@@ -67,6 +69,42 @@ def settle(db: Database, resolution: Judgment) -> tuple[Judgment, bool]:
     return db.write(act)
 
 
+def retract(
+    db: Database, *, labeller_id: str | None = None, prompt_id: str | None = None
+) -> list[Judgment]:
+    """Let nothing count any more that one labeller said, or that was said about one prompt.
+
+    Found and taken back in one transaction; returns what counted until now.
+    """
+
+    def act(connection: Connection) -> list[Judgment]:
+        query = _live(select(JUDGMENTS)).order_by(JUDGMENTS.c.seq)
+        if labeller_id is not None:
+            query = query.where(JUDGMENTS.c.labeller_id == labeller_id)
+        if prompt_id is not None:
+            query = query.where(JUDGMENTS.c.prompt_id == prompt_id)
+        found = [to_record(row) for row in connection.execute(query).mappings()]
+        if found:
+            connection.execute(JUDGMENTS.insert(), [asdict(retraction_of(one)) for one in found])
+        return found
+
+    return db.write(act)
+
+
+def retraction_of(judgment: Judgment) -> Judgment:
+    """The event that says a judgment was withdrawn."""
+    return replace(
+        judgment,
+        id=new_id(),
+        created_at=datetime.now(UTC).isoformat(timespec="microseconds"),
+        idempotency_key=f"withdrawn:{judgment.id}",
+        supersedes=judgment.id,
+        is_retraction=True,
+        ms_to_decision=None,
+        comment="",
+    )
+
+
 def live(db: Database, kind: Kind | None = None, labeller_id: str | None = None) -> list[Judgment]:
     """The judgments that count now (neither superseded nor retracted), in the order they came."""
     query = _live(select(JUDGMENTS)).order_by(JUDGMENTS.c.seq)
@@ -77,9 +115,32 @@ def live(db: Database, kind: Kind | None = None, labeller_id: str | None = None)
     return _records(db, query)
 
 
-def all(db: Database) -> list[Judgment]:
-    """Every event ever recorded, in the order they came."""
-    return _records(db, select(JUDGMENTS).order_by(JUDGMENTS.c.seq))
+def live_until(db: Database, seq: int) -> list[Judgment]:
+    """What counted when the judgment of that number had come, less all that was taken back since.
+
+    An edit that came later does not count; who took it back took back what it had edited, too.
+    """
+    with db.read() as connection:
+        rows = connection.execute(select(JUDGMENTS).order_by(JUDGMENTS.c.seq)).mappings().all()
+    later = {row["supersedes"]: row for row in rows if row["supersedes"] is not None}
+
+    def counts(row: Mapping[Any, Any]) -> bool:
+        follower = later.get(row["id"])
+        while follower is not None:
+            if follower["seq"] <= seq or follower["is_retraction"]:
+                return False
+            follower = later.get(follower["id"])
+        return row["seq"] <= seq and not row["is_retraction"]
+
+    return [to_record(row) for row in rows if counts(row)]
+
+
+def all(db: Database, labeller_id: str | None = None) -> list[Judgment]:
+    """Every event ever recorded (of one labeller), in the order they came."""
+    query = select(JUDGMENTS).order_by(JUDGMENTS.c.seq)
+    if labeller_id is not None:
+        query = query.where(JUDGMENTS.c.labeller_id == labeller_id)
+    return _records(db, query)
 
 
 def after(connection: Connection, seq: int) -> list[Judgment]:
@@ -135,6 +196,15 @@ def count(db: Database) -> dict[str, dict[str, int]]:
         for kind, is_simulated, number in connection.execute(query):
             counted[kind]["simulated" if is_simulated else "people"] = number
     return counted
+
+
+def count_after(db: Database, seq: int) -> int:
+    """How many live judgments came after that sequence number, but for what checks labellers."""
+    query = _live(select(func.count()).select_from(JUDGMENTS)).where(
+        JUDGMENTS.c.seq > seq, JUDGMENTS.c.source.not_in(sorted(CHECK_SOURCES))
+    )
+    with db.read() as connection:
+        return connection.scalar(query) or 0
 
 
 def _live(query: Select[Any]) -> Select[Any]:

@@ -3,15 +3,27 @@
 import secrets
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Table, func, literal, select
 
 from rather.errors import DataError
 from rather.records import Labeller
 from rather.store.database import Database
 from rather.store.rows import add_new, fields
-from rather.store.schema import LABELLERS
+from rather.store.schema import (
+    ASSIGNMENTS,
+    DRAFTS,
+    JUDGMENTS,
+    LABELLERS,
+    LOGIN_TOKENS,
+    META,
+    REMARKS,
+    SESSIONS,
+)
+
+FORGOTTEN = "somebody forgotten"
+"""The name of whoever asked to be."""
 
 
 def add(db: Database, labellers: Iterable[Labeller]) -> int:
@@ -62,10 +74,76 @@ def change(
     db.write(act)
 
 
+class Forgotten(NamedTuple):
+    """What was deleted about a person; what they judged stays, under an id that tells nothing."""
+
+    id: str
+    """The id their judgments have now."""
+    num_judgments: int
+    num_comments: int
+    """Of judgments and remarks."""
+    num_drafts: int
+    num_logins: int
+    """Sessions and links."""
+
+
+def forget(db: Database, id: str) -> Forgotten:
+    """Delete everything personal about a labeller: name, id, comments, drafts, sessions, links.
+
+    Raises DataError where that would leave nobody who is an admin.
+    """
+    new = new_id()
+
+    def act(connection: Connection) -> Forgotten:
+        _refuse_last_admin(connection, id)
+        row = connection.execute(select(LABELLERS).where(LABELLERS.c.id == id)).mappings().one()
+        nameless = {"id": new, "name": FORGOTTEN, "role": "labeller", "paused": FORGOTTEN}
+        connection.execute(LABELLERS.insert().values({**fields(row), **nameless, "settings": {}}))
+        forgotten = Forgotten(
+            new,
+            num_comments=sum(_empty_comments(connection, id, one) for one in (JUDGMENTS, REMARKS)),
+            num_judgments=_hand_over(connection, id, new, JUDGMENTS),
+            num_drafts=_delete(connection, id, DRAFTS),
+            num_logins=_delete(connection, id, LOGIN_TOKENS) + _delete(connection, id, SESSIONS),
+        )
+        for table in (REMARKS, ASSIGNMENTS):
+            _hand_over(connection, id, new, table)
+        _rename_keys(connection, id, new)
+        connection.execute(META.delete().where(META.c.name.endswith(id, autoescape=True)))
+        connection.execute(LABELLERS.delete().where(LABELLERS.c.id == id))
+        return forgotten
+
+    return db.write(act)
+
+
+def _empty_comments(connection: Connection, id: str, table: Table) -> int:
+    said = (table.c.labeller_id == id) & (table.c.comment != "")
+    return connection.execute(table.update().where(said).values(comment="")).rowcount
+
+
+def _hand_over(connection: Connection, id: str, new: str, table: Table) -> int:
+    where = table.update().where(table.c.labeller_id == id)
+    return connection.execute(where.values(labeller_id=new)).rowcount
+
+
+def _delete(connection: Connection, id: str, table: Table) -> int:
+    return connection.execute(table.delete().where(table.c.labeller_id == id)).rowcount
+
+
+def _rename_keys(connection: Connection, id: str, new: str) -> None:
+    """Idempotency keys begin with whose they are; they stay unique under the new id."""
+    for table in (JUDGMENTS, REMARKS):
+        key = table.c.idempotency_key
+        is_own = key.startswith(f"{id}:", autoescape=True)
+        renamed = literal(new).concat(func.substr(key, len(id) + 1))
+        connection.execute(table.update().where(is_own).values(idempotency_key=renamed))
+
+
 def _refuse_last_admin(connection: Connection, id: str) -> None:
     is_other_admin = (
         (LABELLERS.c.role == "admin") & ~LABELLERS.c.is_simulated & (LABELLERS.c.id != id)
     )
     query = select(func.count()).select_from(LABELLERS).where(is_other_admin)
-    if connection.scalar(query) == 0:
+    is_admin = select(LABELLERS.c.role).where(LABELLERS.c.id == id)
+    if connection.scalar(is_admin) == "admin" and connection.scalar(query) == 0:
         raise DataError("This is the last admin; make somebody else an admin first.")

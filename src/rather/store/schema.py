@@ -1,14 +1,10 @@
-"""The tables of a workspace's database, and the two column types that refuse unstorable text.
+"""The tables of a workspace's database.
 
 Every table that is read in order has `seq`, so reading back is deterministic whatever the clock
 did. The history of this schema is `migrations/versions`; a test holds the two together.
 """
 
-from collections.abc import Iterator
-from typing import Any
-
 from sqlalchemy import (
-    JSON,
     BigInteger,
     Boolean,
     Column,
@@ -17,62 +13,13 @@ from sqlalchemy import (
     Integer,
     MetaData,
     Table,
-    Text,
     UniqueConstraint,
 )
-from sqlalchemy.types import TypeDecorator
 
-from rather.errors import DataError
+from rather.store.engines.columns import Document, Words
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest migration, which is the schema version this code reads and writes."""
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from _texts(key)
-            yield from _texts(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _texts(item)
-
-
-def _refuse_unstorable(value: Any) -> None:
-    for text in _texts(value):
-        shown = ascii(text[:40])
-        if "\x00" in text:
-            raise DataError(
-                f"The text {shown} holds a NUL character, which no database keeps; remove it."
-            )
-        if any("\ud800" <= character <= "\udfff" for character in text):
-            raise DataError(
-                f"The text {shown} holds half a surrogate pair, which is not Unicode; remove it."
-            )
-
-
-class Words(TypeDecorator[str]):
-    """Text of any length; NUL and lone surrogates are a DataError on every back-end."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Any) -> str | None:
-        _refuse_unstorable(value)
-        return value
-
-
-class Document(TypeDecorator[Any]):
-    """JSON with the same refusals, keys kept in their order."""
-
-    impl = JSON
-    cache_ok = True
-
-    def process_bind_param(self, value: Any, dialect: Any) -> Any:
-        _refuse_unstorable(value)
-        return value
 
 
 METADATA = MetaData()
@@ -255,6 +202,34 @@ GLIMPSES = Table(
     _words("finish_reason"),
     Column("score", Float, nullable=True),
     Column("kl", Float, nullable=True),
+)
+
+QUESTIONS = Table(
+    "questions",
+    METADATA,
+    _seq(),
+    _words("item", unique=True),
+    _words("kind"),
+    Column("prompt_id", Words, ForeignKey("prompts.id"), nullable=False),
+    Column("is_random", Boolean, nullable=False),
+    Column("reasons", Document, nullable=False),
+    _words("chosen_at"),
+)
+
+ROUNDS = Table(
+    "rounds",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    _words("status"),
+    _words("start"),
+    # Sequence numbers of judgments: the last one before the round, and the last it learns from.
+    Column("judgments_before", BigInteger, nullable=False),
+    Column("judgments_until", BigInteger),
+    Column("done", Document, nullable=False),
+    _words("policy", nullable=True),
+    _words("why"),
+    _words("started_at"),
+    _words("finished_at", nullable=True),
 )
 
 META = Table(

@@ -99,6 +99,14 @@ def drop_interim(directory: Path, every: int) -> None:
             remove(folder)
 
 
+def for_sweep(num_steps: int, every: int, keep_every: int | None) -> tuple[int, ...]:
+    """Numbers of steps whose checkpoints stay: of those made, the first after each `keep_every`."""
+    if keep_every is None:
+        return ()
+    made = range(every, num_steps + 1, every)
+    return tuple(steps for steps in made if steps // keep_every > (steps - every) // keep_every)
+
+
 def restore(folder: Path, learner: Learner, kept: Kept) -> int:
     """Go back to a checkpoint; returns the steps done before it."""
     state = json.loads((folder / "state.json").read_text("utf-8"))
@@ -114,6 +122,11 @@ def restore(folder: Path, learner: Learner, kept: Kept) -> int:
 def load_tensors(folder: Path) -> dict[str, Tensor]:
     """The learner's tensors in a checkpoint."""
     return load_file(folder / "learner.safetensors")
+
+
+def begun(directory: Path) -> bool:
+    """Whether there is a sound checkpoint to go on from."""
+    return newest_verified(directory, PREFIX) is not None
 
 
 def resume(directory: Path, learner: Learner, kept: Kept, progress: Progress) -> int | None:

@@ -34,7 +34,7 @@ def fit_head(
     A model without a decided pair to learn from keeps the head it has.
     """
     some = judged[:: math.ceil(len(judged) / MAX_ROWS)]
-    states = _pooled(model, some, microbatch_tokens, progress)
+    states = pooled_states(model, some, microbatch_tokens, progress)
     differences = [
         found[better] - found[worse]
         for found, one in zip(states, some, strict=True)
@@ -43,11 +43,16 @@ def fit_head(
     if not differences:
         progress.say("no comparison is decided: the head begins at random")
         return
-    # each dimension by its own spread: a few of them are a hundred times as wide as the others
-    everything = torch.cat(states)
-    spread = everything.std(dim=0, correction=0).clamp(min=1e-6) * math.sqrt(everything.shape[1])
-    weight = fit_bradley_terry(torch.stack(differences) / spread, PENALTY / len(differences))
-    model.head.weight.copy_(weight / spread)
+    model.head.weight.copy_(fitted_weight(torch.stack(differences), torch.cat(states)))
+
+
+def fitted_weight(differences: Tensor, states: Tensor) -> Tensor:
+    """The head's w [d] for D [n, d] = better − worse, by a ridge on the scale of states [N, d].
+
+    Each dimension is taken by its own spread: a few are a hundred times as wide as the others.
+    """
+    spread = states.std(dim=0, correction=0).clamp(min=1e-6) * math.sqrt(states.shape[1])
+    return fit_bradley_terry(differences / spread, PENALTY / len(differences)) / spread
 
 
 @torch.enable_grad()
@@ -71,7 +76,8 @@ def fit_bradley_terry(differences: Tensor, penalty: float) -> Tensor:
     return weight.detach().float()
 
 
-def _pooled(
+@torch.no_grad()
+def pooled_states(
     model: RewardModel, judged: Sequence[Judged], microbatch_tokens: int, progress: Progress
 ) -> list[Tensor]:
     """What the head reads of every row's completions: one [n, d] a row."""

@@ -103,9 +103,17 @@ def train(
             task.advance(1, describe(metrics))
             if number % learner.section.checkpoint_every == 0 or number == num_steps:
                 checkpoints.save(run.directory, learner, number, kept)
-                checkpoints.tidy(run.directory, good_steps(kept) or (0,))
-    checkpoints.tidy(run.directory, good_steps(kept) or (0,))  # what a kill kept from it
+                checkpoints.tidy(run.directory, spared_steps(learner, kept, num_steps))
+    # what a kill kept from it
+    checkpoints.tidy(run.directory, spared_steps(learner, kept, num_steps))
     run.look(number, True)
+
+
+def spared_steps(learner: Learner, kept: Kept, num_steps: int) -> tuple[int, ...]:
+    """Numbers of steps whose checkpoints stay beside the newest: the good ones, and a sweep's."""
+    section = learner.section
+    swept = checkpoints.for_sweep(num_steps, section.checkpoint_every, section.keep_every)
+    return (*(good_steps(kept) or (0,)), *swept)
 
 
 def good_steps(kept: Kept) -> tuple[int, ...]:

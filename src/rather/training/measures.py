@@ -37,6 +37,8 @@ def of_rollout(rollout: Rollout) -> Metrics:
         "eos_rate": rollout.stopped.float().mean(),
         "eos_error": rollout.stopped.float().std(correction=0) / math.sqrt(len(rollout.stopped)),
     }
+    if rollout.spread is not None:
+        found["objective/score_spread"] = rollout.spread.mean()
     return {
         **{key: value.item() for key, value in found.items()},
         "distinct_2": distinct_2(rollout),

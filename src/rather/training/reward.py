@@ -14,6 +14,7 @@ from rather.failpoints import failpoint
 from rather.models.heads import ScalarHead
 from rather.models.roles import RewardModel
 from rather.models.tuning import Tuned
+from rather.training import checkpoints
 from rather.training.fitted_head import fit_head
 from rather.training.learner import Learner, Metrics
 from rather.training.loop import Run, slices, train
@@ -30,7 +31,7 @@ def train_reward(
     """Train on judged rows, then centre: the reference's completions score 0 on average."""
     head = ScalarHead(tuned.backbone.hidden_size, seed).to(tuned.backbone.device)
     model = RewardModel(tuned.backbone, tuned.adapter, head, section.pooling, tuned.depth)
-    if section.head == "fitted":
+    if section.head == "fitted" and not checkpoints.begun(run.directory):
         fit_head(model, judged, section.microbatch_tokens, run.progress)
     pair_losses = choose_pair_losses(section, judged)
     updates = slices(len(judged), section, seed)

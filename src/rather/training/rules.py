@@ -16,6 +16,7 @@ NOISE = 3
 """Standard errors that a mean over few completions may be away from what it stands for."""
 ENOUGH_KL = 10.0
 """Nats a completion from which the KL a token is judged."""
+SPREAD = "objective/score_spread"
 Memory = dict[str, Any]
 """JSON-able: the first rollout's metrics (`start`), counters, the best held-out measurement."""
 
@@ -133,6 +134,21 @@ def _length(section: PPO, metrics: Metrics, memory: Memory) -> Verdict | None:
     )
 
 
+def _spread(section: PPO, metrics: Metrics, memory: Memory) -> Verdict | None:
+    """An ensemble whose members disagree more and more is asked about what it never saw."""
+    limit, start = section.rules.max_spread_growth, memory["start"].get(SPREAD, 0.0)
+    if limit is None or start <= 0:
+        return None
+    now = metrics[SPREAD]
+    return Verdict(
+        now / start / limit,
+        (1 + limit) / 2 / limit,
+        f"the ensemble's reward models are {now:.2g} apart about a completion and were "
+        f"{start:.2g}: the policy writes what people never judged; collect judgments of its "
+        "answers (the next round), or raise ppo.shaping.std_coefficient or ppo.kl_coefficient.",
+    )
+
+
 def _falls(
     of: Callable[[Metrics], float],
     limit_of: Callable[[StopRules], float | None],
@@ -186,6 +202,7 @@ RULES: dict[str, Rule] = {
     "target_kl": _target_kl,
     "negative_kl": _negative_kl,
     "length": _length,
+    "spread": _spread,
     "short": _falls(
         lambda metrics: metrics["length"],
         lambda rules: rules.min_length_share,

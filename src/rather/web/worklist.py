@@ -15,13 +15,13 @@ from sqlalchemy import Connection
 from rather.config.labelling import Labelling
 from rather.feedback.assignment import Standing, share_of_more, standing
 from rather.records import Assignment
-from rather.store import assignments, completions, judgments, meta, prompts, remarks
+from rather.store import assignments, completions, judgments, meta, prompts, questions, remarks
 from rather.store.database import Database
 from rather.store.rows import heads
-from rather.store.schema import ASSIGNMENTS, COMPLETIONS, JUDGMENTS, PROMPTS, REMARKS
+from rather.store.schema import ASSIGNMENTS, COMPLETIONS, JUDGMENTS, PROMPTS, QUESTIONS, REMARKS
 from rather.web.labelling.board import Board, Row
 
-FOLLOWED = (PROMPTS, COMPLETIONS, ASSIGNMENTS, REMARKS, JUDGMENTS)
+FOLLOWED = (PROMPTS, COMPLETIONS, ASSIGNMENTS, REMARKS, JUDGMENTS, QUESTIONS)
 SECONDS_BETWEEN_LOOKS = 0.03
 ACTIVE_SECONDS = 600
 FORGIVEN = "control items count after: "
@@ -134,6 +134,8 @@ class Worklist:
                 self.board.note(remarks.after(connection, before[3]))
             if newest[4] > before[4]:
                 self.board.note(judgments.after(connection, before[4]))
+            if newest[5] > before[5]:
+                self.board.choose(questions.after(connection, before[5]))
             self.heads = newest
             if self.section.checks.gold is not None:
                 self._forgiven |= meta.beginning(connection, FORGIVEN)

@@ -8,7 +8,8 @@ from sqlalchemy import event, update
 
 from rather.config.labelling import Labelling
 from rather.feedback.pair import Pair
-from rather.store import judgments
+from rather.records import Question
+from rather.store import judgments, questions
 from rather.store.database import Database
 from rather.store.schema import JUDGMENTS
 from rather.web.admin.ledger import LOG, Ledger
@@ -70,3 +71,16 @@ def test_it_says_what_the_store_says(db: Database, team: Any) -> None:
     with ledger.reading():
         assert ledger.live == {}
         assert len(ledger.entries["pair:c0a-c0b"].events) == 5
+
+
+def test_what_can_be_asked_is_what_was_chosen(db: Database, team: Any) -> None:
+    ledger = Ledger(db, Labelling(), SECRET)
+    with ledger.reading():
+        everything = set(ledger.asked)
+    assert len(everything) > 1
+    questions.add(db, [Question("pair:c0a-c0b", "pair", "p0", True, "2026")])
+    with ledger.reading():
+        assert ledger.asked == {"pair:c0a-c0b"} < everything
+    everyone = Ledger(db, Labelling(only_chosen=False), SECRET)
+    with everyone.reading():
+        assert everyone.asked == everything

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from rather.records import Completion, Judgment
-from rather.store import assignments, completions, judgments
+from rather.records import Completion, Judgment, Question
+from rather.store import assignments, completions, judgments, questions
 from rather.store.database import Database
 
 TASK_KEYS = {"item_id", "kind", "prompt", "answers", "draft", "given"}
@@ -285,3 +285,36 @@ def test_hostile_text_arrives_inert(new_hand: Callable[..., Any], answered: Data
     assert "⟨U+202E⟩gnp.exe" in seen
     assert "<img" not in seen
     assert "<script" not in seen
+
+
+def chosen(db: Database, *pairs: tuple[str, str], kind: Any = "pair") -> None:
+    questions.add(
+        db,
+        [
+            Question(f"{kind}:{'-'.join(sorted(ids))}", kind, "p_two", False, "2026")
+            for ids in pairs
+        ],
+    )
+
+
+def test_once_questions_were_chosen_only_those_are_asked(
+    new_hand: Callable[..., Any], db: Database
+) -> None:
+    hand = new_hand()  # the server has read what there is
+    two = [one.id for one in completions.all(db, prompt_ids=["p_two"])]
+    chosen(db, (two[0], two[3]), (two[1], two[3]))
+    chosen(db, (two[0], two[1], two[3]), kind="ranking")  # of no concern where pairs are asked
+    assert hand.next()["progress"]["remaining"] == 2
+    asked = {hand.judge_next()["item_id"] for _ in range(2)}
+    assert hand.tasks() == []
+    assert len(asked) == 2
+    chosen(db, (two[0], two[1]))
+    assert hand.next()["progress"]["remaining"] == 1
+
+
+def test_all_is_asked_where_that_is_wanted(new_hand: Callable[..., Any], db: Database) -> None:
+    hand = new_hand(only_chosen=False)
+    two = [one.id for one in completions.all(db, prompt_ids=["p_two"])]
+    chosen(db, (two[0], two[3]))
+    assert hand.next()["progress"]["remaining"] == 4
+    assert new_hand("bob").next()["progress"]["remaining"] == 1

@@ -84,3 +84,18 @@ def test_opening_again_moves() -> None:
     pool.close("a")
     pool.close("a")
     assert not pool.is_open("a")
+
+
+def test_what_somebody_waits_for_comes_before_all() -> None:
+    pool = pool_of("a", "b")
+    pool.items["c"] = Item("c", "pair", "p", (), is_awaited=True)
+    pool.open("a", 0, False)
+    pool.open("b", 1, True)
+    pool.open("c", 2, False)
+    first = pool.pick("s", lambda name: True, True)
+    assert first is not None
+    assert first.name == "c"
+    pool.close("c")
+    then = pool.pick("s", lambda name: True, True)
+    assert then is not None
+    assert then.name == "b"

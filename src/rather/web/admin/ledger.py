@@ -18,22 +18,22 @@ from rather.config.labelling import Labelling
 from rather.errors import DataError
 from rather.feedback.agreement.labels import is_label
 from rather.feedback.answer import Answer
-from rather.feedback.assignment import Item, all_items
+from rather.feedback.assignment import Item, all_items, asked_of
 from rather.feedback.items import item_name, opaque_id
 from rather.feedback.kinds import answer_of
 from rather.feedback.words import prompt_text
 from rather.records import Judgment, Remark
-from rather.store import assignments, completions, judgments, prompts, remarks
+from rather.store import assignments, completions, judgments, prompts, questions, remarks
 from rather.store.database import Database
 from rather.store.rows import Mark, marks
-from rather.store.schema import ASSIGNMENTS, COMPLETIONS, JUDGMENTS, PROMPTS, REMARKS
+from rather.store.schema import ASSIGNMENTS, COMPLETIONS, JUDGMENTS, PROMPTS, QUESTIONS, REMARKS
 from rather.web.admin.leaks import Leaks
 from rather.web.context import CurrentContext
 
 LOG = logging.getLogger(__name__)
 SNIPPET = 200
 """Characters of a prompt in a list."""
-_FOLLOWED = (JUDGMENTS, REMARKS, ASSIGNMENTS, PROMPTS, COMPLETIONS)
+_FOLLOWED = (JUDGMENTS, REMARKS, ASSIGNMENTS, PROMPTS, COMPLETIONS, QUESTIONS)
 
 
 @dataclass
@@ -135,8 +135,10 @@ class Ledger:
 
     def _look_at_all_there_is(self, connection: Connection) -> None:
         asked, answers = prompts.after(connection, 0), completions.after(connection, 0)
+        kind = self.section.kind
         items = all_items(asked, answers, self.section)
-        self.asked = {item.name for item in items}
+        chosen = {one.item for one in questions.after(connection, 0) if one.kind == kind}
+        self.asked = {item.name for item in asked_of(items, chosen, self.section)}
         for item in items:
             self._entry(item)
         self.snippets = {prompt.id: prompt_text(prompt)[:SNIPPET] for prompt in asked}

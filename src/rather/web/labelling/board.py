@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from rather.config.labelling import Labelling
 from rather.feedback.assignment import Item, is_askable, items_of, wanted_judges
 from rather.feedback.items import opaque_id
-from rather.records import Assignment, Completion, Judgment, Prompt, Remark
+from rather.records import Assignment, Completion, Judgment, Prompt, Question, Remark
 from rather.web.labelling.ledger import Key, Labelled, Ledger
 from rather.web.labelling.places import Places
 from rather.web.labelling.pool import Pool
@@ -24,10 +24,12 @@ class Board:
         self.prompts: dict[str, Prompt] = {}
         self.texts: dict[str, str] = {}
         """Of completions, by id."""
+        self.chosen: set[str] = set()
+        """Items that are asked alone, once there are any."""
         self._secret = secret
         self._section = section
         self._moment = moment
-        self._answers: dict[str, dict[str, str]] = defaultdict(dict)
+        self._answers: dict[str, dict[str, dict[str, str]]] = defaultdict(dict)
         self._asked: dict[str, dict[str, Item]] = defaultdict(dict)
         self._wanted: dict[str, int] = {}
         self._blocked: dict[str, set[str]] = {}
@@ -92,11 +94,22 @@ class Board:
         grown: dict[str, None] = {}
         for one in rows:
             self.texts[one.id] = one.text
-            if is_askable(one) and one.text not in self._answers[one.prompt_id]:
-                self._answers[one.prompt_id][one.text] = one.id
+            texts = self._answers[one.prompt_id].setdefault(one.contest, {})
+            if is_askable(one) and one.text not in texts:
+                texts[one.text] = one.id
                 grown[one.prompt_id] = None
         for prompt_id in grown:
             self._list(self.prompts[prompt_id])
+
+    def choose(self, rows: Iterable[Question]) -> None:
+        """Questions that were chosen: from the first on, nothing else is asked."""
+        names = {one.item for one in rows if one.kind == self._section.kind} - self.chosen
+        if not (self._section.only_chosen and names):
+            return
+        moved = names if self.chosen else set(self.pool.items)
+        self.chosen |= names
+        for name in moved:
+            self._place(name)
 
     def note(self, rows: Iterable[Row]) -> None:
         """Take rows into account that are on disk, each once."""
@@ -119,7 +132,8 @@ class Board:
             self._place(heapq.heappop(self._ends)[1])
 
     def _list(self, prompt: Prompt) -> None:
-        answers = list(self._answers[prompt.id].values())
+        groups = self._answers[prompt.id].items()
+        answers = {contest: list(texts.values()) for contest, texts in groups}
         asked = {item.name: item for item in items_of(prompt, answers, self._section)}
         for name in self._asked[prompt.id].keys() - asked.keys():
             # A group of answers that is put together otherwise now.
@@ -138,7 +152,7 @@ class Board:
         places = self.places(name)
         taken, wanted = places.taken(self._moment()), self.wanted(name)
         is_known = name in self.pool.items and not places.is_hidden and not places.settled_by
-        if not is_known or len(taken) >= wanted:
+        if not is_known or not self._is_asked(name) or len(taken) >= wanted:
             self.pool.close(name)
             return
         self.pool.open(name, len(taken), bool(taken) and wanted > self._section.overlap.judges)
@@ -147,3 +161,6 @@ class Board:
             self._blocked[name] = blocked
         for labeller_id in blocked:
             self.labelled(labeller_id).num_blocked += 1
+
+    def _is_asked(self, name: str) -> bool:
+        return not self.chosen or name in self.chosen or self.pool.items[name].is_awaited

@@ -46,6 +46,9 @@ class Bucket:
     def __len__(self) -> int:
         return len(self._names)
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._places
+
 
 class Pool:
     """Everything that can be asked, and what of it is open."""
@@ -54,6 +57,7 @@ class Pool:
         self.items: dict[str, Item] = {}
         self._buckets: dict[int, Bucket] = {}
         self._begun = Bucket()
+        self._awaited = Bucket()
         self._where: dict[str, tuple[int, bool]] = {}
 
     @property
@@ -74,6 +78,8 @@ class Pool:
         self._buckets.setdefault(num_people, Bucket()).add(name)
         if is_begun:
             self._begun.add(name)
+        if self.items[name].is_awaited:
+            self._awaited.add(name)
 
     def close(self, name: str) -> None:
         """Offer it nobody any more."""
@@ -82,15 +88,19 @@ class Pool:
             self._buckets[num_people].remove(name)
             if is_begun:
                 self._begun.remove(name)
+            if name in self._awaited:
+                self._awaited.remove(name)
 
     def pick(self, seed: str, is_free: Callable[[str], bool], begun_first: bool) -> Item | None:
         """An open item that is free for somebody, of those that fewest people have.
 
-        With `begun_first`, a shared one that others have begun comes before them.
+        With `begun_first`, a shared one that others have begun comes before them; what somebody
+        waits for comes before all.
         """
         buckets = [self._buckets[number] for number in sorted(self._buckets)]
         if begun_first:
             buckets.insert(0, self._begun)
+        buckets.insert(0, self._awaited)
         for names in (
             *(bucket.probes(seed) for bucket in buckets),
             *(bucket.all(seed) for bucket in buckets),

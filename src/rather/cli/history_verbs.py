@@ -1,0 +1,62 @@
+"""The verbs about what made the models: their lineage, and what people take back."""
+
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from rather.cli import late
+from rather.cli.flags import COMMON, Common
+from rather.cli.late import Result, Switch
+
+Labeller = Annotated[str | None, Parameter(name="--labeller")]
+Prompt = Annotated[str | None, Parameter(name="--prompt")]
+
+
+def lineage(version: str, *, common: Common = COMMON, **settings: Any) -> Result:
+    """Show what made VERSION: judgments by labeller and guidelines, prompts, settings, parents."""
+    with common.open(settings) as ws:
+        return late.pipeline().lineage(ws, version)
+
+
+def withdraw(
+    *,
+    labeller: Labeller = None,
+    prompt: Prompt = None,
+    yes: Switch = False,
+    common: Common = COMMON,
+    **settings: Any,
+) -> Result:
+    """Take back a labeller's judgments or those about a prompt, and say which models are touched.
+
+    Without --yes it only says what it would do.
+
+    Parameters
+    ----------
+    labeller
+        Name or id.
+    prompt
+        Id; with --labeller, what that labeller said about it.
+    yes
+        Do it.
+    """
+    with common.open(settings) as ws:
+        does_it = yes and not common.dry_run
+        return late.pipeline().withdraw(ws, labeller, prompt, does_it=does_it)
+
+
+def forget(
+    labeller: str, *, yes: Switch = False, common: Common = COMMON, **settings: Any
+) -> Result:
+    """Delete the personal data of LABELLER; what they judged stays, as somebody's.
+
+    Without --yes it only says what it would do.
+
+    Parameters
+    ----------
+    labeller
+        Name or id.
+    yes
+        Do it.
+    """
+    with common.open(settings) as ws:
+        return late.pipeline().forget(ws, labeller, does_it=yes and not common.dry_run)
