@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rather.equations.sampling import filter_top_p, sample_inverse_cdf
+from rather.equations.sampling import filter_top_p, odds
 
 ALMOST_ONE = 1 - 2**-53
 """The largest float64 below 1."""
@@ -15,7 +15,7 @@ ALMOST_ONE = 1 - 2**-53
 
 def draw(probabilities: list[float], uniforms: list[float]) -> list[int]:
     logits = torch.tensor(probabilities).log().expand(len(uniforms), -1)
-    return sample_inverse_cdf(logits, torch.tensor(uniforms, dtype=torch.float64)).tolist()
+    return odds(logits).draw(torch.tensor(uniforms, dtype=torch.float64)).tolist()
 
 
 def test_a_uniform_number_falls_into_its_token() -> None:
@@ -34,9 +34,9 @@ def test_the_edges_never_draw_what_has_no_probability() -> None:
 def test_blocks_do_not_show(vocabulary: int) -> None:
     # equal weights: token v owns [v/V, (v+1)/V)
     uniforms = torch.tensor([(v + 0.5) / vocabulary for v in range(vocabulary)])
-    drawn = sample_inverse_cdf(torch.zeros(vocabulary, vocabulary), uniforms)
+    drawn = odds(torch.zeros(vocabulary, vocabulary)).draw(uniforms)
     assert drawn.tolist() == list(range(vocabulary))
-    last = sample_inverse_cdf(torch.zeros(1, vocabulary), torch.tensor([ALMOST_ONE]).double())
+    last = odds(torch.zeros(1, vocabulary)).draw(torch.tensor([ALMOST_ONE]).double())
     assert last.tolist() == [vocabulary - 1]
 
 
@@ -54,8 +54,16 @@ def test_impossible_tokens_are_never_drawn(
     possible = data.draw(st.sets(st.integers(0, vocabulary - 1), min_size=1, max_size=5))
     logits = torch.full((1, vocabulary), float("-inf"))
     logits[0, sorted(possible)] = torch.linspace(-30, 30, len(possible))
-    drawn = sample_inverse_cdf(logits, torch.tensor([uniform], dtype=torch.float64))
+    drawn = odds(logits).draw(torch.tensor([uniform], dtype=torch.float64))
     assert drawn.item() in possible
+
+
+def test_the_sum_of_the_odds_by_hand() -> None:
+    # ln(1 + 2 + 3) = 1.791759, and 1000 + ln 2 = 1000.693147 does not overflow
+    logits = torch.tensor([[1.0, 2.0, 3.0]]).log()
+    assert odds(logits).log_total.tolist() == pytest.approx([1.791759], abs=1e-6)
+    large = odds(torch.tensor([[1000.0, 1000.0, -1000.0]])).log_total
+    assert large.tolist() == pytest.approx([1000.693147], abs=1e-4)
 
 
 def test_many_draws_have_the_right_shares() -> None:
@@ -64,7 +72,7 @@ def test_many_draws_have_the_right_shares() -> None:
     count = 100_000
     uniforms = torch.rand(count, generator=torch.Generator().manual_seed(5))
     logits = weights.log().expand(1000, -1)
-    drawn = torch.cat([sample_inverse_cdf(logits, part) for part in uniforms.split(1000)])
+    drawn = torch.cat([odds(logits).draw(part) for part in uniforms.split(1000)])
     expected = count * weights / 80_200  # 400·401/2
     found = torch.bincount(drawn, minlength=400)
     chi_square = ((found - expected) ** 2 / expected).sum().item()
@@ -74,8 +82,8 @@ def test_many_draws_have_the_right_shares() -> None:
 def test_a_row_does_not_depend_on_the_rows_beside_it() -> None:
     generator = torch.Generator().manual_seed(1)
     logits, uniforms = torch.randn(9, 700, generator=generator), torch.rand(9, generator=generator)
-    together = sample_inverse_cdf(logits, uniforms).tolist()
-    alone = [sample_inverse_cdf(logits[i : i + 1], uniforms[i : i + 1]).item() for i in range(9)]
+    together = odds(logits).draw(uniforms).tolist()
+    alone = [odds(logits[i : i + 1]).draw(uniforms[i : i + 1]).item() for i in range(9)]
     assert together == alone
 
 
@@ -92,7 +100,7 @@ def test_a_row_does_not_depend_on_the_rows_beside_it() -> None:
 )
 def test_top_p_keeps_the_smallest_set_that_reaches_p(top_p: float, kept: list[int]) -> None:
     logits = torch.tensor([[0.15, 0.5, 0.05, 0.3]]).log()
-    filtered = filter_top_p(logits, top_p)
+    filtered = filter_top_p(logits, torch.tensor([top_p]))
     assert torch.isfinite(filtered)[0].nonzero().flatten().tolist() == kept
     assert filtered[0, kept].tolist() == logits[0, kept].tolist()
     assert filtered[0].softmax(dim=-1)[1].item() == pytest.approx(
@@ -102,4 +110,7 @@ def test_top_p_keeps_the_smallest_set_that_reaches_p(top_p: float, kept: list[in
 
 def test_top_p_looks_at_each_row_by_itself() -> None:
     logits = torch.tensor([[math.log(0.9), math.log(0.1)], [math.log(0.1), math.log(0.9)]])
-    assert torch.isfinite(filter_top_p(logits, 0.5)).tolist() == [[True, False], [False, True]]
+    kept = torch.isfinite(filter_top_p(logits, torch.tensor([0.5, 0.5])))
+    assert kept.tolist() == [[True, False], [False, True]]
+    mixed = torch.isfinite(filter_top_p(logits, torch.tensor([0.5, 1.0])))
+    assert mixed.tolist() == [[True, False], [True, True]]

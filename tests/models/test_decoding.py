@@ -1,6 +1,6 @@
 """Decoding from cached keys is the packed pass, one token at a time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 import torch
@@ -9,51 +9,57 @@ from transformers import PreTrainedModel
 
 from rather.data.batch import Row, pack
 from rather.models.backbone import Backbone
-from rather.models.decoding import DecodeLayout, KeyValues
+from rather.models.decoding import DecodeLayout
+from rather.models.key_values import KeyValues
 from rather.models.packed import PackedLayout
 
 NewModel = Callable[[str], PreTrainedModel]
 FAMILIES = ["llama", "qwen2", "qwen3", "mistral", "gemma2", "gpt_neox", "gpt2", "deepseek_v3"]
+CPU = torch.device("cpu")
 
 
+def prefill(backbone: Backbone, cache: KeyValues, rows: Sequence[Row]) -> None:
+    """The prompts of rows join, with a row of the cache for each of their completions."""
+    asked = pack([Row(row.prompt_ids, ()) for row in rows])
+    cache.expect([len(row.prompt_ids) for row in rows], [len(row.completions) for row in rows])
+    backbone.run(asked.input_ids, asked.position_ids, PackedLayout(asked, keep=cache), None)
+
+
+def step(backbone: Backbone, cache: KeyValues, ids: Sequence[int]) -> Tensor:
+    """Hidden states of one more token in each row of the cache."""
+    layout = DecodeLayout(cache, CPU)
+    return backbone.run(torch.tensor(ids), layout.positions, layout, None)
+
+
+@pytest.mark.parametrize("shares_prompts", [True, False])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_decoding_from_the_cache_is_the_packed_pass(family: str, new_model: NewModel) -> None:
-    """Two prompts, two completions each; the second prompt leaves after two steps."""
+def test_decoding_from_the_cache_is_the_packed_pass(
+    family: str, shares_prompts: bool, new_model: NewModel
+) -> None:
+    """Rows of three prompts; one leaves from the middle, another prompt joins two steps later."""
     backbone = Backbone(new_model(family))
-    prompts = [(5, 6, 7, 8, 9, 10), (11, 12)]
-    answers = [[(20, 21, 22, 23), (24, 25, 26, 27)], [(30, 31), (32, 33)]]
-    rows = [Row(p, tuple(a)) for p, a in zip(prompts, answers, strict=True)]
-    batch = pack(rows)
+    rows = [
+        Row((5, 6, 7, 8, 9, 10), ((20, 21, 22, 23), (24,), (25, 26, 27, 28))),
+        Row((11, 12), ((30, 31, 32, 33),)),
+    ]
+    late = Row((40, 41, 42), ((50, 51), (52, 53)))
+    batch = pack([*rows, late])
+    cache = KeyValues(shares_prompts=shares_prompts)
     with torch.no_grad():
-        whole = backbone.hidden(batch, None)
-        expected = whole[batch.token_index]
-        asked = pack([Row(p, ()) for p in prompts])
-        cache = KeyValues(torch.tensor([6, 2]), per_row=2, longest=4)
-        layout = PackedLayout(asked, keep=cache)
-        backbone.run(asked.input_ids, asked.position_ids, layout, None)
-        for step in range(4):
-            living = torch.arange(4 if step < 2 else 2)
-            if step == 2:
-                cache.keep_rows(torch.tensor([0]))
-            ids = batch.completion_ids[: len(living), step]
-            positions = torch.tensor([6, 6, 2, 2])[: len(living)] + step
-            found = backbone.run(ids, positions, DecodeLayout(cache, living, step), None)
-            torch.testing.assert_close(found, expected[: len(living), step], atol=2e-5, rtol=0)
-
-
-def test_only_the_living_decode(new_model: NewModel) -> None:
-    backbone = Backbone(new_model("mistral"))
-    asked = pack([Row((5, 6, 7), ()), Row((8,), ())])
-    ids, positions = torch.tensor([20, 21, 22]), torch.tensor([3, 3, 1])
-
-    def decode(living: list[int]) -> Tensor:
-        cache = KeyValues(torch.tensor([3, 1]), per_row=2, longest=1)
-        layout = PackedLayout(asked, keep=cache)
-        backbone.run(asked.input_ids, asked.position_ids, layout, None)
-        chosen = torch.tensor([{0: 0, 1: 1, 3: 2}[slot] for slot in living])
-        slots = DecodeLayout(cache, torch.tensor(living), 0)
-        return backbone.run(ids[chosen], positions[chosen], slots, None)
-
-    with torch.no_grad():
-        all_three, two = decode([0, 1, 3]), decode([0, 3])
-    torch.testing.assert_close(two, all_three[[0, 2]], atol=1e-6, rtol=0)
+        expected = backbone.hidden(batch, None)[batch.token_index]
+        prefill(backbone, cache, rows)
+        # completions of the batch that sit in the cache's rows, and how far each has come
+        seated, done = [0, 1, 2, 3], [0, 0, 0, 0]
+        for number in range(4):
+            if number == 1:
+                order = cache.remove({1})
+                assert order == [0, 3, 2]
+                seated, done = [0, 3, 2], [1, 1, 1]
+            if number == 2:
+                prefill(backbone, cache, [late])
+                seated, done = [0, 3, 2, 4, 5], [2, 2, 2, 0, 0]
+            ids = [int(batch.completion_ids[c, t]) for c, t in zip(seated, done, strict=True)]
+            found = step(backbone, cache, ids)
+            for row, (c, t) in enumerate(zip(seated, done, strict=True)):
+                torch.testing.assert_close(found[row], expected[c, t], atol=3e-5, rtol=0)
+            done = [t + 1 for t in done]

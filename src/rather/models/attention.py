@@ -75,10 +75,13 @@ class AskedLayers:
 
     def __init__(self) -> None:
         self.layers: list[int] = []
+        self.cached_numbers = 0
+        """What all layers keep of a token, to attend to it later."""
 
     def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, style: Style) -> Tensor:
         """See `Layout.attend`."""
         self.layers.append(layer)
+        self.cached_numbers += k[0].numel() + v[0].numel()
         return v.repeat_interleave(q.shape[1] // v.shape[1], dim=1)
 
 

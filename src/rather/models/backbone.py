@@ -5,6 +5,7 @@ adapter (or none) switched on. Nobody else toggles adapters.
 """
 
 import copy
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -27,6 +28,9 @@ from rather.models.lora import (
     without_adapters,
 )
 from rather.models.packed import PackedLayout
+
+Adapters = str | None | Mapping[str, Tensor]
+"""One adapter for all tokens, none, or the tokens (their places in the pack) of each of several."""
 
 
 class Backbone:
@@ -62,10 +66,18 @@ class Backbone:
         """Most positions the model was built for."""
         return int(getattr(self.model.config, "max_position_embeddings", 1 << 30))
 
-    def run(self, ids: Tensor, positions: Tensor, layout: Layout, adapter: str | None) -> Tensor:
+    @property
+    def bytes_per_cached_token(self) -> int:
+        """Memory that the keys and values of one token take, in all layers."""
+        return self._cached_numbers * self.model.dtype.itemsize
+
+    def run(self, ids: Tensor, positions: Tensor, layout: Layout, adapter: Adapters) -> Tensor:
         """Hidden states of packed tokens: ids [S], positions [S] -> [S, d]."""
-        assert adapter is None or adapter in self.shapes, f"no adapter {adapter}"
-        self._switch.active = adapter
+        by_row = {} if adapter is None or isinstance(adapter, str) else adapter
+        one = adapter if isinstance(adapter, str) else None
+        for name in (*by_row, *([one] if one else [])):
+            assert name in self.shapes, f"no adapter {name}"
+        self._switch.active, self._switch.rows = one, by_row
         output = self.decoder(
             input_ids=ids[None], position_ids=positions[None], layout=layout, use_cache=False
         )
@@ -170,6 +182,7 @@ class Backbone:
         """Refuse a model with a layer that mixes tokens by anything but our attention."""
         asked, token = AskedLayers(), torch.zeros(1, dtype=torch.long, device=self.device)
         self.run(token, token, asked, None)
+        self._cached_numbers = asked.cached_numbers
         kinds = set(getattr(self.model.config, "layer_types", None) or ())
         odd = kinds - {"full_attention", "sliding_attention"}
         if odd or asked.layers != list(range(len(self.stack))):

@@ -8,7 +8,7 @@ adapter is a plain PEFT folder (`rather.models.adapter_files`).
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +35,8 @@ class Switch:
     """Which adapter the backbone's layers add right now; None is the bare backbone."""
 
     active: str | None = None
+    rows: Mapping[str, Tensor] = field(default_factory=dict)
+    """Instead of one for all, each adapter's rows of what passes through: for `DecodeWeights`."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,7 @@ class LoraLinear(nn.Module):
 
     def affine(self, dtype: torch.dtype) -> "Affine":
         """What the layer computes right now, in a precision."""
+        assert not self.switch.rows, "only DecodeWeights gives each row its own adapter"
         name = self.switch.active
         weight: Tensor = self.base.weight  # type: ignore[assignment]
         bias: Tensor | None = self.base.bias  # type: ignore[assignment]

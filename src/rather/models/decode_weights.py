@@ -1,0 +1,198 @@
+"""A backbone's linear layers as decoding wants them: laid out once, fewer and larger.
+
+A decode step multiplies a few rows by every weight there is, so its time goes into reading weights
+and into calls.
+
+- oneDNN lays a bfloat16 weight out anew for the processor's matrix units at every call, which reads
+  it twice. Laid out once, it is read once; the products stay the same numbers.
+- Layers that read the same input (queries, keys and values; gate and up) are one product, and so
+  are their adapters: [A₁; A₂; …] below each other, the Bs on a diagonal, times their scales.
+- A and B are put into the backbone's precision once.
+
+The copies take as much memory as the weights, so they live as long as somebody decodes.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from transformers.pytorch_utils import Conv1D
+
+from rather.models.backbone import Backbone
+from rather.models.lora import LoraLinear
+
+TOGETHER = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
+"""Children of one module that are given the same input; they check that they are."""
+USUAL_ROWS = 32
+"""Rows the layout is best for; it serves any number."""
+
+
+class LaidOut(NamedTuple):
+    """Weights [Σ outputs, inputs] in oneDNN's order, and their bias."""
+
+    weight: Tensor
+    bias: Tensor | None
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """[S, inputs] -> [S, Σ outputs]."""
+        return torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "none", [], "")
+
+
+class DecodeWeights:
+    """The products of a backbone, whose weights do not change meanwhile; adapters come and go."""
+
+    def __init__(self, backbone: Backbone, *, lays_out: bool) -> None:
+        """`lays_out` makes copies of the weights where that is of use on this machine."""
+        self.backbone = backbone
+        self.lays_out = lays_out
+        self._made_with: tuple[str, ...] | None = None
+        self._products: list[Product] = []
+        self._laid_out: dict[tuple[int, ...], LaidOut] = {}
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """For this long the backbone's layers compute by these products; only without gradients."""
+        adapters = tuple(self.backbone.shapes)
+        if self._made_with != adapters:
+            self._products = list(map(self._product, _groups(self.backbone.model)))
+            self._made_with = adapters
+        try:
+            for product in self._products:
+                product.take_over()
+            yield
+        finally:
+            for product in self._products:
+                product.hand_back()
+
+    def _product(self, layers: list[nn.Module]) -> "Product":
+        bases = [layer.base if isinstance(layer, LoraLinear) else layer for layer in layers]
+        key = tuple(map(id, bases))
+        if self.lays_out and key not in self._laid_out and all(map(_can_be_laid_out, bases)):
+            self._laid_out[key] = _lay_out(bases)
+        return Product(layers, bases, self._laid_out.get(key))
+
+
+class Product:
+    """Linear layers that read the same input, as one."""
+
+    def __init__(
+        self, layers: Sequence[nn.Module], bases: Sequence[nn.Module], laid_out: LaidOut | None
+    ) -> None:
+        """`bases` are the layers without their adapters."""
+        self.layers, self.bases, self.laid_out = layers, bases, laid_out
+        self.adapted = [layer for layer in layers if isinstance(layer, LoraLinear)]
+        self.widths = [_width(base) for base in bases]
+        self._sides: dict[str, tuple[Tensor, Tensor]] = {}
+        self._input: Tensor | None = None
+        self._parts: tuple[Tensor, ...] = ()
+
+    def take_over(self) -> None:
+        """Compute for the layers, whose adapters may have come or gone since."""
+        for number, layer in enumerate(self.layers):
+            layer.forward = lambda x, number=number: self.part(number, x)
+
+    def hand_back(self) -> None:
+        """Let the layers compute for themselves."""
+        self._forget()
+        for layer in self.layers:
+            layer.__dict__.pop("forward", None)
+
+    def part(self, number: int, x: Tensor) -> Tensor:
+        """One layer's output; the first that meets an input computes those of all."""
+        if x is not self._input:
+            self._input, self._parts = x, self(x).split(self.widths, dim=-1)
+        part = self._parts[number]
+        if number == len(self.layers) - 1:
+            self._forget()
+        return part
+
+    def _forget(self) -> None:
+        self._input, self._parts = None, ()
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """[..., inputs] -> [..., all outputs], with the adapters that are on."""
+        flat = x.reshape(-1, x.shape[-1])
+        if self.laid_out:
+            out = self.laid_out(flat)
+        else:
+            outs = [type(base).forward(base, flat) for base in self.bases]
+            out = outs[0] if len(outs) == 1 else torch.cat(outs, dim=-1)
+        for name, rows in self._additions():
+            a, b = self._sides_of(name, x.dtype)
+            if rows is None:
+                out.addmm_(flat @ a.t(), b.t())
+            else:
+                out.index_add_(0, rows, flat.index_select(0, rows) @ a.t() @ b.t())
+        return out.view(*x.shape[:-1], -1)
+
+    def _additions(self) -> list[tuple[str, Tensor | None]]:
+        """The adapters that are on here, each with its rows, or None for all of them."""
+        if not self.adapted:
+            return []
+        switch = self.adapted[0].switch
+        on = list(switch.rows.items()) if switch.rows else [(switch.active, None)]
+        return [
+            (name, rows)
+            for name, rows in on
+            if name is not None and any(name in layer.a for layer in self.adapted)
+        ]
+
+    def _sides_of(self, name: str, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """An adapter's A [Σ r, inputs] and scaled B [Σ outputs, Σ r]."""
+        if name not in self._sides:
+            all_a, all_b = [], []
+            for layer, width in zip(self.layers, self.widths, strict=True):
+                if isinstance(layer, LoraLinear) and name in layer.a:
+                    all_a.append(layer.a[name])
+                    all_b.append(layer.b[name] * layer.scale[name])
+                else:
+                    all_b.append(torch.zeros(width, 0, device=self.adapted[0].a[name].device))
+            self._sides[name] = torch.cat(all_a).to(dtype), torch.block_diag(*all_b).to(dtype)
+        return self._sides[name]
+
+
+def _groups(model: nn.Module) -> Iterator[list[nn.Module]]:
+    """The linear layers of a model, those with the same input together."""
+    for parent in model.modules():
+        if isinstance(parent, LoraLinear):
+            continue
+        linear = {
+            name: child
+            for name, child in parent.named_children()
+            if isinstance(child, (LoraLinear, nn.Linear, Conv1D))
+        }
+        for names in TOGETHER:
+            if all(name in linear for name in names):
+                yield [linear.pop(name) for name in names]
+        for layer in linear.values():
+            yield [layer]
+
+
+def _can_be_laid_out(layer: nn.Module) -> bool:
+    """Whether oneDNN has a layout for it, on a processor with bfloat16 products."""
+    return (
+        type(layer) is nn.Linear
+        and layer.weight.device.type == "cpu"
+        and layer.weight.dtype == torch.bfloat16
+        and torch.backends.mkldnn.is_available()
+        and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    )
+
+
+def _lay_out(layers: Sequence[nn.Module]) -> LaidOut:
+    weights: list[Tensor] = [layer.weight.detach() for layer in layers]  # type: ignore[operator]
+    biases: list[Tensor | None] = [layer.bias for layer in layers]  # type: ignore[misc]
+    joined = None
+    if any(bias is not None for bias in biases):
+        joined = torch.cat(
+            [w.new_zeros(len(w)) if b is None else b for w, b in zip(weights, biases, strict=True)]
+        )
+    weight = torch.ops.mkldnn._reorder_linear_weight(torch.cat(weights), USUAL_ROWS)
+    return LaidOut(weight, joined)
+
+
+def _width(layer: nn.Module) -> int:
+    """Outputs of a linear layer."""
+    return int(layer.nf if isinstance(layer, Conv1D) else layer.out_features)  # type: ignore[arg-type]

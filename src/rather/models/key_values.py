@@ -1,0 +1,138 @@
+"""Cached keys and values of the rows that decode.
+
+Every row is alive: row i of every layer is row i of the batch. Rows that join are written behind
+the others; when rows end, the last ones move into their places, so nothing is masked, gathered or
+computed for the dead.
+
+A prompt with several completions is kept, and read, once for all of them (`shares_prompts`);
+otherwise it is the beginning of its row. Shapes: A rows, H key heads, D head width, T own columns,
+R shared prompts of at most P tokens.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+ROOM = 16
+"""Columns by which the room of every row grows: each step reads all of it."""
+
+
+@dataclass
+class Seat:
+    """One row's place in its text."""
+
+    before: int
+    """Tokens of its shared prompt, which its own columns come after."""
+    filled: int
+    """Its own columns in use."""
+    prompt: int
+    """Its shared prompt."""
+
+
+class KeyValues:
+    """Keys and values, layer by layer, and whose they are."""
+
+    def __init__(self, *, shares_prompts: bool) -> None:
+        self.shares_prompts = shares_prompts
+        self.seats: list[Seat] = []
+        self.prompt_lengths: list[int] = []
+        self.own: list[tuple[Tensor, Tensor]] = []
+        """A layer: keys and values [≥ A, H, T, D], of which the first A rows are taken."""
+        self.prompts: list[tuple[Tensor, Tensor]] = []
+        """A layer: keys and values [R, H, P, D]."""
+        self._copies: tuple[int, ...] = ()
+
+    def expect(self, lengths: Sequence[int], copies: Sequence[int]) -> None:
+        """Rows are about to join: prompts of these lengths, so many rows of each.
+
+        The pass over these prompts that has this cache as its `keep` brings their keys.
+        """
+        self._copies = tuple(copies)
+        for length, count in zip(lengths, copies, strict=True):
+            before, filled = (length, 0) if self.shares_prompts else (0, length)
+            prompt = len(self.prompt_lengths)
+            self.seats += [Seat(before, filled, prompt) for _ in range(count)]
+            if self.shares_prompts:
+                self.prompt_lengths.append(length)
+
+    def add_prompt(self, layer: int, k: Tensor, v: Tensor) -> None:
+        """One layer's keys and values of the prompts that join: [R, H, P, D]."""
+        if layer == len(self.own):
+            self.own.append((k[:0], v[:0]))
+            self.prompts.append((k[:0], v[:0]))
+        if self.shares_prompts:
+            old_k, old_v = self.prompts[layer]
+            self.prompts[layer] = _below(old_k, k), _below(old_v, v)
+            k, v = k[:, :, :0], v[:, :, :0]
+        copies = torch.tensor(self._copies, device=k.device)
+        k, v = (x.repeat_interleave(copies, dim=0) for x in (k, v))
+        rows, width = len(self.seats), self._width
+        own_k, own_v = (_roomy(x, rows - len(k), rows, width) for x in self.own[layer])
+        own_k[rows - len(k) : rows, :, : k.shape[2]] = k
+        own_v[rows - len(v) : rows, :, : v.shape[2]] = v
+        self.own[layer] = own_k, own_v
+
+    def make_room(self) -> None:
+        """Room for one more token in every row."""
+        rows = len(self.seats)
+        for layer, (k, v) in enumerate(self.own):
+            self.own[layer] = _roomy(k, rows, rows, self._width), _roomy(v, rows, rows, self._width)
+
+    @property
+    def _width(self) -> int:
+        """Own columns for the next token of the longest row, in whole rooms."""
+        return -(-(max(seat.filled for seat in self.seats) + 1) // ROOM) * ROOM
+
+    def remove(self, ended: set[int]) -> list[int]:
+        """Forget rows; returns where each row that stays was before."""
+        left = len(self.seats) - len(ended)
+        gaps = sorted(row for row in ended if row < left)
+        fillers = [row for row in range(left, len(self.seats)) if row not in ended]
+        order = list(range(left))
+        for gap, filler in zip(gaps, fillers, strict=True):
+            order[gap] = filler
+        self.seats = [self.seats[row] for row in order]
+        if not left:
+            self.own, self.prompts, self.prompt_lengths = [], [], []
+        elif gaps:
+            for k, v in self.own:
+                k[gaps], v[gaps] = k[fillers], v[fillers]
+        self._forget_prompts()
+        return order
+
+    def _forget_prompts(self) -> None:
+        """Drop shared prompts nobody reads any more, once they are a quarter of all."""
+        alive = sorted({seat.prompt for seat in self.seats})
+        if not self.shares_prompts or len(alive) > 0.75 * len(self.prompt_lengths):
+            return
+        for seat in self.seats:
+            seat.prompt = alive.index(seat.prompt)
+        self.prompt_lengths = [self.prompt_lengths[prompt] for prompt in alive]
+        longest = max(self.prompt_lengths, default=0)
+        self.prompts = [(k[alive, :, :longest], v[alive, :, :longest]) for k, v in self.prompts]
+
+
+def _roomy(buffer: Tensor, taken: int, rows: int, width: int) -> Tensor:
+    """A buffer [·, H, T, D] of at least so many rows and columns, its first `taken` rows kept.
+
+    New places hold zeros: a weight of zero on them must not meet what is not a number.
+    """
+    if rows <= buffer.shape[0] and width <= buffer.shape[2]:
+        return buffer
+    known, heads, columns, size = buffer.shape
+    larger = buffer.new_zeros(max(rows, known), heads, max(width, columns), size)
+    larger[:taken, :, :columns] = buffer[:taken]
+    return larger
+
+
+def _below(old: Tensor, new: Tensor) -> Tensor:
+    """[R, H, P, D] and [R', H, P', D] below each other, in the longer of their lengths."""
+    if not len(old):
+        return new.contiguous()
+    longest = max(old.shape[2], new.shape[2])
+    whole = old.new_zeros(len(old) + len(new), old.shape[1], longest, old.shape[3])
+    whole[: len(old), :, : old.shape[2]] = old
+    whole[len(old) :, :, : new.shape[2]] = new
+    return whole

@@ -1,0 +1,60 @@
+"""One token for each row, each under its own settings."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from rather.equations.sampling import filter_top_p, odds
+from rather.rollout.requests import Completion, Settings
+
+
+class Row(NamedTuple):
+    """A completion that wants its next token."""
+
+    settings: Settings
+    completion: Completion
+
+
+def draw(logits: Tensor, rows: Sequence[Row]) -> list[tuple[int, float]]:
+    """The next token of each row with its log-probability before any top-p filter: logits [A, V].
+
+    What a row draws depends on nothing but its logits, its settings and its own numbers.
+    """
+    temperatures = [row.settings.temperature for row in rows]
+    scaled = logits.float()
+    if any(temperature not in (0, 1) for temperature in temperatures):
+        divisors = torch.tensor([t or 1.0 for t in temperatures], device=logits.device)
+        scaled = scaled / divisors[:, None]
+    whole = odds(scaled)
+    greedy = [place for place, temperature in enumerate(temperatures) if temperature == 0]
+    if len(greedy) == len(rows):
+        tokens = scaled.max(dim=-1).indices
+    else:
+        numbers = [
+            row.completion.uniforms[len(row.completion.ids)] if row.settings.temperature else 0.0
+            for row in rows
+        ]
+        drawn_with = torch.tensor(numbers, dtype=torch.float64, device=logits.device)
+        tokens = whole.draw(drawn_with)
+        if greedy:
+            tokens[greedy] = scaled[greedy].max(dim=-1).indices
+        tokens = _nucleus(tokens, scaled, drawn_with, rows)
+    logprobs = scaled.gather(1, tokens[:, None])[:, 0] - whole.log_total
+    both = torch.stack([tokens.double(), logprobs.double()], dim=1).tolist()
+    return [(int(token), logprob) for token, logprob in both]
+
+
+def _nucleus(tokens: Tensor, scaled: Tensor, drawn_with: Tensor, rows: Sequence[Row]) -> Tensor:
+    """Tokens [A], those of rows with a top-p drawn from what it leaves."""
+    narrow = [
+        place
+        for place, row in enumerate(rows)
+        if row.settings.top_p < 1 and row.settings.temperature
+    ]
+    if narrow:
+        top_p = torch.tensor([rows[place].settings.top_p for place in narrow])
+        kept = filter_top_p(scaled[narrow], top_p.to(scaled.device))
+        tokens[narrow] = odds(kept).draw(drawn_with[narrow])
+    return tokens

@@ -1,0 +1,191 @@
+"""Continuous batching on the machine's own backbone: requests join and leave between two tokens.
+
+Whoever has requests hands them in and calls `step` until they are done. One step prefills what has
+come and fits, draws one token for every completion, lets those that ended go and runs the rest.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from itertools import groupby
+
+import torch
+
+from rather.data.batch import Row, pack, split_by_tokens
+from rather.models.backbone import Adapters, Backbone
+from rather.models.decode_weights import DecodeWeights
+from rather.models.decoding import DecodeLayout
+from rather.models.key_values import KeyValues
+from rather.models.memory import device_memory
+from rather.models.packed import PackedLayout
+from rather.rollout import drawing
+from rather.rollout.requests import Completion, Request, Settings, Ticket, uniforms
+
+MOST_ROWS = 256
+"""Completions at once, at most: beyond that a step grows as fast as what it makes."""
+PREFILL_TOKENS = 4096
+"""Prompt tokens of one pass."""
+
+
+def unheard(number: int, token: int, logprob: float) -> None:
+    """Nobody listens."""
+
+
+class Engine:
+    """A running batch on one backbone; requests may differ in settings, adapter and length.
+
+    What a completion draws depends on its own seed only, never on what is decoded beside it.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        *,
+        shares_prompts: bool = False,
+        lays_out: bool = True,
+        most_bytes: int | None = None,
+    ) -> None:
+        """`shares_prompts` keeps a prompt once for all of a request's completions: for sampling
+        several of each. `lays_out` copies weights where that speeds up long decoding; they may
+        not change meanwhile. `most_bytes` bounds the cache: a quarter of the device's memory where
+        it is None."""
+        self.backbone = backbone
+        self.weights = DecodeWeights(backbone, lays_out=lays_out)
+        self.cache = KeyValues(shares_prompts=shares_prompts)
+        self.most_bytes = most_bytes or device_memory(backbone.device) // 4
+        self._waiting: deque[Ticket] = deque()
+        self._rows: list[tuple[Ticket, int]] = []
+        self._hidden = torch.zeros(0, backbone.hidden_size, device=backbone.device)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self._waiting and not self._rows
+
+    @property
+    def num_rows(self) -> int:
+        """Completions that are being decoded."""
+        return len(self._rows)
+
+    def submit(
+        self,
+        request: Request,
+        settings: Settings,
+        adapter: str | None = None,
+        heard: Callable[[int, int, float], None] = unheard,
+    ) -> Ticket:
+        """Hand a request in; it joins at the next step that has room for it."""
+        # what does not fit the context cannot be trained on or scored: the completion ends there
+        room = max(1, self.backbone.context - len(request.prompt_ids))
+        limit = min(settings.max_new_tokens, room)
+        completions = [Completion(uniforms(seed, settings)) for seed in request.seeds]
+        ticket = Ticket(request, settings, adapter, limit, heard, completions)
+        if completions:
+            self._waiting.append(ticket)
+        return ticket
+
+    def cancel(self, ticket: Ticket) -> None:
+        """Let a request go; what it has so far stays on the ticket."""
+        ticket.is_cancelled = True
+
+    @torch.inference_mode()
+    def step(self) -> int:
+        """One token for every completion that has joined; returns how many were drawn."""
+        self._leave({row for row, (ticket, _) in enumerate(self._rows) if ticket.is_cancelled})
+        self._waiting = deque(ticket for ticket in self._waiting if not ticket.is_cancelled)
+        with self.weights.in_use():
+            self._join(self._admitted())
+            num_drawn = len(self._rows)
+            if self._rows:
+                self._leave(self._draw())
+            if self._rows:
+                self._forward()
+        return num_drawn
+
+    def _admitted(self) -> list[Ticket]:
+        """Waiting requests, in order, as long as they fit; one always does."""
+        admitted: list[Ticket] = []
+        rows, longest = len(self._rows), max((_span(ticket) for ticket, _ in self._rows), default=0)
+        while self._waiting:
+            rows += len(self._waiting[0].completions)
+            longest = max(longest, _span(self._waiting[0]))
+            is_full = (
+                rows > MOST_ROWS
+                or rows * longest * self.backbone.bytes_per_cached_token > self.most_bytes
+            )
+            if is_full and (self._rows or admitted):
+                break
+            admitted.append(self._waiting.popleft())
+        return admitted
+
+    def _join(self, admitted: Sequence[Ticket]) -> None:
+        """Prefill the prompts of requests, those with the same adapter together."""
+        by_adapter = sorted(admitted, key=lambda ticket: ticket.adapter or "")
+        for adapter, group in groupby(by_adapter, key=lambda ticket: ticket.adapter):
+            tickets = list(group)
+            rows = [Row(ticket.request.prompt_ids, ()) for ticket in tickets]
+            for part in split_by_tokens(rows, PREFILL_TOKENS):
+                self._prefill([rows[i] for i in part], [tickets[i] for i in part], adapter)
+
+    def _prefill(self, rows: list[Row], tickets: list[Ticket], adapter: str | None) -> None:
+        batch = pack(rows).to(self.backbone.device)
+        copies = [len(ticket.completions) for ticket in tickets]
+        lengths = [len(row.prompt_ids) for row in rows]
+        self.cache.expect(lengths, copies)
+        layout = PackedLayout(batch, keep=self.cache)
+        hidden = self.backbone.run(batch.input_ids, batch.position_ids, layout, adapter)
+        last = torch.tensor(lengths, device=hidden.device).cumsum(dim=0) - 1
+        hidden = hidden[last].repeat_interleave(torch.tensor(copies, device=hidden.device), dim=0)
+        self._hidden = torch.cat([self._hidden, hidden]) if self._rows else hidden
+        self._rows += [(one, n) for one in tickets for n in range(len(one.completions))]
+
+    def _draw(self) -> set[int]:
+        """One token for every row; the rows that end with it."""
+        wanted = [
+            drawing.Row(ticket.settings, ticket.completions[number])
+            for ticket, number in self._rows
+        ]
+        ended = set()
+        drawn = drawing.draw(self.backbone.logits(self._hidden), wanted)
+        for row, ((ticket, number), (token, logprob)) in enumerate(
+            zip(self._rows, drawn, strict=True)
+        ):
+            completion = ticket.completions[number]
+            completion.ids.append(token)
+            completion.logprobs.append(logprob)
+            if token in ticket.settings.stop_ids:
+                completion.finish_reason = "stop"
+            elif len(completion.ids) == ticket.limit:
+                completion.finish_reason = "length"
+            if completion.finish_reason:
+                ended.add(row)
+            ticket.heard(number, token, logprob)
+        return ended
+
+    def _leave(self, ended: set[int]) -> None:
+        if ended:
+            order = self.cache.remove(ended)
+            self._rows = [self._rows[row] for row in order]
+            self._hidden = self._hidden[order]
+
+    def _forward(self) -> None:
+        """Run every row's newest token."""
+        device = self.backbone.device
+        newest = [ticket.completions[number].ids[-1] for ticket, number in self._rows]
+        layout = DecodeLayout(self.cache, device)
+        tokens = torch.tensor(newest, device=device)
+        self._hidden = self.backbone.run(tokens, layout.positions, layout, self._adapters())
+
+    def _adapters(self) -> Adapters:
+        """The adapter of all rows, or the rows of each."""
+        rows_of: dict[str | None, list[int]] = {}
+        for row, (ticket, _) in enumerate(self._rows):
+            rows_of.setdefault(ticket.adapter, []).append(row)
+        if len(rows_of) == 1:
+            return next(iter(rows_of))
+        device = self.backbone.device
+        return {name: torch.tensor(rows, device=device) for name, rows in rows_of.items() if name}
+
+
+def _span(ticket: Ticket) -> int:
+    """Tokens a completion may come to, its prompt included."""
+    return len(ticket.request.prompt_ids) + ticket.limit

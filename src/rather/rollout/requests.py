@@ -1,0 +1,87 @@
+"""What is asked of a sampler, and what comes back."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+
+from rather.records import FinishReason
+
+
+@dataclass(frozen=True)
+class Request:
+    """One prompt to answer, with one seed for each completion wanted."""
+
+    prompt_ids: tuple[int, ...]
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """One sampled completion; its ids end with the stop token when it stopped by itself."""
+
+    ids: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    """Of each token, at the sampling temperature, before any top-p filter."""
+    finish_reason: FinishReason
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How tokens are drawn; temperature 0 takes the likeliest."""
+
+    temperature: float
+    max_new_tokens: int
+    stop_ids: tuple[int, ...]
+    top_p: float = 1.0
+
+
+@dataclass(eq=False)
+class Completion:
+    """A completion that grows token by token."""
+
+    uniforms: tuple[float, ...]
+    """What its tokens are drawn with: numbers in [0, 1), from a generator of its own seed."""
+    ids: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+    finish_reason: FinishReason | None = None
+    """None while it grows."""
+
+    def result(self) -> Sampled:
+        """What it came to."""
+        assert self.finish_reason is not None
+        return Sampled(tuple(self.ids), tuple(self.logprobs), self.finish_reason)
+
+
+@dataclass(eq=False)
+class Ticket:
+    """A request that was handed in, and what there is of its completions."""
+
+    request: Request
+    settings: Settings
+    adapter: str | None
+    limit: int
+    """Tokens after which its completions are cut: as many as were wanted, or the context allows."""
+    heard: Callable[[int, int, float], None]
+    """Called with (number of the completion, token, its log-probability) as each is drawn."""
+    completions: list[Completion]
+    is_cancelled: bool = False
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing more will come."""
+        return self.is_cancelled or all(one.finish_reason for one in self.completions)
+
+    def results(self) -> list[Sampled]:
+        """Its completions in the order of the seeds, once all have ended."""
+        return [one.result() for one in self.completions]
+
+
+def uniforms(seed: int, settings: Settings) -> tuple[float, ...]:
+    """A completion's numbers, in float64: in float32 the last of them round to 1, where no token
+    lies. The greedy need none."""
+    if settings.temperature == 0:
+        return ()
+    generator = torch.Generator().manual_seed(seed)
+    numbers = torch.rand(settings.max_new_tokens, generator=generator, dtype=torch.float64)
+    return tuple(numbers.tolist())

@@ -1,0 +1,145 @@
+"""Products for decoding give the numbers of the plain layers, and leave no trace."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from rather.data.batch import Row, pack
+from rather.models.backbone import Backbone, load_backbone
+from rather.models.decode_weights import DecodeWeights, LaidOut
+from rather.models.lora import LoraShape
+
+HAS_UNITS = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+needs_units = pytest.mark.skipif(not HAS_UNITS, reason="the processor has no bfloat16 products")
+BATCH = pack([Row((5, 6, 7), ((8, 9), (10,))), Row((11,), ((12, 13, 14),))])
+FAMILIES = ["llama", "qwen2", "qwen3", "mistral", "gemma2", "gpt_neox", "gpt2", "deepseek_v3"]
+Loud = Callable[..., str]
+
+
+@contextmanager
+def decoding(backbone: Backbone, *, lays_out: bool = True) -> Iterator[DecodeWeights]:
+    weights = DecodeWeights(backbone, lays_out=lays_out)
+    with torch.inference_mode(), weights.in_use():
+        yield weights
+
+
+def taken_over(backbone: Backbone) -> int:
+    """Linear layers that somebody else computes for."""
+    linear = (m for m in backbone.model.modules() if hasattr(m, "base") or isinstance(m, nn.Linear))
+    return sum("forward" in vars(module) for module in linear)
+
+
+@pytest.mark.parametrize("adapter", [None, "loud"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_joined_products_are_the_layers_own(
+    family: str, adapter: str | None, new_model: Callable[[str], PreTrainedModel], loud: Loud
+) -> None:
+    backbone = Backbone(new_model(family))
+    loud(backbone)
+    with torch.no_grad():
+        expected = backbone.hidden(BATCH, adapter)
+    with decoding(backbone):
+        found = backbone.hidden(BATCH, adapter)
+    torch.testing.assert_close(found, expected, atol=2e-5, rtol=1e-5)
+
+
+def test_an_adapter_on_some_of_the_joined_layers(tiny_backbone: Backbone) -> None:
+    targets = ("model.layers.0.self_attn.k_proj", "model.layers.1.mlp.gate_proj")
+    tiny_backbone.add_adapter("some", LoraShape(4, 6.0, targets), 1)
+    with torch.no_grad():
+        for parameter in tiny_backbone.adapter_parameters("some").values():
+            parameter.normal_(0.0, 0.3, generator=torch.Generator().manual_seed(2))
+        bare, expected = (tiny_backbone.hidden(BATCH, name) for name in (None, "some"))
+    with decoding(tiny_backbone):
+        found = tiny_backbone.hidden(BATCH, "some")
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+    assert (expected - bare).abs().max() > 0.05
+
+
+@needs_units
+@pytest.mark.parametrize("adapter", [None, "loud"])
+def test_weights_laid_out_in_half_precision(
+    tiny_model: Path, loud: Loud, adapter: str | None
+) -> None:
+    half = load_backbone(tiny_model, torch.bfloat16, "cpu")
+    loud(half)
+    with torch.no_grad():
+        expected = half.logits(half.hidden(BATCH, adapter))
+    with decoding(half) as weights:
+        found = half.logits(half.hidden(BATCH, adapter))
+        # per layer q·k·v, o, gate·up, down; and the head
+        assert [type(p.laid_out) for p in weights._products] == [LaidOut] * (2 * 4 + 1)
+    torch.testing.assert_close(found, expected, atol=0.06, rtol=0.03)
+    with decoding(half, lays_out=False) as weights:
+        assert {p.laid_out for p in weights._products} == {None}
+
+
+@needs_units
+def test_biases_are_laid_out_too(new_model: Callable[[str], PreTrainedModel]) -> None:
+    half = Backbone(new_model("qwen2").to(torch.bfloat16))  # q, k and v have biases, o has none
+    with torch.no_grad():
+        expected = half.hidden(BATCH, None)
+    with decoding(half):
+        found = half.hidden(BATCH, None)
+    torch.testing.assert_close(found, expected, atol=0.06, rtol=0.03)
+
+
+def test_each_row_has_its_own_adapter(tiny_backbone: Backbone, loud: Loud) -> None:
+    loud(tiny_backbone, "one", 1)
+    loud(tiny_backbone, "two", 2)
+    layer = tiny_backbone.model.get_submodule("model.layers.0.self_attn.q_proj")
+    x = torch.randn(5, 32, generator=torch.Generator().manual_seed(0))
+    switch = layer.switch  # type: ignore[attr-defined]
+    apart: dict[str | None, Tensor] = {}
+    with torch.no_grad():
+        for name in (None, "one", "two"):
+            switch.active = name
+            apart[name] = layer(x)
+    switch.active, switch.rows = None, {"one": torch.tensor([0, 3]), "two": torch.tensor([4])}
+    with decoding(tiny_backbone):
+        found = layer(x)
+    expected = apart[None].clone()
+    expected[[0, 3]], expected[4] = apart["one"][[0, 3]], apart["two"][4]
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+    assert (apart["one"] - apart[None]).abs().max() > 0.1
+    with torch.no_grad(), pytest.raises(AssertionError, match="only DecodeWeights"):
+        layer(x)
+
+
+def test_adapters_may_come_and_go(tiny_backbone: Backbone, loud: Loud) -> None:
+    weights = DecodeWeights(tiny_backbone, lays_out=True)
+    for names in (["one"], ["one", "two"], ["two"]):
+        for name in names:
+            if name not in tiny_backbone.shapes:
+                loud(tiny_backbone, name, len(name) + len(tiny_backbone.shapes))
+        for name in set(tiny_backbone.shapes) - set(names):
+            tiny_backbone.remove_adapter(name)
+        for name in (None, *names):
+            with torch.no_grad():
+                expected = tiny_backbone.hidden(BATCH, name)
+            with torch.inference_mode(), weights.in_use():
+                found = tiny_backbone.hidden(BATCH, name)
+            torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_everything_is_put_back_after_an_error(tiny_backbone: Backbone) -> None:
+    with pytest.raises(KeyboardInterrupt), decoding(tiny_backbone):
+        assert taken_over(tiny_backbone) == 2 * 7 + 1
+        raise KeyboardInterrupt
+    assert taken_over(tiny_backbone) == 0
+
+
+def test_a_layer_that_is_given_another_input_computes_for_itself(tiny_backbone: Backbone) -> None:
+    attention = tiny_backbone.model.get_submodule("model.layers.0.self_attn")
+    x, y = torch.randn(2, 3, 32, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        expected = attention.q_proj(x), attention.k_proj(y), attention.v_proj(x)  # type: ignore[operator]
+    with decoding(tiny_backbone):
+        found = attention.q_proj(x), attention.k_proj(y), attention.v_proj(x)  # type: ignore[operator]
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-5)

@@ -1,0 +1,201 @@
+"""A running batch: requests join, leave, differ, are cancelled, and never notice each other."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from transformers import PreTrainedModel
+
+from rather.models.backbone import Backbone
+from rather.rollout.engine import MOST_ROWS, Engine
+from rather.rollout.requests import Request, Sampled, Settings, Ticket
+
+Loud = Callable[..., str]
+NEVER = (261,)
+LOW_FIFTH = tuple(range(60))
+PROMPTS = ((7, 8, 9), (40, 41, 42, 43, 44, 45, 46, 47, 48), (100,), tuple(range(5, 25)))
+FAMILIES = ["llama", "qwen2", "qwen3", "mistral", "gemma2", "gpt_neox", "gpt2", "deepseek_v3"]
+
+
+def finish(engine: Engine) -> None:
+    for _ in range(500):
+        if engine.is_idle:
+            return
+        engine.step()
+    raise AssertionError("still at work after 500 steps")
+
+
+def alone(
+    backbone: Backbone, request: Request, settings: Settings, adapter: str | None = None
+) -> list[Sampled]:
+    engine = Engine(backbone)
+    ticket = engine.submit(request, settings, adapter)
+    finish(engine)
+    return ticket.results()
+
+
+def assert_same(found: list[Sampled], expected: list[Sampled]) -> None:
+    assert [one.ids for one in found] == [one.ids for one in expected]
+    for one, other in zip(found, expected, strict=True):
+        assert one.finish_reason == other.finish_reason
+        assert one.logprobs == pytest.approx(other.logprobs, abs=1e-5)
+
+
+@pytest.mark.parametrize("shares_prompts", [True, False])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_greedy_is_the_likeliest_of_the_full_pass(
+    family: str, shares_prompts: bool, new_model: Callable[[str], PreTrainedModel]
+) -> None:
+    """transformers' own module, the whole text again for each token, one text at a time."""
+    plain = new_model(family)
+    engine = Engine(Backbone(new_model(family)), shares_prompts=shares_prompts)
+    tickets = [engine.submit(Request(ids, (1, 2)), Settings(0.0, 8, NEVER)) for ids in PROMPTS]
+    finish(engine)
+    for ids, ticket in zip(PROMPTS, tickets, strict=True):
+        text = list(ids)
+        first, second = ticket.results()
+        assert first.ids == second.ids
+        for token, logprob in zip(first.ids, first.logprobs, strict=True):
+            with torch.no_grad():
+                logits = plain(torch.tensor([text]), use_cache=False).logits[0, -1]
+            assert token == int(logits.argmax())
+            assert logprob == pytest.approx(logits.log_softmax(-1).max().item(), abs=1e-4)
+            text.append(token)
+
+
+DIFFERENT = [
+    (Request(PROMPTS[0], (1, 2)), Settings(1.0, 16, LOW_FIFTH)),
+    (Request(PROMPTS[1], (3,)), Settings(0.0, 9, NEVER)),
+    (Request(PROMPTS[2], (4, 5, 6)), Settings(0.7, 5, NEVER, top_p=0.8)),
+    (Request(PROMPTS[3], (7,)), Settings(1.3, 30, (60, 61, 62), top_p=0.95)),
+]
+
+
+@pytest.mark.parametrize("shares_prompts", [True, False])
+def test_requests_may_differ_in_everything(
+    tiny_backbone: Backbone, loud: Loud, shares_prompts: bool
+) -> None:
+    adapters = [loud(tiny_backbone, "one", 1), None, loud(tiny_backbone, "two", 2), "one"]
+    engine = Engine(tiny_backbone, shares_prompts=shares_prompts)
+    tickets = [
+        engine.submit(*wanted, adapter) for wanted, adapter in zip(DIFFERENT, adapters, strict=True)
+    ]
+    finish(engine)
+    for wanted, adapter, ticket in zip(DIFFERENT, adapters, tickets, strict=True):
+        assert_same(ticket.results(), alone(tiny_backbone, *wanted, adapter))
+    bare = alone(tiny_backbone, *DIFFERENT[0])
+    assert tickets[0].results()[0].ids != bare[0].ids  # the adapters do something
+
+
+@pytest.mark.parametrize("shares_prompts", [True, False])
+def test_latecomers_join_what_is_running(tiny_backbone: Backbone, shares_prompts: bool) -> None:
+    engine = Engine(tiny_backbone, shares_prompts=shares_prompts)
+    tickets: list[Ticket] = []
+    drawn = []
+    for wanted in DIFFERENT:
+        tickets.append(engine.submit(*wanted))
+        drawn.append(engine.step())
+        drawn.append(engine.step())
+    assert drawn[0] == 2  # one token for each completion of the first request
+    assert max(drawn) > 3  # they did run beside each other
+    finish(engine)
+    for wanted, ticket in zip(DIFFERENT, tickets, strict=True):
+        assert_same(ticket.results(), alone(tiny_backbone, *wanted))
+
+
+def test_no_more_run_than_fit(tiny_backbone: Backbone) -> None:
+    # 2 layers × 2 key heads × (8 + 8) numbers × 4 bytes = 256 bytes a token;
+    # a row of 3 + 7 tokens may take 2,560, so three rows fit into 8,000
+    assert tiny_backbone.bytes_per_cached_token == 256
+    engine = Engine(tiny_backbone, most_bytes=8000)
+    settings = Settings(1.0, 7, LOW_FIFTH)
+    tickets = [engine.submit(Request(PROMPTS[0], (seed,)), settings) for seed in range(12)]
+    most = 0
+    while not engine.is_idle:
+        engine.step()
+        most = max(most, engine.num_rows)
+    assert most == 3
+    everything = alone(tiny_backbone, Request(PROMPTS[0], tuple(range(12))), settings)
+    assert_same([ticket.results()[0] for ticket in tickets], everything)
+
+
+def test_what_never_fits_runs_by_itself(tiny_backbone: Backbone) -> None:
+    engine = Engine(tiny_backbone, most_bytes=1)
+    tickets = [engine.submit(Request(ids, (1,)), Settings(0.0, 3, NEVER)) for ids in PROMPTS]
+    rows = []
+    while not engine.is_idle:
+        rows.append(engine.step())
+    assert rows == [1] * 12
+    assert all(ticket.is_done for ticket in tickets)
+
+
+def test_rows_are_bounded_too(tiny_backbone: Backbone) -> None:
+    engine = Engine(tiny_backbone)
+    for seed in range(MOST_ROWS + 5):
+        engine.submit(Request((7, 8), (seed,)), Settings(1.0, 1, NEVER))
+    assert [engine.step(), engine.step(), engine.step()] == [MOST_ROWS, 5, 0]
+
+
+@pytest.mark.parametrize("shares_prompts", [True, False])
+def test_a_cancelled_request_leaves_between_two_tokens(
+    tiny_backbone: Backbone, shares_prompts: bool
+) -> None:
+    engine = Engine(tiny_backbone, shares_prompts=shares_prompts)
+    settings = Settings(1.0, 10, NEVER)
+    first, gone, last = (
+        engine.submit(Request(ids, (n, n + 1)), settings) for n, ids in enumerate(PROMPTS[:3])
+    )
+    assert [engine.step(), engine.step()] == [6, 6]
+    engine.cancel(gone)
+    assert gone.is_done
+    assert engine.step() == 4
+    finish(engine)
+    assert [len(one.ids) for one in gone.completions] == [2, 2]
+    for n, ticket in ((0, first), (2, last)):
+        expected = alone(tiny_backbone, Request(PROMPTS[n], (n, n + 1)), settings)
+        assert_same(ticket.results(), expected)
+
+
+def test_a_request_cancelled_while_it_waits_never_starts(tiny_backbone: Backbone) -> None:
+    engine = Engine(tiny_backbone, most_bytes=1)
+    first = engine.submit(Request(PROMPTS[0], (1,)), Settings(1.0, 3, NEVER))
+    second = engine.submit(Request(PROMPTS[1], (2,)), Settings(1.0, 3, NEVER))
+    engine.step()
+    engine.cancel(second)
+    assert [engine.step(), engine.step(), engine.is_idle] == [1, 1, True]
+    assert (len(first.results()), second.completions[0].ids) == (1, [])
+
+
+def test_every_token_is_heard_as_it_is_drawn(tiny_backbone: Backbone) -> None:
+    heard: dict[int, list[tuple[int, float]]] = {0: [], 1: []}
+    engine = Engine(tiny_backbone)
+    ticket = engine.submit(
+        Request(PROMPTS[1], (1, 2)),
+        Settings(1.0, 6, LOW_FIFTH),
+        heard=lambda number, token, logprob: heard[number].append((token, logprob)),
+    )
+    engine.step()
+    assert [len(heard[0]), len(heard[1])] == [1, 1]
+    finish(engine)
+    for number, one in enumerate(ticket.results()):
+        assert heard[number] == list(zip(one.ids, one.logprobs, strict=True))
+
+
+def test_a_listener_may_cancel(tiny_backbone: Backbone) -> None:
+    engine = Engine(tiny_backbone)
+    tickets: list[Ticket] = []
+
+    def stop_at_two(number: int, token: int, logprob: float) -> None:
+        if len(tickets[0].completions[0].ids) == 2:
+            engine.cancel(tickets[0])
+
+    settings = Settings(1.0, 9, NEVER)
+    tickets.append(engine.submit(Request(PROMPTS[0], (1,)), settings, heard=stop_at_two))
+    finish(engine)
+    assert len(tickets[0].completions[0].ids) == 2
+
+
+def test_nothing_wanted_is_done_at_once(tiny_backbone: Backbone) -> None:
+    engine = Engine(tiny_backbone)
+    ticket = engine.submit(Request(PROMPTS[0], ()), Settings(1.0, 3, NEVER))
+    assert (ticket.is_done, ticket.results(), engine.is_idle, engine.step()) == (True, [], True, 0)
