@@ -41,16 +41,17 @@ def test_a_prompt_begins_its_rows_or_is_kept_once() -> None:
     ]
 
 
-def test_room_grows_by_rooms_and_new_room_is_zero() -> None:
+def test_room_grows_with_an_eighth_to_spare_and_is_zero() -> None:
     cache = KeyValues(shares_prompts=False)
-    join(cache, [ROOM - 1], [1])
-    assert cache.own[0][0].shape == (1, 1, ROOM, 1)
+    join(cache, [27], [1])
+    assert cache.own[0][0].shape == (1, 1, 2 * ROOM, 1)  # 28 and 3 are 31
+    cache.seats[0].filled = 31
     cache.make_room()
-    assert cache.own[0][0].shape[2] == ROOM  # one more token fits
-    cache.seats[0].filled += 1
+    assert cache.own[0][0].shape[2] == 2 * ROOM  # one more token fits
+    cache.seats[0].filled = 32
     cache.make_room()
-    assert cache.own[0][0].shape[2] == 2 * ROOM
-    assert cache.own[0][0][0, 0, :, 0].tolist() == [1] * (ROOM - 1) + [0] * (ROOM + 1)
+    assert cache.own[0][0].shape[2] == 3 * ROOM  # 33 and 4 are 37
+    assert cache.own[0][0][0, 0, :, 0].tolist() == [1] * 27 + [0] * 21
 
 
 @pytest.mark.parametrize(

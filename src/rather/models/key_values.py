@@ -16,7 +16,10 @@ import torch
 from torch import Tensor
 
 ROOM = 16
-"""Columns by which the room of every row grows: each step reads all of it."""
+"""Columns come in so many at once."""
+SPARE = 8
+"""A larger room has an eighth more columns than are needed: each step reads all of them, but moving
+to a larger one copies everything and leaves holes in the memory behind."""
 
 
 @dataclass
@@ -82,8 +85,8 @@ class KeyValues:
 
     @property
     def _width(self) -> int:
-        """Own columns for the next token of the longest row, in whole rooms."""
-        return -(-(max(seat.filled for seat in self.seats) + 1) // ROOM) * ROOM
+        """Own columns that the longest row needs for its next token."""
+        return max(seat.filled for seat in self.seats) + 1
 
     def remove(self, ended: set[int]) -> list[int]:
         """Forget rows; returns where each row that stays was before."""
@@ -122,6 +125,8 @@ def _roomy(buffer: Tensor, taken: int, rows: int, width: int) -> Tensor:
     if rows <= buffer.shape[0] and width <= buffer.shape[2]:
         return buffer
     known, heads, columns, size = buffer.shape
+    if width > columns:
+        width = -(-(width + width // SPARE) // ROOM) * ROOM
     larger = buffer.new_zeros(max(rows, known), heads, max(width, columns), size)
     larger[:taken, :, :columns] = buffer[:taken]
     return larger
