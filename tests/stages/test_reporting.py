@@ -1,5 +1,6 @@
 """The report: from a workspace that has everything, and from one that has nothing."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,6 +40,18 @@ def test_an_empty_workspace_has_a_report(ws: Workspace) -> None:
     assert found.cautions == ()
     assert found.config["model"] == ws.config.model
     assert save(found, ws.root).exists()
+
+
+def test_an_evaluation_of_an_older_release_is_said_and_not_shown(full_ws: Workspace) -> None:
+    (written,) = full_ws.runs_dir.glob("evaluate-*/evaluation.json")
+    result = json.loads(written.read_text("utf-8"))
+    del result["pairs"]
+    written.write_text(json.dumps(result), "utf-8")
+    found = gather_report(full_ws)
+    assert found.policies == ()
+    assert found.cautions[-1] == (
+        "The newest evaluation is of an older release; run `rather evaluate` again."
+    )
 
 
 def test_a_full_workspace_shows_everything(full_ws: Workspace) -> None:

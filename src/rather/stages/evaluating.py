@@ -1,6 +1,6 @@
 """`evaluate`: every model answers the same held-out prompts with the same seeds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import combinations
 from typing import Any
@@ -144,8 +144,18 @@ def _rates(ours: Answers, theirs: Answers) -> dict[str, Any]:
 
 
 def newest_result(ws: Workspace) -> dict[str, Any] | None:
-    """The evaluation finished last, None where there is none."""
-    return newest(ws, RESULT_FILE)
+    """The evaluation finished last that this release can read, None where there is none."""
+    return newest(ws, RESULT_FILE, _is_readable)
+
+
+def is_outdated(ws: Workspace) -> bool:
+    """Whether the evaluation finished last was made by an older release, which measured less."""
+    found = newest(ws, RESULT_FILE)
+    return found is not None and not _is_readable(found)
+
+
+def _is_readable(result: Mapping[str, Any]) -> bool:
+    return "pairs" in result
 
 
 def sentence(result: dict[str, Any]) -> str:

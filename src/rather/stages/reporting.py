@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from rather.feedback import gold
@@ -11,7 +12,7 @@ from rather.report.metrics import METRICS
 from rather.report.model import Alarm, CurveSet, Dropped, LineageEntry, Report
 from rather.report.page import save
 from rather.report.verdict import verdict_of
-from rather.stages.evaluating import newest_result
+from rather.stages.evaluating import is_outdated, newest_result
 from rather.stages.examples import load_comparisons
 from rather.stages.measuring import sweep
 from rather.stages.reported import people, policies, rewards
@@ -55,6 +56,13 @@ def report(ws: Workspace, *, dry_run: bool) -> dict[str, Any]:
         "report": str(page),
         "cards": [str(path) for path in written],
     }
+
+
+def keep_page(ws: Workspace, number: int) -> Path:
+    """The page as it stands at the end of a round, in a folder of the round's own."""
+    folder = ws.root / "rounds" / f"{number:03d}"
+    folder.mkdir(parents=True, exist_ok=True)
+    return save(gather_report(ws), folder)
 
 
 def gather_report(ws: Workspace) -> Report:
@@ -113,6 +121,8 @@ def _cautions(ws: Workspace, live: Sequence[Judgment], result: dict[str, Any]) -
         if version.provenance.get("stopped")
     ]
     said += result.get("cautions", [])
+    if is_outdated(ws):
+        said.append("The newest evaluation is of an older release; run `rather evaluate` again.")
     if result.get("num_prompts", 100) < 40:
         said.append("Few held-out prompts: the intervals are wide.")
     return tuple(said)

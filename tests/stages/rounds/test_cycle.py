@@ -58,6 +58,18 @@ def test_the_same_command_again_has_nothing_to_do(new_loop: NewLoop) -> None:
     assert loop.did() == STAGES * 2
 
 
+def test_each_round_keeps_its_page(new_loop: NewLoop) -> None:
+    loop = new_loop(**SIMULATED)
+    loop.run(rounds=1)
+    pages = loop.ws.root / "rounds"
+    first = (pages / "001" / "report.html").read_bytes()
+    judge(loop.ws, 1)
+    loop.run(rounds=2)
+    assert sorted(path.name for path in pages.iterdir()) == ["001", "002"]
+    assert (pages / "001" / "report.html").read_bytes() == first
+    assert b"Ann" in (pages / "002" / "report.json").read_bytes()
+
+
 def test_a_worse_policy_is_rolled_back(new_loop: NewLoop) -> None:
     loop = new_loop(**SIMULATED)
     loop.run(rounds=1)

@@ -12,6 +12,7 @@ from rather.durable import exclusive, verify
 from rather.errors import DataError, GateClosed, StoppedByRule
 from rather.failpoints import failpoint
 from rather.records import Round
+from rather.stages.reporting import keep_page
 from rather.stages.rounds.promotion import Rates, decide
 from rather.stages.rounds.standing import next_stage, waiting
 from rather.stages.rounds.turn import TUNING, first_policy, settings_of
@@ -106,7 +107,8 @@ def _end(ws: Workspace, turn: Round) -> None:
     version = versions.get(ws.db, decision.policy)
     if version is not None and (problems := verify(ws.root / version.path)):
         raise DataError(f"{version.name} is damaged and cannot be promoted: {problems[0]}.")
+    page = keep_page(ws, turn.number)
     failpoint("round.decided")
     rounds.finish(ws.db, turn.number, decision.status, decision.policy, why)
     failpoint("round.finished")
-    ws.progress.say(f"round {turn.number}: {decision.policy} is in force; {why}")
+    ws.progress.say(f"round {turn.number}: {decision.policy} is in force; {why} See {page}.")
