@@ -30,13 +30,7 @@ from active_page import publish
 from rather.api import Project
 from rather.config.stages import Choosing, Config, Sampling
 from rather.data.batch import microbatches
-from rather.equations.acquisition import (
-    closeness,
-    disagreement,
-    percentile,
-    pick,
-    win_probabilities,
-)
+from rather.equations import acquisition
 from rather.feedback import gold
 from rather.feedback.simulated import SimulatedLabeller
 from rather.models.heads import ScalarHead
@@ -205,16 +199,18 @@ def next_places(
     by_chance = round(section.random_fraction * number)
     rest = free[by_chance:]
     scores = members @ pool.states.T
-    probabilities = win_probabilities(
+    probabilities = acquisition.win_probabilities(
         scores[:, [pair.first for pair in rest]], scores[:, [pair.second for pair in rest]]
     )
-    values = section.disagreement * percentile(disagreement(probabilities))
-    values += section.closeness * percentile(closeness(probabilities))
+    values = section.disagreement * acquisition.percentile(acquisition.disagreement(probabilities))
+    values += section.closeness * acquisition.percentile(acquisition.closeness(probabilities))
     seen: dict[str, int] = {}
     for pair in [*(pair for pair, _ in labelled), *free[:by_chance]]:
         seen[str(pair.prompt)] = seen.get(str(pair.prompt), 0) + 1
     groups = [str(pair.prompt) for pair in rest]
-    picked = pick(values.tolist(), groups, number - by_chance, coverage=section.coverage, seen=seen)
+    picked = acquisition.pick(
+        values.tolist(), groups, number - by_chance, coverage=section.coverage, seen=seen
+    )
     return [*range(by_chance), *(by_chance + place for place in picked)]
 
 
@@ -263,7 +259,6 @@ def accuracy(pool: Pool, tests: Sequence[Pair], members: Tensor) -> float:
 
 def summary(size: Size, pool: Pool, curves: dict[str, list[list[float]]]) -> dict[str, Any]:
     """The curves' means and errors, and each arm's difference from chance, seed by seed."""
-    labels = [size.batch * (n + 1) for n in range(len(curves["chance"][0]))]
     arms: dict[str, Any] = {}
     for arm, runs in curves.items():
         columns = list(zip(*runs, strict=True))
@@ -290,7 +285,7 @@ def summary(size: Size, pool: Pool, curves: dict[str, list[list[float]]]) -> dic
         "num_answers": len(pool.answers),
         "num_pairs": len(pool.pairs),
         "num_decided": sum(decided(pool, pair) for pair in pool.pairs),
-        "labels": labels,
+        "labels": [size.batch * (n + 1) for n in range(len(curves["chance"][0]))],
         "arms": arms,
     }
 

@@ -8,19 +8,6 @@ from rather.errors import UsageError
 from rather.models.attention import AskedLayers, Style, packed_attention
 
 
-def test_the_weights_of_a_style_by_hand() -> None:
-    # scores (0, ln 3) scaled by ½: odds 1 to √3, shares 0.366025 and 0.633975
-    scores, every = torch.tensor([0.0, 1.0986123]), torch.tensor([True, True])
-    assert Style(0.5).weights(scores, every).tolist() == pytest.approx(
-        [0.366025, 0.633975], abs=1e-5
-    )
-    # capped at 1: tanh(1.0986123) = 0.8, odds 1 to e^0.8 = 2.225541
-    capped = Style(1.0, softcap=1.0).weights(scores, every)
-    assert capped.tolist() == pytest.approx([0.310026, 0.689974], abs=1e-5)
-    only = Style(1.0).weights(scores, torch.tensor([True, False]))
-    assert only.tolist() == [1.0, 0.0]
-
-
 def test_what_a_query_sees_by_distance() -> None:
     positions = torch.arange(4)
     causal = Style(1.0).sees(positions[:, None], positions)

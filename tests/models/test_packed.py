@@ -10,7 +10,9 @@ from transformers import PreTrainedModel
 
 from rather.data.batch import Row, pack
 from rather.models import packed
+from rather.models.attention import Style
 from rather.models.backbone import Backbone
+from rather.models.packed import PackedLayout
 from rather.models.roles import Policy
 
 NewModel = Callable[[str], PreTrainedModel]
@@ -102,6 +104,23 @@ def test_neighbours_order_and_padding_change_nothing(
     torch.testing.assert_close(backwards[order], together, atol=1e-5, rtol=0)
     torch.testing.assert_close(beside[1:, : together.shape[1]], together, atol=1e-5, rtol=0)
     assert not beside[1:, together.shape[1] :].any()
+
+
+def shares(style: Style) -> list[list[float]]:
+    """What two prompt tokens give to each other, with queries 1 and keys 0 and ln 3."""
+    q, k = torch.ones(2, 1, 1), torch.tensor([[[0.0]], [[1.0986123]]])
+    layout = PackedLayout(pack([Row((5, 6), ())]))
+    return layout.attend(0, q, k, torch.eye(2)[:, None], style)[:, 0].tolist()
+
+
+def test_the_weights_of_a_style_by_hand() -> None:
+    # scores (0, ln 3) scaled by ½: odds 1 to √3, shares 0.366025 and 0.633975
+    first, second = shares(Style(0.5))
+    assert second == pytest.approx([0.366025, 0.633975], abs=1e-5)
+    # capped at 1: tanh(1.0986123) = 0.8, odds 1 to e^0.8 = 2.225541
+    capped = shares(Style(1.0, softcap=1.0))[1]
+    assert capped == pytest.approx([0.310026, 0.689974], abs=1e-5)
+    assert first == [1.0, 0.0]
 
 
 def test_completions_do_not_see_each_other(new_model: NewModel) -> None:

@@ -14,7 +14,6 @@ product is one plain batched matmul. Shapes: H key heads, G queries a key head, 
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import torch
 from torch import Tensor, nn
 from transformers import AttentionInterface
 
@@ -30,13 +29,6 @@ class Style:
     scaling: float
     softcap: float | None = None
     sliding_window: int | None = None
-
-    def weights(self, scores: Tensor, allowed: Tensor) -> Tensor:
-        """Softmax in float32 over the last axis, of the allowed positions only."""
-        scores = scores.float() * self.scaling
-        if self.softcap is not None:
-            scores = self.softcap * torch.tanh(scores / self.softcap)
-        return scores.masked_fill(~allowed, -1e30).softmax(dim=-1)
 
     def cap(self, scores: Tensor) -> Tensor:
         """Scaled scores held within ± softcap: c·tanh(s/c)."""

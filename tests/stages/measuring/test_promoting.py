@@ -7,7 +7,6 @@ from safetensors.torch import load_file
 
 from rather.durable import verify
 from rather.errors import StoppedByRule, UsageError
-from rather.stages import reinforcing, tuning
 from rather.stages.evaluating import evaluate_all
 from rather.stages.measuring.promoting import promote
 from rather.stages.measuring.sweep import sweep
@@ -17,13 +16,8 @@ from rather.workspace import Workspace
 
 
 @pytest.fixture
-def ppo_ws(new_judged_ws: Callable[..., Workspace]) -> Workspace:
-    ws = new_judged_ws(evaluate={"gold": "concision", "max_new_tokens": 8}).configured(
-        {"ppo": {"num_steps": 4, "keep_every": 2, "learning_rate": 0.01}}
-    )
-    tuning.reward(ws, dry_run=False, fresh=False)
-    reinforcing.ppo(ws, dry_run=False, fresh=False, force=True)
-    return ws
+def ppo_ws(new_ppo_ws: Callable[[int], Workspace]) -> Workspace:
+    return new_ppo_ws(4)
 
 
 def test_a_step_becomes_a_version(ppo_ws: Workspace) -> None:

@@ -8,7 +8,6 @@ import pytest
 from rather.errors import DataError, UsageError
 from rather.evaluation.policy import Answers
 from rather.records import Completion, ModelVersion
-from rather.stages import reinforcing, tuning
 from rather.stages.evaluating import evaluate_all
 from rather.stages.measuring.sweep import (
     Swept,
@@ -23,14 +22,8 @@ from rather.workspace import Workspace
 
 
 @pytest.fixture
-def ppo_ws(new_judged_ws: Callable[..., Workspace]) -> Workspace:
-    """With a PPO run of six steps that keeps every second checkpoint."""
-    ws = new_judged_ws(evaluate={"gold": "concision", "max_new_tokens": 8}).configured(
-        {"ppo": {"num_steps": 6, "keep_every": 2, "learning_rate": 0.01}}
-    )
-    tuning.reward(ws, dry_run=False, fresh=False)
-    reinforcing.ppo(ws, dry_run=False, fresh=False, force=True)
-    return ws
+def ppo_ws(new_ppo_ws: Callable[[int], Workspace]) -> Workspace:
+    return new_ppo_ws(6)
 
 
 def test_every_kept_checkpoint_is_a_point(ppo_ws: Workspace) -> None:
