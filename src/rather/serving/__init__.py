@@ -1,0 +1,1 @@
+"""One base and every version behind one OpenAI-compatible API."""
