@@ -67,8 +67,10 @@ def test_a_contest_is_asked_about_by_itself_and_first() -> None:
     # both wrote the same: there is nothing to ask
     same = [completion("m", "One.", "p2", **contest), completion("n", "One.", "p2", **contest)]
     assert all_items(PROMPTS, same, Labelling()) == []
-    # other kinds of feedback have no contests
-    assert all_items(PROMPTS, both, Labelling(kind="thumb")) == []
+    # whatever else is asked, a contest is asked in pairs
+    for kind in ("thumb", "ranking", "correction"):
+        asked = all_items(PROMPTS, both, Labelling(kind=kind))  # type: ignore[arg-type]
+        assert [(item.kind, item.completion_ids) for item in asked] == [("pair", ("m", "n"))]
 
 
 @pytest.mark.parametrize(

@@ -53,13 +53,13 @@ def items_of(
 ) -> Iterator[Item]:
     """What is asked about one prompt and its askable answers (ids by contest).
 
-    Those of a contest are asked about among themselves only, and only where pairs are asked.
+    Those of a contest are asked about among themselves only, and as pairs whatever else is asked.
     """
-    kind = KINDS[section.kind]
-    if not prompt.is_asked or (prompt.split == "heldout" and not kind.asks_heldout):
+    if not prompt.is_asked:
         return
     for contest, ids_of_group in {"": (), **answers}.items():
-        if contest and section.kind != "pair":
+        kind = KINDS["pair" if contest else section.kind]
+        if prompt.split == "heldout" and not kind.asks_heldout:
             continue
         for ids in kind.tasks(ids_of_group, section.ranking_size):
             name = item_name(kind.kind, prompt.id, ids)

@@ -128,7 +128,20 @@ def test_only_people_count_and_an_admin_settles(tuned_ws: Workspace) -> None:
     assert (found["num_judged"], found["win_rate"]["value"]) == (1, 0.0)
 
 
-def test_a_project_that_asks_something_else_is_told_how(tuned_ws: Workspace) -> None:
-    ranking = tuned_ws.configured({"label": {"kind": "ranking"}})
-    result = put_before_people(ranking, ("sft-1", "base"))
-    assert result["where"].startswith("`rather label --kind pair` asks them first")
+@pytest.mark.parametrize("kind", ["ranking", "demonstration", "correction", "thumb"])
+def test_a_project_that_asks_something_else_asks_these_pairs_too(
+    tuned_ws: Workspace, kind: str
+) -> None:
+    ws = tuned_ws.configured({"label": {"kind": kind}})
+    result = put_before_people(ws, ("sft-1", "base"))
+    assert result["where"].startswith("`rather label` asks them first")
+    worklist = Worklist(ws.db, ws.secret, ws.config.label)
+    worklist.look(at_once=True)
+    shown = ask(worklist, Wish("bob", count=4, most=4))
+    assert [one.kind for one in shown] == ["pair", "pair", "pair", kind]
+    # what was handed out stays theirs when the page is loaded again
+    again = ask(worklist, Wish("bob", count=4, most=4))
+    assert [one.item for one in again] == [one.item for one in shown]
+    pair = shown[0]
+    say(ws, Pair(*pair.completion_ids, "tie"), pair.prompt_id)
+    assert put_before_people(ws, ("sft-1", "base"))["num_judged"] == 1

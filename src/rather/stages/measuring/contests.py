@@ -113,7 +113,7 @@ def standing_of(
             "length_controlled": found.length_controlled._asdict(),
             "left_share": left_share(met)._asdict(),
             "num_labellers": _num_labellers(ws, contest),
-            "where": _where(ws, found),
+            "where": _where(found),
         }
     )
 
@@ -172,9 +172,8 @@ def _num_labellers(ws: Workspace, contest: Contest) -> int:
     )
 
 
-def _where(ws: Workspace, found: Standing) -> str:
+def _where(found: Standing) -> str:
     """How people come to judge what is open."""
     if found.is_enough or found.num_judged + found.num_identical == found.num_pairs:
         return ""
-    kind = "" if ws.config.label.kind == "pair" else " --kind pair"
-    return f"`rather label{kind}` asks them first; the same command again says how it stands."
+    return "`rather label` asks them first; the same command again says how it stands."

@@ -62,9 +62,10 @@ class Board:
 
     def is_for(self, labeller_id: str, one: Assignment) -> bool:
         """Whether an assignment of theirs may still be shown."""
-        places = self.places(one.item)
+        places, item = self.places(one.item), self.pool.items.get(one.item)
+        is_awaited = item is not None and item.is_awaited  # a pair, whatever else is asked
         return (
-            one.kind == self._section.kind
+            (one.kind == self._section.kind or is_awaited)
             and labeller_id not in places.passed
             and not places.is_hidden
             and (one.purpose != "work" or not places.settled_by)
