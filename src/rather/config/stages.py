@@ -168,8 +168,8 @@ class Evaluation(Section):
     """Answers a prompt of the baseline, to see what choosing by the reward model would gain; null
     for none."""
     benchmark: str | None = None
-    """Of reward models: a file of {prompt, chosen, rejected, subset} to measure them on, as
-    RewardBench has it, instead of the workspace's judgments."""
+    """Of reward models: a file of {prompt, chosen, rejected, subset} to measure them on instead of
+    the workspace's judgments, as RewardBench and (lists of answers) RewardBench 2 have it."""
     temperature: float = Field(1.0, ge=0)
     """Sampling temperature of the evaluated completions."""
     max_new_tokens: int = Field(96, ge=1)

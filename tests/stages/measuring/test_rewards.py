@@ -103,7 +103,7 @@ def test_a_benchmark_is_measured_by_subset_and_not_stored(rated_ws: Workspace) -
     }
     values = [one["accuracy"]["value"] for one in model["by_subset"].values()]
     assert model["mean_over_subsets"] == pytest.approx(sum(values) / 2)
-    assert model["longer_wins"] == 1.0
+    assert (model["longer_wins"], model["chance"]) == (1.0, 0.5)
     assert len(judgments.all(rated_ws.db)) == before
     assert newest_result(rated_ws) is None  # that one is of judgments
 
@@ -112,7 +112,7 @@ def test_a_benchmark_is_measured_by_subset_and_not_stored(rated_ws: Workspace) -
 def test_a_file_without_pairs(rated_ws: Workspace, text: str) -> None:
     (rated_ws.root / "bench.jsonl").write_text(text)
     ws = rated_ws.configured({"evaluate": {"benchmark": "bench.jsonl"}})
-    with pytest.raises(DataError, match=r"bench.jsonl has no pair: give rows of prompt"):
+    with pytest.raises(DataError, match=r"bench.jsonl has nothing to measure on: give rows"):
         evaluate_rewards(ws, ["reward-1"])
 
 

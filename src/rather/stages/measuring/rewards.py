@@ -133,9 +133,13 @@ def sentence(result: Result) -> str:
         if rate["n"] == 0:
             said.append(f"nothing was decided that {name} could be right about")
             continue
+        interval = f"{rate['value']:.0%} [{rate['low']:.0%}, {rate['high']:.0%}]"
         said.append(
-            f"{name} orders {rate['value']:.0%} [{rate['low']:.0%}, {rate['high']:.0%}] of "
-            f"{rate['n']} pairs rightly (the longer one is better in {one['longer_wins']:.0%})"
+            f"{name} is right about {interval} of {rate['n']} rows (the longest answer in "
+            f"{one['longer_wins']:.0%}, chance in {one['chance']:.0%})"
+            if "chance" in one
+            else f"{name} orders {interval} of {rate['n']} pairs rightly (the longer one is better "
+            f"in {one['longer_wins']:.0%})"
         )
     said += [
         f"people agree with each other on {one['value']:.0%} of {one['n']} {kind}s"
