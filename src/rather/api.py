@@ -127,8 +127,13 @@ class Project:
     def withdraw(
         self, labeller: str | None = None, prompt: str | None = None, does_it: bool = False
     ) -> Result:
-        """Take back a labeller's judgments, or those about a prompt; only say so by default."""
+        """Take back a labeller's judgments, or a prompt and those about it; only say so by
+        default."""
         return pipeline.withdraw(self.workspace, labeller, prompt, does_it)
+
+    def ask_again(self, prompt: str, does_it: bool = False) -> Result:
+        """Let a withdrawn prompt be asked as before; only say so by default."""
+        return pipeline.ask_again(self.workspace, prompt, does_it)
 
     def forget(self, labeller: str, does_it: bool = False) -> Result:
         """Delete a person's data and keep what they judged; only say so by default."""

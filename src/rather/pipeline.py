@@ -213,10 +213,18 @@ def lineage(ws: Workspace, version: str) -> Result:
 def withdraw(
     ws: Workspace, labeller: str | None = None, prompt: str | None = None, does_it: bool = False
 ) -> Result:
-    """Take back a labeller's judgments, or those about a prompt; without `does_it` only say so."""
+    """Take back a labeller's judgments, or a prompt and those about it; without `does_it` only say
+    so."""
     from rather.stages.history import withdrawing
 
     return withdrawing.withdraw(ws, labeller, prompt, does_it=does_it)
+
+
+def ask_again(ws: Workspace, prompt: str, does_it: bool = False) -> Result:
+    """Let a withdrawn prompt be asked as before; without `does_it` only say so."""
+    from rather.stages.history import withdrawing
+
+    return withdrawing.ask_again(ws, prompt, does_it=does_it)
 
 
 def forget(ws: Workspace, labeller: str, does_it: bool = False) -> Result:

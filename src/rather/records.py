@@ -23,8 +23,11 @@ RemarkKind = Literal["skip", "flag", "withdrawal", "restore", "retire"]
 """withdrawal takes a skip or flag back; an admin restores a flagged item, or retires it."""
 Choice = Literal["A", "B", "tie", "both_bad"]
 StageName = Literal["sft", "reward", "ppo", "dpo"]
-NOT_ASKED = frozenset({"gold", "playground"})
-"""Sources of prompts that are no work of ours: control items, and chats of the playground."""
+WITHDRAWN = "withdrawn"
+"""Source of a prompt that was taken back; the store keeps the one it had."""
+NOT_ASKED = frozenset({"gold", "playground", WITHDRAWN})
+"""Sources of prompts that are no work of ours: control items, chats of the playground, and what
+was withdrawn."""
 
 
 @dataclass(frozen=True)

@@ -62,3 +62,21 @@ def test_a_chat_that_is_imported_later_is_asked(db: Database) -> None:
     # people may have trained on it, so it stays where it was
     assert prompts.all(db) == [replace(FULL, split="train"), gold]
     assert prompts.all(db)[0].is_asked
+
+
+def test_a_withdrawn_prompt_keeps_where_it_came_from(db: Database) -> None:
+    other = replace(FULL, id="p2")
+    prompts.add(db, [FULL, other])
+    for _ in range(2):  # the second time there is nothing to do
+        db.write(lambda connection: prompts.withdraw_in(connection, FULL.id))
+    assert prompts.all(db) == [replace(FULL, source="withdrawn"), other]
+    assert [one.is_asked for one in prompts.all(db)] == [False, True]
+    assert sum(prompts.count(db).values()) == 1
+    prompts.add(db, [FULL])  # its file is imported once more
+    assert not prompts.all(db)[0].is_asked
+    with db.read() as connection:
+        assert prompts.withdrawn(connection) == {FULL.id: FULL.source}
+    assert prompts.ask_again(db, FULL.id)
+    assert prompts.all(db) == [FULL, other]
+    assert not prompts.ask_again(db, FULL.id)
+    assert not prompts.ask_again(db, "unknown")

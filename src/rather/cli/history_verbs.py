@@ -7,6 +7,7 @@ from cyclopts import Parameter
 from rather.cli import late
 from rather.cli.flags import COMMON, Common
 from rather.cli.late import Result, Switch
+from rather.errors import UsageError
 
 Labeller = Annotated[str | None, Parameter(name="--labeller")]
 Prompt = Annotated[str | None, Parameter(name="--prompt")]
@@ -22,11 +23,12 @@ def withdraw(
     *,
     labeller: Labeller = None,
     prompt: Prompt = None,
+    ask_again: Switch = False,
     yes: Switch = False,
     common: Common = COMMON,
     **settings: Any,
 ) -> Result:
-    """Take back a labeller's judgments or those about a prompt, and say which models are touched.
+    """Take back a labeller's judgments, or a prompt with those about it, and name touched models.
 
     Without --yes it only says what it would do.
 
@@ -35,12 +37,18 @@ def withdraw(
     labeller
         Name or id.
     prompt
-        Id; with --labeller, what that labeller said about it.
+        Id of what is not asked any more; with --labeller, only what that labeller said about it.
+    ask_again
+        Let a withdrawn prompt be asked as before instead; its judgments stay withdrawn.
     yes
         Do it.
     """
     with common.open(settings) as ws:
         does_it = yes and not common.dry_run
+        if ask_again:
+            if prompt is None or labeller is not None:
+                raise UsageError("--ask-again is about a prompt: give its id with --prompt alone.")
+            return late.pipeline().ask_again(ws, prompt, does_it=does_it)
         return late.pipeline().withdraw(ws, labeller, prompt, does_it=does_it)
 
 

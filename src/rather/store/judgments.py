@@ -11,6 +11,7 @@ from rather.errors import DataError
 from rather.feedback.events import new_id
 from rather.feedback.items import item_of
 from rather.records import CHECK_SOURCES, Judgment, Kind, Source
+from rather.store import prompts
 from rather.store.database import Database
 from rather.store.rows import add_new, fields
 from rather.store.schema import JUDGMENTS
@@ -74,7 +75,8 @@ def retract(
 ) -> list[Judgment]:
     """Let nothing count any more that one labeller said, or that was said about one prompt.
 
-    Found and taken back in one transaction; returns what counted until now.
+    A prompt of which everything is taken back is not asked any more either. Found and taken back
+    in one transaction; returns what counted until now.
     """
 
     def act(connection: Connection) -> list[Judgment]:
@@ -86,6 +88,8 @@ def retract(
         found = [to_record(row) for row in connection.execute(query).mappings()]
         if found:
             connection.execute(JUDGMENTS.insert(), [asdict(retraction_of(one)) for one in found])
+        if prompt_id is not None and labeller_id is None:
+            prompts.withdraw_in(connection, prompt_id)
         return found
 
     return db.write(act)

@@ -6,10 +6,14 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from rather.records import NOT_ASKED, Message, Prompt, Split
+from rather.records import NOT_ASKED, WITHDRAWN, Message, Prompt, Split
+from rather.store import meta
 from rather.store.database import Database
 from rather.store.rows import add_new, chunks, fields
-from rather.store.schema import PROMPTS
+from rather.store.schema import META, PROMPTS
+
+_FORMER = "source of the withdrawn prompt: "
+"""Before a prompt's id, the name in `meta` of the source it had."""
 
 
 def add(db: Database, prompts: Iterable[Prompt]) -> int:
@@ -49,8 +53,40 @@ def after(connection: Connection, seq: int) -> list[Prompt]:
 def get(db: Database, id: str) -> Prompt | None:
     """The prompt of that id, None where there is none."""
     with db.read() as connection:
-        row = connection.execute(select(PROMPTS).where(PROMPTS.c.id == id)).mappings().first()
+        return get_in(connection, id)
+
+
+def get_in(connection: Connection, id: str) -> Prompt | None:
+    """`get`, inside a transaction."""
+    row = connection.execute(select(PROMPTS).where(PROMPTS.c.id == id)).mappings().first()
     return None if row is None else to_record(row)
+
+
+def withdraw_in(connection: Connection, id: str) -> None:
+    """Let nobody be asked a prompt any more, inside a transaction; it may be so already."""
+    found = get_in(connection, id)
+    if found is not None and found.source != WITHDRAWN:
+        meta.put_in(connection, _FORMER + id, found.source)
+        _set_source(connection, id, WITHDRAWN)
+
+
+def ask_again(db: Database, id: str) -> bool:
+    """Let a withdrawn prompt be asked as before; False where it was not withdrawn."""
+
+    def act(connection: Connection) -> bool:
+        former = withdrawn(connection).get(id)
+        if former is None:
+            return False
+        _set_source(connection, id, former)
+        connection.execute(META.delete().where(META.c.name == _FORMER + id))
+        return True
+
+    return db.write(act)
+
+
+def withdrawn(connection: Connection) -> dict[str, str]:
+    """The ids of the prompts that are withdrawn, with the sources they had."""
+    return meta.beginning(connection, _FORMER)
 
 
 def count(db: Database) -> dict[str, int]:
@@ -60,6 +96,10 @@ def count(db: Database) -> dict[str, int]:
     with db.read() as connection:
         counted: dict[str, int] = dict(connection.execute(query).all())
     return {"train": 0, "heldout": 0} | counted
+
+
+def _set_source(connection: Connection, id: str, source: str) -> None:
+    connection.execute(PROMPTS.update().where(PROMPTS.c.id == id).values(source=source))
 
 
 def to_record(row: Mapping[Any, Any]) -> Prompt:

@@ -59,6 +59,7 @@ class Worklist:
         self._looking = threading.Lock()
         self._active: dict[str, float] = {}
         self._forgiven: dict[str, str] = {}
+        self._withdrawn: set[str] = set()
 
     def moment(self, later_minutes: float = 0) -> str:
         """Now, or so much later, in the form that sorts."""
@@ -136,7 +137,15 @@ class Worklist:
                 self.board.note(judgments.after(connection, before[4]))
             if newest[5] > before[5]:
                 self.board.choose(questions.after(connection, before[5]))
+            self._follow_withdrawn(connection)
             self.heads = newest
             if self.section.checks.gold is not None:
                 self._forgiven |= meta.beginning(connection, FORGIVEN)
             self.board.let_go()
+
+    def _follow_withdrawn(self, connection: Connection) -> None:
+        """Ask no prompt that was withdrawn, and one again that is not any more: neither is new."""
+        now = set(prompts.withdrawn(connection))
+        changed = [prompts.get_in(connection, id) for id in sorted(now ^ self._withdrawn)]
+        self.board.add_prompts(one for one in changed if one is not None)
+        self._withdrawn = now

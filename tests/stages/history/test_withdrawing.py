@@ -3,9 +3,11 @@
 import pytest
 
 from rather.errors import UsageError
-from rather.records import Judgment, Labeller
-from rather.stages.history.withdrawing import forget, withdraw
-from rather.store import judgments, labellers
+from rather.records import Completion, Judgment, Labeller, Prompt
+from rather.stages.history.withdrawing import ask_again, forget, withdraw
+from rather.stages.labelling import asked_items
+from rather.stages.sampling import plan
+from rather.store import completions, judgments, labellers, prompts
 from rather.workspace import Workspace
 
 
@@ -16,8 +18,9 @@ def counts(ws: Workspace) -> dict[str, int]:
 def test_without_yes_nothing_changes(family: Workspace, pairs: list[Judgment]) -> None:
     found = withdraw(family, None, pairs[5].prompt_id, does_it=False)
     assert found["summary"] == (
-        "2 judgments would be withdrawn; 2 versions learnt from them. Nothing was changed; give "
-        "--yes to do it."
+        "2 judgments would be withdrawn; 2 versions learnt from them. The prompt would not be "
+        f"asked any more; `rather withdraw --prompt {pairs[5].prompt_id} --ask-again` lets it be "
+        "asked again. Nothing was changed; give --yes to do it."
     )
     assert counts(family) == {"pair": 11, "demonstration": 11}
     # the sixth pair is in reward-2 only, and ppo-2 grew from that
@@ -55,6 +58,37 @@ def test_a_prompts_judgments_are_withdrawn_once(family: Workspace, pairs: list[J
     again = withdraw(family, None, pairs[0].prompt_id, does_it=True)
     assert (again["judgments"], again["touched"]) == ({}, found["touched"])
     assert counts(family) == {"pair": 10, "demonstration": 10}
+
+
+def test_a_withdrawn_prompt_is_not_asked_until_it_is_asked_again(
+    family: Workspace, pairs: list[Judgment]
+) -> None:
+    id, num_asked = pairs[0].prompt_id, sum(prompts.count(family.db).values())
+    planned = sum(number for *_, number in plan(family, family.config.sample))
+    assert not ask_again(family, id, does_it=True)["summary"].endswith("asked again.")
+    withdraw(family, None, id, does_it=True)
+    assert sum(prompts.count(family.db).values()) == num_asked - 1
+    assert sum(number for *_, number in plan(family, family.config.sample)) < planned
+    assert not [i for i in asked_items(family, *everything(family)) if i.prompt_id == id]
+    again = ask_again(family, id, does_it=False)
+    assert again["summary"].startswith(f"The prompt {id} would be asked again.")
+    assert sum(prompts.count(family.db).values()) == num_asked - 1
+    ask_again(family, id, does_it=True)
+    assert sum(prompts.count(family.db).values()) == num_asked
+    assert [i for i in asked_items(family, *everything(family)) if i.prompt_id == id]
+    assert counts(family) == {"pair": 10, "demonstration": 10}  # they stay withdrawn
+
+
+def everything(ws: Workspace) -> tuple[list[Prompt], list[Completion]]:
+    return prompts.all(ws.db), completions.all(ws.db)
+
+
+def test_what_a_labeller_said_of_a_prompt_leaves_it_asked(
+    family: Workspace, pairs: list[Judgment]
+) -> None:
+    before = prompts.all(family.db)
+    withdraw(family, "Ann", pairs[0].prompt_id, does_it=True)
+    assert prompts.all(family.db) == before
 
 
 def test_a_labeller_by_name_or_id(family: Workspace, pairs: list[Judgment]) -> None:

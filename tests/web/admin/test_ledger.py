@@ -9,7 +9,7 @@ from sqlalchemy import event, update
 from rather.config.labelling import Labelling
 from rather.feedback.pair import Pair
 from rather.records import Question
-from rather.store import judgments, questions
+from rather.store import judgments, prompts, questions
 from rather.store.database import Database
 from rather.store.schema import JUDGMENTS
 from rather.web.admin.ledger import LOG, Ledger
@@ -84,3 +84,17 @@ def test_what_can_be_asked_is_what_was_chosen(db: Database, team: Any) -> None:
     everyone = Ledger(db, Labelling(only_chosen=False), SECRET)
     with everyone.reading():
         assert everyone.asked == everything
+
+
+def test_a_withdrawn_prompt_cannot_be_asked(db: Database, team: Any) -> None:
+    ledger = Ledger(db, Labelling(), SECRET)
+    with ledger.reading():
+        everything = set(ledger.asked)
+    db.write(lambda connection: prompts.withdraw_in(connection, "p0"))
+    with ledger.reading():
+        left = set(ledger.asked)
+        assert left == {name for name in everything if ledger.entries[name].item.prompt_id != "p0"}
+    assert left < everything
+    prompts.ask_again(db, "p0")
+    with ledger.reading():
+        assert ledger.asked == everything

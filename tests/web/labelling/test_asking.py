@@ -7,8 +7,9 @@ import pytest
 from fastapi import FastAPI
 
 from rather.records import Completion, Judgment, Question
-from rather.store import assignments, completions, judgments, questions
+from rather.store import assignments, completions, judgments, prompts, questions
 from rather.store.database import Database
+from tests.web.labelling.conftest import SAID
 
 TASK_KEYS = {"item_id", "kind", "prompt", "answers", "draft", "given"}
 REPLY_KEYS = {"tasks", "progress", "guidelines", "notice", "is_paused"}
@@ -116,6 +117,24 @@ def test_nobody_is_given_what_another_holds_or_has_judged(anns: Any, bobs: Any) 
     assert bobs.tasks() == []
     assert bobs.next()["progress"]["remaining"] == 0
     assert anns.next()["progress"]["remaining"] == 1
+
+
+def test_a_prompt_that_is_withdrawn_is_asked_nobody_until_it_is_again(
+    anns: Any, bobs: Any, db: Database
+) -> None:
+    held = anns.task()
+    prompt = f"p_{held['prompt'][0]['text']}"
+    num_items = {"p_hello": 1, "p_two": 3}
+    judgments.retract(db, prompt_id=prompt)  # by another process
+    assert anns.task()["item_id"] != held["item_id"]
+    assert anns.judge(held["item_id"], SAID["pair"]).status_code == 404
+    assert anns.next()["progress"]["remaining"] == 4 - num_items[prompt]
+    for _ in range(4 - num_items[prompt]):
+        anns.judge_next()
+    assert anns.tasks() == bobs.tasks() == []
+    assert prompts.ask_again(db, prompt)
+    assert bobs.next()["progress"]["remaining"] == num_items[prompt] - 1  # Ann holds one still
+    assert anns.judge(held["item_id"], SAID["pair"]).status_code == 200
 
 
 def test_a_lease_that_ends_frees_the_place(anns: Any, bobs: Any, clock: Any) -> None:

@@ -8,7 +8,7 @@ from collections import Counter
 from typing import Any
 
 from rather.errors import UsageError
-from rather.records import Labeller
+from rather.records import WITHDRAWN, Labeller, Prompt
 from rather.stages.history.lineage import learnt_by
 from rather.stages.history.rebuilding import commands
 from rather.store import judgments, labellers, prompts, versions
@@ -21,13 +21,14 @@ NOTHING_DONE = "Nothing was changed; give --yes to do it."
 def withdraw(ws: Workspace, labeller: str | None, prompt: str | None, *, does_it: bool) -> Result:
     """Take back what a labeller said, what was said about a prompt, or what one said about it.
 
-    Says what would be done, unless `does_it`.
+    A prompt without a labeller is not asked any more either. Says what would be done, unless
+    `does_it`.
     """
     if labeller is None and prompt is None:
         raise UsageError("Say whose judgments: --labeller NAME, --prompt ID, or both.")
     who = None if labeller is None else _find(ws, labeller).id
-    if prompt is not None and prompts.get(ws.db, prompt) is None:
-        raise UsageError(f"There is no prompt {prompt}; `rather export --as jsonl` has their ids.")
+    if prompt is not None:
+        _require_prompt(ws, prompt)
     meant = [
         one
         for one in judgments.all(ws.db)
@@ -47,8 +48,27 @@ def withdraw(ws: Workspace, labeller: str | None, prompt: str | None, *, does_it
     }
     done = f"{len(found)} judgments {'were' if does_it else 'would be'} withdrawn"
     summary = f"{done}; {len(touched)} versions learnt from them."
+    if prompt is not None and labeller is None:
+        not_asked = "is not" if does_it else "would not be"
+        summary += (
+            f" The prompt {not_asked} asked any more; `rather withdraw --prompt {prompt} "
+            "--ask-again` lets it be asked again."
+        )
     summary += "" if does_it else f" {NOTHING_DONE}"
     return {"summary": summary, "text": "\n".join([summary, *_told(result)]), **result}
+
+
+def ask_again(ws: Workspace, prompt: str, *, does_it: bool) -> Result:
+    """Let a withdrawn prompt be asked as before; what was said about it stays withdrawn."""
+    found = _require_prompt(ws, prompt)
+    if found.source != WITHDRAWN:
+        summary = f"The prompt {prompt} is not withdrawn; there is nothing to do."
+    elif not does_it:
+        summary = f"The prompt {prompt} would be asked again. {NOTHING_DONE}"
+    else:
+        prompts.ask_again(ws.db, prompt)
+        summary = f"The prompt {prompt} is asked again; what was said about it stays withdrawn."
+    return {"summary": summary, "prompt": prompt, "is_done": does_it}
 
 
 def touched_by(ws: Workspace, ids: set[str]) -> list[Result]:
@@ -88,6 +108,13 @@ def forget(ws: Workspace, labeller: str, *, does_it: bool) -> Result:
         "back-ups and exports yourself."
     )
     return {"summary": summary, **gone._asdict(), "is_done": True}
+
+
+def _require_prompt(ws: Workspace, id: str) -> Prompt:
+    found = prompts.get(ws.db, id)
+    if found is None:
+        raise UsageError(f"There is no prompt {id}; `rather export --as jsonl` has their ids.")
+    return found
 
 
 def _find(ws: Workspace, wanted: str) -> Labeller:

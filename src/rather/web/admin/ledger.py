@@ -90,6 +90,7 @@ class Ledger:
         self.leaks: dict[str, list[str]] = {}
         """Identity words by completion."""
         self.num_unreadable = 0
+        self._withdrawn: set[str] = set()
 
     @contextmanager
     def reading(self) -> Iterator["Ledger"]:
@@ -106,13 +107,13 @@ class Ledger:
         )
 
     def _follow(self, connection: Connection) -> None:
-        now = marks(connection, _FOLLOWED)
-        if now == self.marks:
+        now, withdrawn = marks(connection, _FOLLOWED), set(prompts.withdrawn(connection))
+        if now == self.marks and withdrawn == self._withdrawn:
             return
         if self._missed_some(connection, now):
             self._forget()
         before = self.marks
-        if now[3:] != before[3:]:
+        if now[3:] != before[3:] or withdrawn != self._withdrawn:
             self._look_at_all_there_is(connection)
         for judgment in judgments.after(connection, before[0].newest):
             self._take_judgment(judgment)
@@ -123,7 +124,7 @@ class Ledger:
             self._entry(item)
         for remark in remarks.after(connection, before[1].newest):
             self._take_remark(remark)
-        self.marks = now
+        self.marks, self._withdrawn = now, withdrawn
 
     def _missed_some(self, connection: Connection, now: tuple[Mark, ...]) -> bool:
         """Whether rows came whose numbers lie below what was read already."""

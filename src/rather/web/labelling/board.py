@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from rather.config.labelling import Labelling
 from rather.feedback.assignment import Item, is_askable, items_of, wanted_judges
 from rather.feedback.items import opaque_id
-from rather.records import Assignment, Completion, Judgment, Prompt, Question, Remark
+from rather.records import WITHDRAWN, Assignment, Completion, Judgment, Prompt, Question, Remark
 from rather.web.labelling.ledger import Key, Labelled, Ledger
 from rather.web.labelling.places import Places
 from rather.web.labelling.pool import Pool
@@ -58,7 +58,8 @@ class Board:
     def find(self, labeller_id: str, id: str) -> Assignment | None:
         """What this labeller was shown under that id; None for everything else."""
         key = self._names.get(id)
-        return None if key is None else self.labelled(labeller_id).assignments.get(key)
+        found = None if key is None else self.labelled(labeller_id).assignments.get(key)
+        return None if found is None or self._is_withdrawn(found) else found
 
     def is_for(self, labeller_id: str, one: Assignment) -> bool:
         """Whether an assignment of theirs may still be shown."""
@@ -68,6 +69,7 @@ class Board:
             (one.kind == self._section.kind or is_awaited)
             and labeller_id not in places.passed
             and not places.is_hidden
+            and not self._is_withdrawn(one)
             and (one.purpose != "work" or not places.settled_by)
             and all(id in self.texts for id in one.completion_ids)
         )
@@ -85,7 +87,7 @@ class Board:
         return self.pool.num_open - mine.num_blocked + num_held
 
     def add_prompts(self, rows: Iterable[Prompt]) -> None:
-        """New prompts; what is asked about them may need no answers."""
+        """Prompts that are new, or asked from now on or not any more; they may need no answers."""
         for prompt in rows:
             self.prompts[prompt.id] = prompt
             self._list(prompt)
@@ -162,6 +164,10 @@ class Board:
             self._blocked[name] = blocked
         for labeller_id in blocked:
             self.labelled(labeller_id).num_blocked += 1
+
+    def _is_withdrawn(self, one: Assignment) -> bool:
+        prompt = self.prompts.get(one.prompt_id)
+        return prompt is not None and prompt.source == WITHDRAWN
 
     def _is_asked(self, name: str) -> bool:
         return not self.chosen or name in self.chosen or self.pool.items[name].is_awaited
