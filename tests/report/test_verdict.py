@@ -60,7 +60,18 @@ def test_three_policies_of_different_sizes_are_listed() -> None:
     said = verdict_of(report_of(*rates))
     assert said.startswith("On held-out prompts, ")
     assert "), ppo-2 beats" in said
-    assert ") and ppo-3 beats" in said
+    assert "), and ppo-3 beats" in said
+
+
+def test_who_judged_stands_beside_each_policy() -> None:
+    asked = PolicyResult("dpo-1", win_rates={"human": Rate(0.4, 0.3, 0.5, 67)})
+    other = PolicyResult("sft-1", win_rates={"gold": Rate(0.2, 0.1, 0.3, 67)})
+    said = verdict_of(Report("r", policies=(BASE, asked, other))).replace("\u00a0", " ")
+    assert said == (
+        "On 67 held-out prompts: judged by people, dpo-1 beats base 40 % of the time (95 % interval "
+        "30–50 %), which does not tell them apart; judged by the gold score, sft-1 beats base only "
+        "20 % of the time (95 % interval 10–30 %), so it has become worse."
+    )
 
 
 def longer(controlled: Rate, judge: str = "reward") -> Report:

@@ -63,13 +63,15 @@ def verdict_of(report: Report) -> str:
     if not judged:
         return "Nothing has been compared with the baseline yet."
     baseline = next((one.name for one in report.policies if one.is_baseline), "the baseline")
-    clauses = [_clause(one, baseline) for one in judged]
     gold = f" “{report.gold.rstrip('.')}”" if report.gold else ""
     named = _NAMED | {"gold": f"the gold score{gold}"}
-    sources = sorted({named[one.judge] for one in judged})
+    by_judge: dict[str, list[str]] = {}
+    for one in judged:
+        by_judge.setdefault(named[one.judge], []).append(_clause(one, baseline))
+    said = "; ".join(f"judged by {who}, {_joined(found)}" for who, found in by_judge.items())
     sizes = {one.rate.n for one in judged}
     prompts = f"{sizes.pop()} held-out prompts" if len(sizes) == 1 else "held-out prompts"
-    return f"On {prompts}, judged by {' and '.join(sources)}, {_joined(clauses)}."
+    return f"On {prompts}{',' if len(by_judge) == 1 else ':'} {said}."
 
 
 def _judged(policies: Sequence[PolicyResult]) -> list[_Judged]:
@@ -120,6 +122,5 @@ def _share(rate: Rate) -> str:
 
 
 def _joined(clauses: Sequence[str]) -> str:
-    if len(clauses) < 3:
-        return " and ".join(clauses)
-    return ", ".join(clauses[:-1]) + " and " + clauses[-1]
+    *first, last = clauses
+    return f"{', '.join(first)}, and {last}" if first else last
