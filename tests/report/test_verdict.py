@@ -68,9 +68,9 @@ def test_who_judged_stands_beside_each_policy() -> None:
     other = PolicyResult("sft-1", win_rates={"gold": Rate(0.2, 0.1, 0.3, 67)})
     said = verdict_of(Report("r", policies=(BASE, asked, other))).replace("\u00a0", " ")
     assert said == (
-        "On 67 held-out prompts: judged by people, dpo-1 beats base 40 % of the time (95 % interval "
-        "30–50 %), which does not tell them apart; judged by the gold score, sft-1 beats base only "
-        "20 % of the time (95 % interval 10–30 %), so it has become worse."
+        "On 67 held-out prompts: judged by people, dpo-1 beats base 40 % of the time (95 % "
+        "interval 30–50 %), which does not tell them apart; judged by the gold score, sft-1 beats "
+        "base only 20 % of the time (95 % interval 10–30 %), so it has become worse."
     )
 
 

@@ -63,3 +63,25 @@ def test_an_end_is_one_change(db: Database) -> None:
     assert rounds.policy_in_force(db) == "base"
     rounds.begin(db, "base")
     assert rounds.policy_in_force(db) == "base"
+
+
+def test_what_is_promoted_by_hand_is_in_force_until_the_next_round_ends(db: Database) -> None:
+    assert rounds.promote(db, "ppo-7") is None
+    assert rounds.policy_in_force(db) is None
+    rounds.begin(db, "base")
+    running = rounds.promote(db, "ppo-7")
+    assert running is not None
+    assert running.status == "running"  # it decides at its end, and nothing else
+    rounds.finish(db, 1, "promoted", "ppo-1", "it is better.")
+    assert rounds.policy_in_force(db) == "ppo-1"
+    for name in ("ppo-2", "ppo-3"):
+        rounds.promote(db, name)
+        assert rounds.policy_in_force(db) == name
+    assert rounds.all(db)[0].policy == "ppo-1"  # what the round decided stays as it was
+    rounds.begin(db, "ppo-3")
+    assert rounds.policy_in_force(db) == "ppo-3"
+    rounds.finish(db, 2, "rolled_back", "ppo-3", "it was worse.")
+    assert rounds.policy_in_force(db) == "ppo-3"
+    rounds.begin(db, "ppo-3")
+    rounds.finish(db, 3, "promoted", "ppo-4", "it is better.")
+    assert rounds.policy_in_force(db) == "ppo-4"

@@ -45,7 +45,9 @@ def described(turn: dict[str, Any]) -> str:
         where = turn["waits_for"] or f"next comes {turn['next_stage'] or 'the decision'}."
         return f"Round {turn['number']} from {turn['start']}: {where}"
     ended = turn["status"].replace("_", " ")
-    return f"Round {turn['number']} was {ended}: {turn['why']}"
+    by_hand = turn["in_force"] != turn["policy"]
+    also = f" {turn['in_force']} was promoted by hand since." if by_hand else ""
+    return f"Round {turn['number']} was {ended}: {turn['why']}{also}"
 
 
 def _evaluated(facts: dict[str, Any]) -> bool:

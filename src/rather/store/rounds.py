@@ -8,8 +8,12 @@ from typing import Any, Literal
 from sqlalchemy import Connection, func, select
 
 from rather.records import Round
+from rather.store import meta
 from rather.store.database import Database
 from rather.store.schema import JUDGMENTS, ROUNDS
+
+_BY_HAND = "policy promoted by hand after round "
+"""Before a round's number, the name in `meta` of the policy that took the place of its own."""
 
 
 def all(db: Database) -> list[Round]:
@@ -24,9 +28,30 @@ def running(db: Database) -> Round | None:
 
 
 def policy_in_force(db: Database) -> str | None:
-    """What the last finished round left; None before there was one."""
-    finished = [one.policy for one in all(db) if one.status != "running"]
-    return finished[-1] if finished else None
+    """What the last finished round left, or what was put in its place by hand; None before there
+    was one."""
+    with db.read() as connection:
+        finished = [one for one in _all(connection) if one.status != "running"]
+        by_hand = meta.beginning(connection, _BY_HAND)
+    if not finished:
+        return None
+    return by_hand.get(str(finished[-1].number), finished[-1].policy)
+
+
+def promote(db: Database, policy: str) -> Round | None:
+    """Put a policy in force by hand, from which the next round begins; the newest round.
+
+    Where that one is running nothing is changed: it has begun from another and decides at its end.
+    None where there are no rounds.
+    """
+
+    def act(connection: Connection) -> Round | None:
+        made = _all(connection)
+        if made and made[-1].status != "running":
+            meta.put_in(connection, f"{_BY_HAND}{made[-1].number}", policy)
+        return made[-1] if made else None
+
+    return db.write(act)
 
 
 def begin(db: Database, start: str) -> Round:

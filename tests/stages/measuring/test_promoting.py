@@ -7,10 +7,12 @@ from safetensors.torch import load_file
 
 from rather.durable import verify
 from rather.errors import StoppedByRule, UsageError
+from rather.pipeline import status
 from rather.stages.evaluating import evaluate_all
 from rather.stages.measuring.promoting import promote
 from rather.stages.measuring.sweep import sweep
-from rather.store import runs, versions
+from rather.stages.rounds.turn import first_policy
+from rather.store import rounds, runs, versions
 from rather.training.checkpoints import path_of
 from rather.workspace import Workspace
 
@@ -49,6 +51,23 @@ def test_a_step_becomes_a_version(ppo_ws: Workspace) -> None:
     # the same command again makes nothing new
     assert promote(ppo_ws, "ppo-1", step=2, dry_run=False)["promoted"] == "ppo-2"
     assert len(versions.all(ppo_ws.db, "ppo")) == 2
+
+
+def test_the_next_round_begins_from_what_was_promoted(ppo_ws: Workspace) -> None:
+    rounds.begin(ppo_ws.db, "base")
+    during = promote(ppo_ws, "ppo-1", step=2, dry_run=False)
+    assert "Round 1 goes on from base and decides at its end" in during["summary"]
+    rounds.finish(ppo_ws.db, 1, "rolled_back", "base", "it was worse.")
+    promote(ppo_ws, "ppo-1", step=2, dry_run=True)
+    assert first_policy(ppo_ws) == "base"
+    after = promote(ppo_ws, "ppo-1", step=2, dry_run=False)
+    assert after["summary"].endswith("It is in force: round 2 begins from it.")
+    assert first_policy(ppo_ws) == "ppo-2"
+    # a version itself: its last step
+    assert promote(ppo_ws, "ppo-1", step=4, dry_run=False)["summary"].endswith("begins from it.")
+    assert first_policy(ppo_ws) == "ppo-1"
+    said = status(ppo_ws)["summary"]
+    assert "Round 1 was rolled back: it was worse. ppo-1 was promoted by hand since." in said
 
 
 def test_the_frontier_chooses(ppo_ws: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

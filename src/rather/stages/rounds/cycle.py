@@ -45,7 +45,7 @@ def run(ws: Workspace, stages: Stages, *, dry_run: bool) -> Result:
         f"{section.rounds} round(s) done. {last.why}" if have < section.rounds else
         f"{have} round(s) are done already; `rather run --rounds {have + 1}` does the next."
     )  # fmt: skip
-    return {"summary": summary, "rounds": steps, "policy": last.policy}
+    return {"summary": summary, "rounds": steps, "policy": rounds.policy_in_force(ws.db)}
 
 
 def _play(ws: Workspace, stages: Stages, turn: Round, steps: list[Result]) -> str:

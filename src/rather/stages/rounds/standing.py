@@ -20,6 +20,7 @@ def standing(ws: Workspace) -> dict[str, Any] | None:
         "status": turn.status,
         "start": turn.start,
         "policy": turn.policy,
+        "in_force": rounds.policy_in_force(ws.db),
         "why": turn.why,
         "done": list(turn.done),
         "next_stage": following,
