@@ -4,6 +4,7 @@ import re
 from xml.etree import ElementTree
 
 import matplotlib
+import pytest
 from matplotlib.axes import Axes
 
 from rather.report.svg import HATCH, SERIES, draw, short
@@ -58,3 +59,21 @@ def test_letters_that_the_measuring_font_lacks_are_kept() -> None:
 def test_long_names_keep_head_and_tail() -> None:
     assert short("ppo-1") == "ppo-1"
     assert short("http://example.org:8000/v1#small") == "http://exam…00/v1#small"
+
+
+def height_with(names: list[str]) -> float:
+    def paint(axes: Axes) -> None:
+        for name in names:
+            axes.plot([1], [1], label=name)
+
+    opening = draw("one", (4, 2), "A chart", paint)
+    return float(re.findall(r'viewBox="0 0 288 ([\d.]+)"', opening)[0])
+
+
+def test_a_legend_of_many_names_takes_no_room_from_the_axes() -> None:
+    assert height_with(["base", "ppo-1"]) == 144  # 2 inches of 72 points
+    assert height_with([f"ppo-{n}" for n in range(4)]) == 144
+    # four of 5 letters stand beside each other, so eight are one more row of 0.18 inches
+    assert height_with([f"ppo-{n}" for n in range(8)]) == pytest.approx(144 + 0.18 * 72)
+    # of 24 letters there is room for two in 4 inches: four rows
+    assert height_with([f"{n}" * 24 for n in range(8)]) == pytest.approx(144 + 3 * 0.18 * 72)

@@ -1,9 +1,10 @@
 """Figures to inline SVG text: same input, same bytes; colours follow the page's light or dark."""
 
 import io
+import math
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from html import escape
 from typing import Any
@@ -22,6 +23,9 @@ _VARIABLES = {INK: "ink", MUTED: "muted", GRID: "line", PAPER: "card"} | {
 LINE_STYLES: tuple[Any, ...] = ("--", "-", "-.", ":", (0, (6, 1, 1, 1, 1, 1)), (0, (1, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P")
 HATCH = "////"
+LEGEND_ROW, LEGEND_LETTER, LEGEND_HANDLE = 0.18, 0.06, 0.5
+"""Inches of a legend: a row's height, a letter's width, and what stands beside a name."""
+MOST_COLUMNS = 4
 
 _STYLE: dict[Any, Any] = {
     "svg.hashsalt": "rather",
@@ -78,12 +82,20 @@ def draw(key: str, size: tuple[float, float], caption: str, paint: Callable[[Axe
         paint(axes)
         handles, names = axes.get_legend_handles_labels()
         if len(names) > 1:
-            # Above the axes: inside them it would hide what it explains.
-            figure.legend(handles, names, loc="outside upper left", ncols=4)
+            # Above the axes, which keep their height: inside them it would hide what it explains.
+            columns = _columns(size[0], names)
+            figure.set_figheight(size[1] + LEGEND_ROW * (math.ceil(len(names) / columns) - 1))
+            figure.legend(handles, names, loc="outside upper left", ncols=columns)
         buffer = io.StringIO()
         metadata = {"Date": None, "Creator": None, "Format": None, "Type": None}
         figure.savefig(buffer, format="svg", transparent=True, metadata=metadata)
     return _inline(buffer.getvalue(), key, caption)
+
+
+def _columns(width: float, names: Sequence[str]) -> int:
+    """How many names of a legend stand beside each other in so many inches, at most four."""
+    longest = max(map(len, names))
+    return max(1, min(MOST_COLUMNS, int(width / (LEGEND_HANDLE + LEGEND_LETTER * longest))))
 
 
 def short(name: str, limit: int = 24) -> str:
