@@ -45,7 +45,7 @@ class Optimization(Section):
     batch_size: int = Field(16, ge=1)
     """Rows (a prompt with its completions) an optimizer update."""
     microbatch_tokens: int = Field(2048, ge=16)
-    """Tokens computed at once; changes memory and speed, never the result."""
+    """Tokens computed at once; changes memory and speed, and the result by rounding at most."""
     checkpoint_every: int = Field(10, ge=1)
     """Updates between checkpoints (PPO: steps)."""
     keep_every: int | None = Field(None, ge=1)

@@ -14,6 +14,10 @@ from rather.models.roles import Policy, RewardEnsemble, RewardModel, ValueModel
 from rather.records import Prompt
 from rather.rollout import local
 
+MEASURED_TOGETHER = 2048
+"""Tokens computed at once wherever something is only measured, whatever training is told: in
+bfloat16 the last digit of a score depends on what shares its microbatch."""
+
 
 class Scorer(Protocol):
     """Gives each row's completions their scores: a reward model, a function, a weighted mix."""

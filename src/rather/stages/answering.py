@@ -11,12 +11,10 @@ from rather.errors import DataError
 from rather.models.roles import Policy, RewardEnsemble
 from rather.records import Message, Prompt
 from rather.rollout import local
-from rather.rollout.rollout import score_rows
+from rather.rollout.rollout import MEASURED_TOGETHER, score_rows
 from rather.stages.runs import open_library, policy_name, reward_name
 from rather.stages.sampling import seed_of
 from rather.workspace import Workspace
-
-MICROBATCH_TOKENS = 2048
 
 
 def score_texts(ws: Workspace, wanted: str, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -36,7 +34,7 @@ def score_texts(ws: Workspace, wanted: str, rows: Sequence[dict[str, Any]]) -> d
     members = library.reward_members(name)
     model = members[0] if len(members) == 1 else RewardEnsemble(members)
     with ws.progress.track(f"scores by {name}", len(encoded), "rows") as task:
-        scores = score_rows(model, encoded, MICROBATCH_TOKENS, task.advance)
+        scores = score_rows(model, encoded, MEASURED_TOGETHER, task.advance)
     flat = [round(score[0], 6) for score in scores]
     shown = ", ".join(f"{score:.3f}" for score in flat[:10])
     return {

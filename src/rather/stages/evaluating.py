@@ -13,10 +13,11 @@ from rather.evaluation.statistics import mean
 from rather.evaluation.texts import counters
 from rather.models.library import Library
 from rather.records import Prompt
+from rather.rollout.rollout import MEASURED_TOGETHER
 from rather.stages.measuring import best_of, llm, scoring
 from rather.stages.measuring.answers import Hand, answer, fitting, hand_of, held_out
 from rather.stages.measuring.kept import keep, newest
-from rather.stages.measuring.scoring import MICROBATCH_TOKENS, scorer_names
+from rather.stages.measuring.scoring import scorer_names
 from rather.stages.runs import open_library, policy_name
 from rather.store import versions
 from rather.workspace import Workspace
@@ -98,7 +99,7 @@ def measured(
         base=library.policy(policy_name(ws, section.baseline)),
         scorers={role: partial(_of_one_answer, scores) for role, scores in found.items()},
         temperature=section.temperature or 1.0,
-        microbatch_tokens=MICROBATCH_TOKENS,
+        microbatch_tokens=MEASURED_TOGETHER,
         progress=ws.progress,
     )
     return policy.measure(

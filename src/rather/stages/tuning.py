@@ -10,6 +10,7 @@ from rather.evaluation.reward_model import held_out_accuracy
 from rather.models.heads import ScalarHead
 from rather.models.roles import Policy, RewardEnsemble, RewardModel
 from rather.models.tuning import Tuned, start_tuning
+from rather.rollout.rollout import MEASURED_TOGETHER
 from rather.stages import examples
 from rather.stages.fresh import fresh_backbone
 from rather.stages.measuring.reward_numbers import accuracy_metrics
@@ -85,7 +86,7 @@ def reward(ws: Workspace, *, dry_run: bool, fresh: bool) -> Result:
         depth = policy.backbone.depth_of(section.depth)
         arms = label_efficiency(ws, _untrained(section, policy), codec, found, tests)
         model = _train_reward(section, policy, judged, run, plan.seed)
-        accuracy = held_out_accuracy(model, tests, section.microbatch_tokens)
+        accuracy = held_out_accuracy(model, tests, MEASURED_TOGETHER)
         metrics = {
             "num_training_comparisons": float(len(found)),
             **(accuracy_metrics(accuracy) if accuracy.accuracy.n else {}),

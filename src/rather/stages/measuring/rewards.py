@@ -23,12 +23,11 @@ from rather.feedback.kinds import answer_of
 from rather.models.library import Library
 from rather.models.roles import RewardModel
 from rather.records import Comparison, Kind
-from rather.rollout.rollout import score_rows
+from rather.rollout.rollout import MEASURED_TOGETHER, score_rows
 from rather.stages import examples
 from rather.stages.measuring import benchmark
 from rather.stages.measuring.kept import keep, newest
 from rather.stages.measuring.reward_numbers import numbers, shares_json
-from rather.stages.measuring.scoring import MICROBATCH_TOKENS
 from rather.stages.runs import open_library, reward_name
 from rather.store import judgments, labellers
 from rather.workspace import Workspace
@@ -101,7 +100,7 @@ def read_by(
         judged.append(encode(library.codec(version)))
         rows = [one.row for one in judged[-1]]
         with ws.progress.track(f"scores by {version}", len(rows), "rows") as task:
-            columns.append(score_rows(model, rows, MICROBATCH_TOKENS, task.advance))
+            columns.append(score_rows(model, rows, MEASURED_TOGETHER, task.advance))
     return judged[0], columns
 
 

@@ -8,12 +8,12 @@ from rather.data.tokens import Codec
 from rather.errors import UsageError
 from rather.models.library import Library
 from rather.records import Prompt
+from rather.rollout.rollout import MEASURED_TOGETHER
 from rather.stages.runs import reward_name
 from rather.stages.scorers import identity, is_reward_model, make_scorer
 from rather.store import labellers, versions
 from rather.workspace import Workspace
 
-MICROBATCH_TOKENS = 2048
 Scores = Callable[[Sequence[Row]], list[list[float]]]
 """One score a completion of every row."""
 
@@ -71,7 +71,7 @@ def cautions(ws: Workspace, names: dict[str, str]) -> list[str]:
 def _bound(
     ws: Workspace, library: Library, who: str, codec: Codec, asked: Sequence[Prompt]
 ) -> Scores:
-    scorer = make_scorer(ws, library, [(1.0, who)], codec, MICROBATCH_TOKENS)
+    scorer = make_scorer(ws, library, [(1.0, who)], codec, MEASURED_TOGETHER)
     return lambda rows: scorer(asked, rows)
 
 

@@ -16,11 +16,9 @@ from rather.models.library import Library
 from rather.models.roles import RewardModel
 from rather.progress import Progress
 from rather.records import Completion, Prompt
-from rather.rollout.rollout import score_rows, sequence_logprobs
+from rather.rollout.rollout import MEASURED_TOGETHER, score_rows, sequence_logprobs
 from rather.stages import examples
 from rather.stages.examples import LeftOut
-
-MICROBATCH_TOKENS = 2048
 
 
 @dataclass(frozen=True)
@@ -110,7 +108,7 @@ def _scores(model: RewardModel, shown: Shown, progress: Progress) -> dict[str, f
     """One member's score of every answer, by id."""
     with progress.track("doubt", len(shown), "prompts") as task:
         rows = [row for _, row in shown.values()]
-        found = score_rows(model, rows, MICROBATCH_TOKENS, task.advance)
+        found = score_rows(model, rows, MEASURED_TOGETHER, task.advance)
     return {
         id: score
         for (ids, _), scores in zip(shown.values(), found, strict=True)
@@ -154,7 +152,7 @@ def _drift(
     rows = [row for _, row in own.values()]
     with askers.progress.track("drift", 2 * len(rows), "prompts") as task:
         new, old = (
-            sequence_logprobs(library.policy(name), rows, MICROBATCH_TOKENS, advance=task.advance)
+            sequence_logprobs(library.policy(name), rows, MEASURED_TOGETHER, advance=task.advance)
             for name in (askers.policy, "base")
         )
     lengths = [len(completion) for row in rows for completion in row.completions]
