@@ -31,6 +31,7 @@ WHOLE_HOUSE_TESTS = {
     "test_bad_input.py",
     "test_kill.py",  # every stage, killed at every failpoint
     "test_kill_rounds.py",  # three rounds, killed in the middle of the second
+    "test_worse_and_longer.py",  # tuned models, from the evaluation to the report's verdict
     "test_kill_server.py",  # the labelling app, killed under a crowd
     "test_api_fuzz.py",  # every route of the labelling app under odd input
     "test_main.py",  # __main__.py

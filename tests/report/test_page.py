@@ -230,4 +230,6 @@ def test_save_writes_page_and_data_side_by_side(tmp_path: Path) -> None:
     assert page == tmp_path / "report.html"
     assert page.read_text(encoding="utf-8") == render(full_report())
     data = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert data["tone"] == "better"
+    assert data["verdict"].startswith("On 40 held-out prompts, judged by")
     assert data["policies"][1]["kl"] == 7.5

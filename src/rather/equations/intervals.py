@@ -25,4 +25,5 @@ def wilson(successes: float, n: int) -> Interval:
     share, z2 = successes / n, Z95**2
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = Z95 / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
-    return Interval(share, max(0.0, centre - half), min(1.0, centre + half), n)
+    low, high = max(0.0, centre - half), min(1.0, centre + half)
+    return Interval(share, min(share, low), max(share, high), n)  # rounding misses 0 by a hair

@@ -179,11 +179,16 @@ class Report:
     """Versions of the libraries, Python and the machine, as far as they change results."""
 
 
-def to_json(report: Report) -> str:
-    """Return the report as JSON text; numbers that are not finite become null."""
+def to_json(report: Report, told: Mapping[str, str]) -> str:
+    """Return the report as JSON text with what the page tells of it; numbers that are not finite
+    become null."""
     return (
         json.dumps(
-            plain(asdict(report)), indent=1, ensure_ascii=False, sort_keys=True, allow_nan=False
+            plain({**asdict(report), **told}),
+            indent=1,
+            ensure_ascii=False,
+            sort_keys=True,
+            allow_nan=False,
         )
         + "\n"
     )

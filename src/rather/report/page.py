@@ -27,7 +27,8 @@ KINDS = ("pair", "ranking", "demonstration", "correction", "thumb")
 
 def save(report: Report, folder: Path) -> Path:
     """Write report.html and report.json into the folder and return the page's path."""
-    durable.write_text(folder / "report.json", to_json(report))
+    told = {"verdict": verdict_of(report), "tone": tone_of(report)}
+    durable.write_text(folder / "report.json", to_json(report, told))
     page = folder / "report.html"
     durable.write_text(page, render(report))
     return page
