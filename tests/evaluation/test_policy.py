@@ -58,6 +58,10 @@ def test_kl_and_perplexity_of_a_model_that_knows_nothing(tiny_backbone: Backbone
     there, back = measured(writer, reference), measured(reference, writer)
     assert there.kl == pytest.approx(-back.kl)
     assert there.kl != 0.0
+    # measured against itself as its reference, and as far from the baseline as before
+    measures = Measures(writer, writer, reference, {}, 1.0, 4096)
+    own = measure("m", WRITTEN, ROWS, measures)
+    assert (own.kl, own.baseline_kl) == (0.0, there.kl)
     torch.nn.init.zeros_(tiny_backbone.head.weight)  # type: ignore[arg-type]
     flat = measured(writer, reference)
     assert flat.kl == 0.0
@@ -66,7 +70,7 @@ def test_kl_and_perplexity_of_a_model_that_knows_nothing(tiny_backbone: Backbone
 
 def test_win_rates_of_the_scorers_both_have() -> None:
     def answers(**scores: tuple[float, ...]) -> Answers:
-        return Answers("m", tuple(WRITTEN), scores, (0.0,) * 3, 1.0)
+        return Answers("m", tuple(WRITTEN), scores, (0.0,) * 3, (0.0,) * 3, 1.0)
 
     ours = answers(gold=(1.0, 0.0, 2.0), reward=(0.0, 0.0, 0.0))
     theirs = answers(gold=(0.0, 0.0, 3.0), judge=(1.0, 1.0, 1.0))
@@ -76,16 +80,18 @@ def test_win_rates_of_the_scorers_both_have() -> None:
 
 
 def test_no_answers_have_no_mean() -> None:
-    assert math.isnan(Answers("m", (), {}, (), 1.0).mean_length)
+    assert math.isnan(Answers("m", (), {}, (), (), 1.0).mean_length)
 
 
 def test_the_error_of_the_kl_and_win_rates_at_equal_length() -> None:
-    ours = Answers("m", tuple(WRITTEN), {"gold": (1.0, 0.0, 2.0)}, (1.0, 2.0, 6.0), 1.0)
-    assert ours.kl == 3.0
+    ours = Answers(
+        "m", tuple(WRITTEN), {"gold": (1.0, 0.0, 2.0)}, (1.0, 2.0, 6.0), (2.0, 2.0, 5.0), 1.0
+    )
+    assert (ours.kl, ours.baseline_kl) == (3.0, 3.0)
     # variance (4 + 1 + 9) / 2 = 7 of three answers
     assert ours.kl_error == pytest.approx((7 / 3) ** 0.5)
     shorter = [completion(n, 1, "stop") for n in range(3)]
-    theirs = Answers("b", tuple(shorter), {"gold": (0.0, 0.0, 3.0)}, (0.0,) * 3, 1.0)
+    theirs = Answers("b", tuple(shorter), {"gold": (0.0, 0.0, 3.0)}, (0.0,) * 3, (0.0,) * 3, 1.0)
     assert longer_by(ours, theirs) == [2.0, 0.0, 1.0]
     found = length_controlled_rates(ours, theirs)["gold"]
     # a win by 2, a tie by 0, a loss by 1: all a fit of two parameters says is that it knows little

@@ -45,6 +45,7 @@ def test_models_are_compared_with_the_baseline(tuned_ws: Workspace) -> None:
     assert base["win_rates"] == {}
     assert base["kl"] == 0.0
     assert sft["kl"] > 1.0
+    assert (base["baseline_kl"], sft["baseline_kl"]) == (0.0, sft["kl"])  # it was tuned from base
     assert sft["base_perplexity"] > 0
     asked = prompts.all(tuned_ws.db, "heldout")
     assert result["prompts"] == [prompt.id for prompt in asked]
@@ -142,7 +143,7 @@ def answers(name: str, texts: list[str], **scores: list[float]) -> Answers:
         for n, text in enumerate(texts)
     )
     given = {role: tuple(of_role) for role, of_role in scores.items()}
-    return Answers(name, made, given, (0.0,) * len(texts), 1.0)
+    return Answers(name, made, given, (0.0,) * len(texts), (0.0,) * len(texts), 1.0)
 
 
 def test_a_worse_policy_loses_and_one_that_only_got_longer_is_shown_as_such() -> None:

@@ -26,6 +26,8 @@ class Answers:
     """By scorer (reward, heldout, gold, judge): one number an answer."""
     kls: tuple[float, ...]
     """Of each answer Σ_t log π − log π_ref, in nats; 0 for the reference itself."""
+    baseline_kls: tuple[float, ...]
+    """The same to the baseline, which all models of an evaluation have in common."""
     base_perplexity: float
     """exp of the base model's mean negative log-likelihood a token of these answers."""
 
@@ -33,6 +35,11 @@ class Answers:
     def kl(self) -> float:
         """Mean over answers, in nats."""
         return mean(self.kls)
+
+    @property
+    def baseline_kl(self) -> float:
+        """Mean over answers, in nats."""
+        return mean(self.baseline_kls)
 
     @property
     def kl_error(self) -> float:
@@ -63,7 +70,7 @@ class Measures:
     reference: Policy
     """What the writer was tuned from: KL is taken to it, at the sampling temperature."""
     base: Policy
-    """Whose perplexity of the answers is reported, at temperature 1."""
+    """The baseline: whose perplexity of the answers is reported, at temperature 1."""
     scorers: Mapping[str, Callable[[Sequence[Row]], Sequence[float]]]
     """One score an answer from each, by name: reward, heldout, gold, judge."""
     temperature: float
@@ -78,21 +85,23 @@ def measure(
     measures: Measures,
 ) -> Answers:
     """Measure one model's answers, one a row."""
-    own, ref, plain = _likelihoods(model, rows, measures)
+    own, ref, base, plain = _likelihoods(model, rows, measures)
     num_tokens = sum(len(row.completions[0]) for row in rows)
     return Answers(
         model=model,
         completions=tuple(completions),
         scores={name: tuple(scorer(rows)) for name, scorer in measures.scorers.items()},
         kls=tuple((own - ref).tolist()),
+        baseline_kls=tuple((own - base).tolist()),
         base_perplexity=math.exp(-plain.sum().item() / num_tokens),
     )
 
 
 def _likelihoods(
     model: str, rows: Sequence[Row], measures: Measures
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Σ_t log π of each answer [B]: by its writer, the writer's reference, and the base at T = 1.
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Σ_t log π of each answer [B]: by its writer, the writer's reference, the base, all at the
+    sampling temperature, and the base at T = 1.
 
     A policy that is asked twice (the base is its own writer and reference) runs once.
     """
@@ -100,6 +109,7 @@ def _likelihoods(
     asked = [
         (measures.writer, measures.temperature),
         (measures.reference, measures.temperature),
+        (measures.base, measures.temperature),
         (measures.base, 1.0),
     ]
     for policy, temperature in asked:
@@ -115,8 +125,8 @@ def _likelihoods(
             )
             for policy, temperatures in wanted.items()
         }
-    own, ref, plain = (found[policy][wanted[policy].index(t)] for policy, t in asked)
-    return own, ref, plain
+    own, ref, base, plain = (found[policy][wanted[policy].index(t)] for policy, t in asked)
+    return own, ref, base, plain
 
 
 def win_rates(ours: Answers, theirs: Answers) -> dict[str, Interval]:

@@ -150,7 +150,7 @@ class Disagreement:
 
 @dataclass(frozen=True)
 class FrontierPoint:
-    """A policy, or a step of its run, on the plane of KL and reward."""
+    """A policy, or a step of its run, on the plane of KL and reward; the KL is to the baseline."""
 
     policy: str
     kl: float

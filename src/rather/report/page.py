@@ -42,7 +42,7 @@ def render(report: Report) -> str:
         tone=tone_of(report),
         win_rates=_win_rates(report),
         judges={judge: JUDGES[judge] for judge in JUDGES if _is_judged_by(report, judge)},
-        judge_names=JUDGES,
+        judge_names=JUDGES | {"simulated": "simulated labellers"},
         regressions=_regressions(report),
         spreads=_spreads(report),
         calibrations=_calibrations(report),
@@ -124,7 +124,7 @@ def _spreads(report: Report) -> list[_Figure]:
     for judge, points in report.frontiers.items():
         label = JUDGES.get(judge, judge)
         drawn = charts.frontier(f"frontier-{judge}", points, names)
-        figures.append(_Figure(f"Distance from the reference against {label}", Markup(drawn)))
+        figures.append(_Figure(f"Distance from the baseline against {label}", Markup(drawn)))
     return figures
 
 

@@ -120,6 +120,7 @@ def summary(one: Answers, baseline: Answers) -> dict[str, Any]:
         "means": {name: mean(scores) for name, scores in one.scores.items()},
         "kl": one.kl,
         "kl_error": one.kl_error,
+        "baseline_kl": one.baseline_kl,
         "mean_length": one.mean_length,
         "eos_rate": one.eos_rate,
         "base_perplexity": one.base_perplexity,
@@ -156,7 +157,7 @@ def is_outdated(ws: Workspace) -> bool:
 
 
 def _is_readable(result: Mapping[str, Any]) -> bool:
-    return "pairs" in result
+    return all("baseline_kl" in one for one in result["models"].values())
 
 
 def sentence(result: dict[str, Any]) -> str:

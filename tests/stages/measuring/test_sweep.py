@@ -67,7 +67,7 @@ def swept(**scores: list[list[float]]) -> Swept:
     answers: dict[int, Answers] = {}
     for place in range(number):
         given = {role: tuple(of_role[place]) for role, of_role in scores.items()}
-        answers[5 * place] = Answers("m", made, given, (2.0 * place,) * 2, 1.0)
+        answers[5 * place] = Answers("m", made, given, (2.0 * place,) * 2, (3.0 * place,) * 2, 1.0)
     version = ModelVersion("ppo-1", "ppo", "base", (), "run", "", "", {}, {"start": "base"})
     nothing: Any = None
     return Swept(version, answers, dict.fromkeys(scores, "x"), (), nothing, nothing)

@@ -28,8 +28,10 @@ def model(**numbers: Any) -> dict[str, Any]:
 RESULT = {
     "baseline": "base",
     "models": {
-        "base": model(kl=0.0),
-        "ppo-1": model(win_rates={"gold": RATE}, length_controlled={"gold": NOTHING}, kl=3.0),
+        "base": model(baseline_kl=0.0),
+        "ppo-1": model(
+            win_rates={"gold": RATE}, length_controlled={"gold": NOTHING}, baseline_kl=3.0
+        ),
     },
 }
 
@@ -60,8 +62,8 @@ def test_a_frontier_has_policies_runs_and_the_best_of_n() -> None:
     swept = {
         "version": "ppo-1",
         "points": [
-            {"kl": 0.0, "means": {"gold": 0.1, "reward": None}},
-            {"kl": 1.5, "means": {"gold": 0.4, "reward": 2.0}},
+            {"baseline_kl": 0.0, "means": {"gold": 0.1, "reward": None}},
+            {"baseline_kl": 1.5, "means": {"gold": 0.4, "reward": 2.0}},
         ],
     }
     best = {"best_of_n": {"points": [{"kl": 0.636, "means": {"gold": 0.5}}]}}

@@ -147,6 +147,7 @@ def describe(swept: Swept) -> Result:
                 "step": point.step,
                 "kl": point.kl,
                 "kl_error": swept.answers[point.step].kl_error,
+                "baseline_kl": swept.answers[point.step].baseline_kl,
                 "means": {
                     name: mean(scores) for name, scores in swept.answers[point.step].scores.items()
                 },
@@ -174,7 +175,8 @@ def newest_results(ws: Workspace) -> list[Result]:
 
 
 def _is_of(version: str, result: Result) -> bool:
-    return bool(result["version"] == version)
+    is_readable = all("baseline_kl" in point for point in result["points"])  # by this release
+    return is_readable and bool(result["version"] == version)
 
 
 def sentence(result: Result) -> str:

@@ -70,7 +70,8 @@ def rating_tables(ws: Workspace, result: Result) -> list[RatingTable]:
 
 
 def frontiers(result: Result, sweeps: Sequence[Result]) -> dict[str, tuple[FrontierPoint, ...]]:
-    """KL and mean score by scorer: evaluated models, runs step by step, and the best of n."""
+    """KL to the baseline and mean score by scorer: of evaluated models, runs step by step, and the
+    best of n."""
     found: dict[str, list[FrontierPoint]] = {}
     for name, kl, means in _points(result, sweeps):
         for role, value in means.items():
@@ -168,10 +169,10 @@ def _points(
     result: Result, sweeps: Sequence[Result]
 ) -> Iterator[tuple[str, float | None, Mapping[str, float | None]]]:
     for name, one in models_of(result):
-        yield name, one["kl"], one["means"]
+        yield name, one["baseline_kl"], one["means"]
     for swept in sweeps:
         for point in swept["points"]:
-            yield f"{swept['version']}'s run", point["kl"], point["means"]
+            yield f"{swept['version']}'s run", point["baseline_kl"], point["means"]
     best = result.get("best_of_n", {"points": ()})
     for point in best["points"]:
         yield "best of n", point["kl"], point["means"]
