@@ -152,7 +152,7 @@ def test_the_second_round_begins_from_the_first_ones_policy(
     ws = new_ws(label={"simulate": "rules"}, run={"rounds": 2, "force": True})
     pipeline.import_file(ws, ten)
     done = pipeline.run(ws)["rounds"]
-    stages = ["sample", "label", "reward", "ppo", "evaluate", "report"]
+    stages = ["sample", "choose", "label", "reward", "ppo", "evaluate", "report"]
     assert [(one["round"], one["stage"]) for one in done] == [
         (number, stage) for number in (1, 2) for stage in stages
     ]

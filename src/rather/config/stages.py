@@ -188,8 +188,11 @@ class Rounds(Section):
 
     rounds: int = Field(1, ge=1)
     """Rounds to have in all: those that are done are not done again."""
-    stages: tuple[StageOfARound, ...] = ("sample", "label", "reward", "ppo", "evaluate", "report")
-    """Stages of a round, in order; choose belongs between sample and label."""
+    stages: tuple[StageOfARound, ...] = (
+        "sample", "choose", "label", "reward", "ppo", "evaluate", "report",
+    )  # fmt: skip
+    """Stages of a round, in order; choose is passed over where neither pairs nor rankings are
+    asked, and without it everything is asked."""
     min_judgments: int = Field(20, ge=1)
     """Judgments a round waits for before it trains; fewer, where fewer questions were chosen."""
     num_older: int = Field(1, ge=0)

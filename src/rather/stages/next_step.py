@@ -26,6 +26,8 @@ def next_command(facts: dict[str, Any]) -> str:
     judged = any(sum(one.values()) for one in facts["judgments"].values())
     if unfinished:
         return f"rather {unfinished[-1]} (goes on where it stopped)"
+    if turn:
+        return f"rather run --rounds {turn['number'] + 1}"
     if not any(facts["prompts"].values()):
         return "rather import FILE"
     if not facts["completions"] and not judged:

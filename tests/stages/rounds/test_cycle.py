@@ -13,7 +13,7 @@ from rather.store import judgments, labellers, prompts, rounds
 from rather.workspace import Workspace
 
 ANN = Labeller("ann", "Ann", is_simulated=False)
-STAGES = ["sample", "label", "reward", "ppo", "evaluate", "report"]
+STAGES = ["sample", "choose", "label", "reward", "ppo", "evaluate", "report"]
 SIMULATED = {"label": {"simulate": "rules"}}
 NewLoop = Callable[..., Any]
 WORSE = {"value": 0.2, "low": 0.1, "high": 0.3, "n": 40}
@@ -30,13 +30,13 @@ def test_rounds_follow_each_other(new_loop: NewLoop) -> None:
     loop = new_loop(**SIMULATED)
     done = loop.run(rounds=2)
     assert loop.did() == STAGES * 2
-    assert [(one["round"], one["stage"]) for one in done["rounds"]][6:] == [
+    assert [(one["round"], one["stage"]) for one in done["rounds"]][7:] == [
         (2, stage) for stage in STAGES
     ]
-    first, second = loop.calls[:6], loop.calls[6:]
+    first, second = loop.calls[:7], loop.calls[7:]
     assert {told["start"] for _, told in first} == {"base"}
     assert {(told["models"], told["start"]) for _, told in second} == {(("ppo-1", "base"), "ppo-1")}
-    assert second[3][1]["reward"] == "reward-2"
+    assert second[4][1]["reward"] == "reward-2"
     assert [told["versions"] for name, told in loop.calls if name == "evaluate"] == [
         ("ppo-1",), ("ppo-2",),
     ]  # fmt: skip
@@ -99,14 +99,23 @@ def test_it_waits_for_people_each_round(new_loop: NewLoop) -> None:
     waits = loop.run(rounds=2, min_judgments=3)
     assert waits["waits_for"] == "judgments"
     assert waits["summary"].startswith("Waiting for people: 0 of 3 judgments are there.")
-    assert loop.did() == ["sample"]
+    assert loop.did() == ["sample", "choose"]
     judge(loop.ws, 2)
     assert loop.run(rounds=2, min_judgments=3)["summary"].startswith("Waiting for people: 2 of 3")
     judge(loop.ws, 1)
     waits = loop.run(rounds=2, min_judgments=3)
     # the first round went on to its end, and the second one needs three of its own
     assert waits["summary"].startswith("Waiting for people: 0 of 3")
-    assert loop.did() == ["sample", "reward", "ppo", "evaluate", "report", "sample"]
+    assert loop.did() == [
+        "sample",
+        "choose",
+        "reward",
+        "ppo",
+        "evaluate",
+        "report",
+        "sample",
+        "choose",
+    ]
     assert [told["until"] for name, told in loop.calls if name == "reward"] == [3]
     judge(loop.ws, 4)
     done = loop.run(rounds=2, min_judgments=3)

@@ -8,7 +8,7 @@ import pytest
 from rather import pipeline
 from rather.records import Question
 from rather.stages.rounds.open_questions import look
-from rather.stages.rounds.standing import num_needed, standing
+from rather.stages.rounds.standing import next_stage, num_needed, standing
 from rather.store import prompts, questions, rounds
 from rather.workspace import Workspace
 
@@ -41,6 +41,17 @@ def test_status_says_where_a_round_goes_on(new_loop: NewLoop) -> None:
     status = pipeline.status(loop.ws)
     assert "Round 1 was promoted: ppo-1 beats base in 80% [70%, 90%]" in status["summary"]
     assert (status["round"]["policy"], status["round"]["waits_for"]) == ("ppo-1", "")
+    assert status["next"] == "rather run --rounds 2"
+
+
+@pytest.mark.parametrize("kind", ["thumb", "demonstration", "pair"])
+def test_questions_are_chosen_where_they_can_be(
+    new_ws: Callable[..., Workspace], kind: str
+) -> None:
+    ws = new_ws(label={"kind": kind})
+    rounds.begin(ws.db, "base")
+    rounds.note(ws.db, 1, "sample", {})
+    assert next_stage(ws, rounds.all(ws.db)[0]) == ("choose" if kind == "pair" else "label")
 
 
 def test_no_more_is_needed_than_was_chosen(answered: Workspace) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from rather.records import Round
-from rather.stages.rounds.open_questions import num_open
+from rather.stages.rounds.open_questions import KINDS_CHOSEN, num_open
 from rather.store import judgments, rounds
 from rather.workspace import Workspace
 
@@ -32,7 +32,8 @@ def next_stage(ws: Workspace, turn: Round) -> str | None:
     """The first stage of a round that is not done; None where only the decision is missing."""
     if turn.status != "running":
         return None
-    return next((stage for stage in ws.config.run.stages if stage not in turn.done), None)
+    passed_over = {"choose"} if ws.config.label.kind not in KINDS_CHOSEN else set[str]()
+    return next((s for s in ws.config.run.stages if s not in {*turn.done, *passed_over}), None)
 
 
 def waiting(ws: Workspace, turn: Round) -> str:
