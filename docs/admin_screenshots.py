@@ -44,6 +44,7 @@ def places(ws: Workspace) -> list[tuple[str, str, Callable[[Page], None]]]:
         ("people", "/admin/people", _nothing),
         ("runs", "/admin/runs", _nothing),
         ("playground", "/playground", _nothing),
+        ("report", "/api/admin/report", _nothing),
     ]
     known = runs.all(ws.db)
     found += [(f"run-{run.stage}", f"/admin/runs/{run.id}", _nothing) for run in known]
