@@ -80,3 +80,16 @@ def test_a_withdrawn_prompt_keeps_where_it_came_from(db: Database) -> None:
     assert prompts.all(db) == [FULL, other]
     assert not prompts.ask_again(db, FULL.id)
     assert not prompts.ask_again(db, "unknown")
+
+
+def test_a_prompt_that_comes_as_a_withdrawn_one_can_be_asked_again(db: Database) -> None:
+    exported = replace(FULL, source="withdrawn")
+    for _ in range(2):
+        prompts.add(db, [exported])
+    assert not prompts.all(db)[0].is_asked
+    assert prompts.ask_again(db, FULL.id)
+    assert prompts.all(db) == [replace(FULL, source="")]
+    prompts.add(db, [exported])  # what is known keeps its place
+    assert prompts.all(db)[0].is_asked
+    with db.read() as connection:
+        assert prompts.withdrawn(connection) == {}

@@ -30,7 +30,9 @@ def add(db: Database, prompts: Iterable[Prompt]) -> int:
             for id in connection.scalars(select(PROMPTS.c.id).where(met)).all():
                 where = PROMPTS.update().where(PROMPTS.c.id == id)
                 connection.execute(where.values(source=sources[id]))
-        return add_new(connection, PROMPTS, rows)
+        number = add_new(connection, PROMPTS, rows)
+        _keep_withdrawn(connection, [row["id"] for row in rows if row["source"] == WITHDRAWN])
+        return number
 
     return db.write(act)
 
@@ -96,6 +98,14 @@ def count(db: Database) -> dict[str, int]:
     with db.read() as connection:
         counted: dict[str, int] = dict(connection.execute(query).all())
     return {"train": 0, "heldout": 0} | counted
+
+
+def _keep_withdrawn(connection: Connection, ids: Iterable[str]) -> None:
+    """Note of prompts that came as withdrawn ones, by an export, that they are: from nowhere."""
+    for id in ids:
+        found = get_in(connection, id)
+        if found is not None and found.source == WITHDRAWN and id not in withdrawn(connection):
+            meta.put_in(connection, _FORMER + id, "")
 
 
 def _set_source(connection: Connection, id: str, source: str) -> None:
