@@ -100,9 +100,15 @@ class Project:
         """Measure the kept checkpoints of a version's run."""
         return pipeline.sweep(self._with("evaluate", settings), version)
 
-    def promote(self, version: str = "newest", step: int | None = None, **settings: Any) -> Result:
+    def promote(
+        self,
+        version: str = "newest",
+        step: int | None = None,
+        as_it_is: bool = False,
+        **settings: Any,
+    ) -> Result:
         """Publish the best checkpoint of a version's run, or that of a step."""
-        return pipeline.promote(self._with("evaluate", settings), version, step)
+        return pipeline.promote(self._with("evaluate", settings), version, step, as_it_is)
 
     def score(self, rows: Sequence[dict[str, Any]], model: str = "newest") -> Result:
         """Score rows of {"prompt", "completion"} with a reward model."""

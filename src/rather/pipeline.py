@@ -137,11 +137,19 @@ def sweep(ws: Workspace, version: str = "newest", dry_run: bool = False) -> Resu
 
 
 def promote(
-    ws: Workspace, version: str = "newest", step: int | None = None, dry_run: bool = False
+    ws: Workspace,
+    version: str = "newest",
+    step: int | None = None,
+    as_it_is: bool = False,
+    dry_run: bool = False,
 ) -> Result:
-    """Publish the checkpoint that the frontier of a version's run chooses, or that of a step."""
+    """Publish the checkpoint that the frontier of a version's run chooses, or that of a step; with
+    `as_it_is` only put the version in force for the next round."""
     from rather.stages.measuring import promoting
+    from rather.stages.rounds.by_hand import promote_as_it_is
 
+    if as_it_is:
+        return promote_as_it_is(ws, version, dry_run=dry_run)
     return promoting.promote(ws, version, step=step, dry_run=dry_run)
 
 

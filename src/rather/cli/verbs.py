@@ -19,6 +19,7 @@ from rather.cli.plan_verb import plan
 from rather.cli.training_verbs import dpo, ppo, reward, sft
 from rather.config.loading import load
 from rather.data.importing import ImportKind
+from rather.errors import UsageError
 from rather.progress import Progress
 
 
@@ -108,6 +109,7 @@ def promote(
     version: str = "newest",
     *,
     step: int | None = None,
+    as_it_is: Switch = False,
     common: Common = COMMON,
     **settings: Any,
 ) -> Result:
@@ -117,9 +119,15 @@ def promote(
     ----------
     step
         Publish the checkpoint of this step instead.
+    as_it_is
+        Measure and publish nothing: only let the next round begin from VERSION (or base).
     """
+    if as_it_is and step is not None:
+        raise UsageError("--as-it-is takes no checkpoint: leave --step out.")
     with common.open(settings) as ws:
-        return late.pipeline().promote(ws, version, step=step, dry_run=common.dry_run)
+        return late.pipeline().promote(
+            ws, version, step=step, as_it_is=as_it_is, dry_run=common.dry_run
+        )
 
 
 def score(

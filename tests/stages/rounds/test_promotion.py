@@ -36,10 +36,10 @@ def test_what_was_measured_is_said() -> None:
     assert why == "ppo-2 beats ppo-1 in 80% [70%, 90%] by the reward it was tuned on."
 
 
-def test_people_are_believed_before_what_was_tuned_on() -> None:
-    rates = {"reward": BETTER, "gold": BETTER, "human": WORSE}
+def test_gold_is_believed_before_what_was_tuned_on() -> None:
+    rates = {"reward": BETTER, "heldout": BETTER, "gold": WORSE}
     found = decide("not_worse", "base", {"ppo-1": rates})
-    assert (found.status, "by people" in found.why) == ("rolled_back", True)
+    assert (found.status, "by the gold score" in found.why) == ("rolled_back", True)
 
 
 def test_of_two_the_one_that_wins_more_often() -> None:

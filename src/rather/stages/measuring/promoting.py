@@ -18,9 +18,10 @@ from rather.stages.measuring.sweep import (
     measure_run,
     put_weights,
 )
+from rather.stages.rounds.by_hand import put_in_force
 from rather.stages.runs import Plan, finished_version, publish
 from rather.stages.stage import metrics_at, writer
-from rather.store import rounds, runs
+from rather.store import runs
 from rather.training.checkpoints import path_of
 from rather.workspace import Workspace
 
@@ -46,7 +47,7 @@ def promote(ws: Workspace, name: str, *, step: int | None, dry_run: bool) -> Res
             {"text": as_table(found), **found},
         )
     if chosen == _own_step(version, swept):
-        force = "" if dry_run else _put_in_force(ws, version.name)
+        force = "" if dry_run else put_in_force(ws, version.name)
         return {
             "summary": f"{said} That is {version.name} itself.{force}",
             "version": version.name,
@@ -60,24 +61,11 @@ def promote(ws: Workspace, name: str, *, step: int | None, dry_run: bool) -> Res
         done = _publish(ws, swept, plan, chosen, reason)
     return {
         "summary": f"{said} It is {done.name}, in {done.path}."
-        f"{'' if dry_run else _put_in_force(ws, done.name)}",
+        f"{'' if dry_run else put_in_force(ws, done.name)}",
         **found,
         "promoted": done.name,
         "path": done.path,
     }
-
-
-def _put_in_force(ws: Workspace, name: str) -> str:
-    """Let the next round begin from it; what to say of that, nothing where there are no rounds."""
-    newest = rounds.promote(ws.db, name)
-    if newest is None:
-        return ""
-    if newest.status == "running":
-        return (
-            f" Round {newest.number} goes on from {newest.start} and decides at its end; promote "
-            "again after it."
-        )
-    return f" It is in force: round {newest.number + 1} begins from it."
 
 
 def _asked_for(swept: Swept, step: int) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
-TRUST = ("human", "gold", "heldout", "llm", "judge", "reward")
+TRUST = ("gold", "heldout", "llm", "judge", "reward")
 """Whose win rate decides, the most trustworthy first; `reward` is what it was tuned on."""
 Rates = Mapping[str, Mapping[str, Any]]
 """By who measured: value, low and high of a win rate."""
@@ -47,5 +47,5 @@ def decide(
 
 
 def _spelt(scorer: str) -> str:
-    names = {"human": "people", "gold": "the gold score", "reward": "the reward it was tuned on"}
+    names = {"gold": "the gold score", "reward": "the reward it was tuned on"}
     return names.get(scorer, f"the {scorer}")
