@@ -2,32 +2,39 @@
 
 from typing import Any
 
+from rather.config.optimization import Adapter
+from rather.config.ppo import PPO
 from rather.errors import UsageError
 from rather.models.heads import ScalarHead
 from rather.models.library import Library
 from rather.models.roles import Policy, RewardModel, ValueModel
 from rather.models.tuning import start_tuning
-from rather.stages.runs import policy_name
-from rather.workspace import Workspace
 
 
 def make_critic(
-    ws: Workspace, library: Library, policy: Policy, rewards: tuple[str, ...], seed: int
+    section: PPO,
+    library: Library,
+    policy: Policy,
+    start: Policy,
+    rewards: tuple[str, ...],
+    seed: int,
 ) -> tuple[ValueModel, dict[str, Any]]:
-    """The value model and its weights, begun from the first reward model where one is wanted."""
-    critic = ws.config.ppo.critic
+    """The value model and its weights, begun from the first reward model where one is wanted.
+
+    `start` is the policy as it began, for a critic that begins from there.
+    """
+    critic = section.critic
     if critic.value_model == "trunk":
         head = ScalarHead.zero(policy.backbone.hidden_size).to(policy.backbone.device)
         return ValueModel(policy.backbone, policy.adapter, head), {"value.head": head.weight}
     first = library.reward_model(rewards[0]) if rewards and critic.start == "reward" else None
-    start = library.policy(policy_name(ws, ws.config.ppo.start))
     if critic.value_model == "copy":
         return _copied(first, start)
-    return _adapted(ws, first, start, seed)
+    return _adapted(section.adapter, first, start, seed)
 
 
 def _adapted(
-    ws: Workspace, first: RewardModel | None, start: Policy, seed: int
+    adapter: Adapter, first: RewardModel | None, start: Policy, seed: int
 ) -> tuple[ValueModel, dict[str, Any]]:
     """An adapter of its own on the policy's backbone."""
     if first is not None and first.backbone is start.backbone and first.adapter is not None:
@@ -36,7 +43,6 @@ def _adapted(
         base, depth = Policy(start.backbone), None
         head = ScalarHead.zero(base.backbone.hidden_size).to(base.backbone.device)
     shape = base.backbone.shapes[base.adapter] if base.adapter else None
-    adapter = ws.config.ppo.adapter
     own = adapter.model_copy(
         update={"tuning": "lora" if adapter.tuning == "full" else adapter.tuning}
         | ({"rank": shape.rank, "alpha": shape.alpha} if shape else {})

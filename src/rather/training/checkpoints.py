@@ -50,9 +50,13 @@ def save(directory: Path, learner: Learner, steps_done: int, kept: Kept) -> None
     target = path_of(directory, steps_done)
     if kept.tensors:
         target = target.with_name(f"{target.name}.{len(kept.numbers['updates'])}")
-    if target.exists() and not verify(target):
-        return
-    _require_room(directory)
+    with learner.ranks.together():
+        if learner.ranks.is_first and (not target.exists() or verify(target)):
+            _require_room(directory)
+            _write(target, learner, steps_done, kept)
+
+
+def _write(target: Path, learner: Learner, steps_done: int, kept: Kept) -> None:
     with staged_directory(target) as staging:
         save_file(learner.tensors(), staging / "learner.safetensors")
         failpoint("checkpoint.weights")
@@ -131,10 +135,16 @@ def begun(directory: Path) -> bool:
 
 def resume(directory: Path, learner: Learner, kept: Kept, progress: Progress) -> int | None:
     """Go back to the newest sound checkpoint; returns the steps done, None where there is none."""
-    found = newest_verified(directory, PREFIX, progress.say)
-    if found is None:
+
+    def newest() -> str | None:
+        found = newest_verified(directory, PREFIX, progress.say)
+        return found.name if found else None
+
+    name = learner.ranks.first(newest)
+    if name is None:
         return None
-    steps_done = restore(found, learner, kept)
+    with learner.ranks.together():
+        steps_done = restore(directory / name, learner, kept)
     if steps_done or kept.tensors:
         progress.say(f"{directory.name}: going on after step {steps_done}.")
     return steps_done

@@ -7,8 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from rather.config.optimization import Optimization
+from rather.training.accumulation import Metrics
+from rather.training.ranks import ALONE, Ranks
 
-Metrics = dict[str, float]
+__all__ = ["Learner", "Metrics", "NotFinite"]
+
 SKIPPED_IN_A_ROW = 3
 SKIPPED_OF_RECENT = 2
 """More skipped updates than this among the recent ones (1 %) are too many."""
@@ -28,8 +31,11 @@ class Learner:
         section: Optimization,
         num_updates: int,
         rates: Mapping[str, float | None] | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
-        """`rates`: peak learning rates of single weights, where they are not the section's."""
+        """`rates`: peak learning rates of single weights, where they are not the section's.
+        `ranks`: with whom it learns; all of them have the same weights after every update."""
+        self.ranks = ranks
         self.parameters = parameters
         self.section = section
         self.num_updates = num_updates
@@ -54,6 +60,7 @@ class Learner:
         An update whose gradient is not finite is skipped and counted; too many raise NotFinite.
         """
         parameters = list(self.parameters.values())
+        self.ranks.sum_gradients(parameters)
         norm = nn.utils.clip_grad_norm_(parameters, self.section.max_grad_norm)
         factor = self.rate_scale * self.rate_factor(self.updates)
         for group in self.optimizer.param_groups:
