@@ -62,7 +62,7 @@ def ppo(ws: Workspace, *, dry_run: bool, fresh: bool, force: bool = False) -> Re
     with running(ws, plan, fresh) as run:
         asked = asked[: section.rules.num_heldout_prompts]
         lesson = Lesson((), tuple(tasks), tuple(asked), mix, heldout_mix)
-        call(run.ranks, library, plan, lesson)
+        call(run.ranks, ws.config, library, plan, lesson)
         tuned, cast = make_cast(ws, library, start, plan.seed, lesson)
         seen = _seen(section, cast.roles)
         run = watched(ws, run, plan.run_id, codec, seen, ws.config.watch.every)

@@ -51,7 +51,7 @@ def sft(ws: Workspace, *, dry_run: bool, fresh: bool) -> Result:
     if answer := early_answer(ws, plan, dry_run, fresh, f"{len(rows)} demonstrations", left_out):
         return answer
     with running(ws, plan, fresh) as run:
-        call(run.ranks, library, plan, lesson_of_rows(rows))
+        call(run.ranks, ws.config, library, plan, lesson_of_rows(rows))
         reference = library.policy(start)
         tuned = start_tuning(reference, "learning", section.adapter, plan.seed)
         seen, every = _seen(ws, tuned, reference, section), ws.config.watch.every_updates
@@ -83,7 +83,7 @@ def reward(ws: Workspace, *, dry_run: bool, fresh: bool) -> Result:
     if answer := early_answer(ws, plan, dry_run, fresh, f"{len(found)} comparisons", left_out):
         return answer
     with running(ws, plan, fresh) as run:
-        call(run.ranks, library, plan, lesson_of_judged(judged))
+        call(run.ranks, ws.config, library, plan, lesson_of_judged(judged))
         policy = library.policy(start)
         depth = policy.backbone.depth_of(section.depth)
         arms = label_efficiency(ws, _untrained(section, policy), codec, found, tests)
@@ -145,7 +145,7 @@ def dpo(ws: Workspace, *, dry_run: bool, fresh: bool) -> Result:
         return answer
     paired = [one for one in judged if one.pairs]
     with running(ws, plan, fresh) as run:
-        call(run.ranks, library, plan, lesson_of_judged(paired))
+        call(run.ranks, ws.config, library, plan, lesson_of_judged(paired))
         reference = library.policy(start)
         tuned = start_tuning(reference, "learning", section.adapter, plan.seed)
         seen, every = _seen(ws, tuned, reference, section), ws.config.watch.every_updates

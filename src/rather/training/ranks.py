@@ -100,7 +100,8 @@ class Ranks:
             return
         weights = list(parameters)
         held = torch.tensor([one.grad is not None for one in weights], dtype=torch.uint8)
-        dist.all_reduce(held, dist.ReduceOp.MAX)
+        with _connected():
+            dist.all_reduce(held, dist.ReduceOp.MAX)
         gradients = []
         for weight, is_held in zip(weights, held.tolist(), strict=True):
             if is_held:
@@ -108,7 +109,8 @@ class Ranks:
                 gradients.append(weight.grad)
         for bucket in _buckets(gradients):
             flat = torch.cat([one.flatten() for one in bucket])
-            dist.all_reduce(flat)
+            with _connected():
+                dist.all_reduce(flat)
             for one, part in zip(bucket, flat.split([o.numel() for o in bucket]), strict=True):
                 one.copy_(part.view_as(one))
 
@@ -117,7 +119,8 @@ class Ranks:
         """Give every rank the first one's weights."""
         if self.size > 1:
             for one in parameters:
-                dist.broadcast(one.detach(), src=0)
+                with _connected():
+                    dist.broadcast(one.detach(), src=0)
 
     def _tell(self, stopped: int) -> None:
         """Say at the exchange where the others wait that this rank does not go on."""
@@ -129,12 +132,9 @@ class Ranks:
     def _meet(self, stopped: int, value: Any) -> list[dict[str, Any]]:
         try:
             found = _gather(json.dumps({"stopped": stopped, "value": value}).encode())
-        except RuntimeError as error:  # torch's own errors of a lost connection are of this kind
-            fault = EnvironmentFault(
-                "Another process of this run has ended; all of them stop, and the same command "
-                f"goes on from the last checkpoint ({str(error).partition(chr(10))[0][:120]})."
-            )
-            raise self._noted(fault) from error
+        except EnvironmentFault as fault:
+            self._known = fault  # nobody is left to be told
+            raise
         said = [json.loads(one) for one in found]
         for rank, one in enumerate(said):
             if one["stopped"] == FAILED:
@@ -183,15 +183,29 @@ def leave() -> None:
     joined.cache_clear()
 
 
+@contextmanager
+def _connected() -> Iterator[None]:
+    """Say in one sentence that a connection was lost; torch raises RuntimeErrors for that."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise EnvironmentFault(
+            "Another process of this run has ended; all of them stop, and the same command goes "
+            f"on from the last checkpoint ({str(error).partition(chr(10))[0][:120]})."
+        ) from error
+
+
 def _gather(data: bytes) -> list[bytes]:
     """Every rank's bytes, by rank."""
     own = torch.frombuffer(bytearray(data), dtype=torch.uint8)
     lengths = [torch.zeros(1, dtype=torch.long) for _ in range(dist.get_world_size())]
-    dist.all_gather(lengths, torch.tensor([len(own)]))
+    with _connected():
+        dist.all_gather(lengths, torch.tensor([len(own)]))
     longest = max(int(length) for length in lengths)
     padded = nn.functional.pad(own, (0, longest - len(own)))
     found = [torch.empty_like(padded) for _ in lengths]
-    dist.all_gather(found, padded)
+    with _connected():
+        dist.all_gather(found, padded)
     return [
         one[: int(length)].numpy().tobytes() for one, length in zip(found, lengths, strict=True)
     ]

@@ -6,6 +6,7 @@ them (`order.py`); from then on all of them run the same trainer.
 
 from collections.abc import Callable
 
+from rather.config.stages import Config
 from rather.errors import StoppedByRule
 from rather.interrupts import listening
 from rather.models.library import Library
@@ -47,6 +48,7 @@ def follow(ws: Workspace, ranks: Ranks) -> None:
     order = receive(ranks)
     if order is None:
         return
+    ws.config = Config.model_validate(order.config)  # as the first one has it, flags and all
     known = {version.name: version for version in order.versions}
     config = ws.config
     library = Library(ws.root, order.base, config.dtype, known, config.system_prompt)

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
 
+from rather.config.stages import Config
 from rather.data.batch import Row
 from rather.data.judged import Judged, Opinion
 from rather.models.library import Library
@@ -52,8 +53,9 @@ class Lesson:
 
 @dataclass(frozen=True)
 class Order:
-    """All a rank needs to train along, beside the configuration, which it reads itself."""
+    """All a rank needs to train along: nothing but weights does it read itself."""
 
+    config: dict[str, Any]
     stage: StageName
     run_id: str
     start: str
@@ -67,10 +69,19 @@ class Order:
 _ORDER = TypeAdapter(Order | None)
 
 
-def call(ranks: Ranks, library: Library, plan: Plan, lesson: Lesson) -> None:
+def call(ranks: Ranks, config: Config, library: Library, plan: Plan, lesson: Lesson) -> None:
     """Tell the ranks that wait to train along; alone, there is nobody to tell."""
     versions = tuple(library.versions.values())
-    order = Order(plan.stage, plan.run_id, plan.start, plan.seed, library.base, versions, lesson)
+    order = Order(
+        config.model_dump(mode="json", exclude={"database"}),
+        plan.stage,
+        plan.run_id,
+        plan.start,
+        plan.seed,
+        library.base,
+        versions,
+        lesson,
+    )
     _send(ranks, order)
 
 
