@@ -65,6 +65,24 @@ def test_two_ranks_learn_what_one_learns(
     assert found[1] != found[0], "the rows were not shared: sums in another order differ a little"
 
 
+@pytest.mark.parametrize("stage", STAGES)
+def test_all_weights_are_learnt_in_parts(
+    stage: str, commands: Any, new_root: Callable[[], Path], left_by: Any
+) -> None:
+    found = []
+    full = ["--adapter.tuning=full", "--learning-rate=0.0005"]
+    for size in (1, 2):
+        root = new_root()
+        pids = commands.ranks(*commands.of(stage, root), *full, size=size)
+        both = ended(commands, pids)
+        assert [one.code for one in both] == [0] * size, both[-1].said
+        left = left_by(stage, root)
+        found.append(metrics_of(left))
+        parts = [name for name in left["last"][1] if name.startswith("learner")]
+        assert len(parts) == size
+    assert found[1] == pytest.approx(found[0], abs=1e-5)
+
+
 @pytest.fixture(scope="module")
 def two_whole(
     commands: Any, new_root: Callable[[], Path], left_by: Any

@@ -18,6 +18,7 @@ from rather.models.adapter_files import load_adapter, save_adapter
 from rather.models.backbone import Backbone, load_backbone
 from rather.models.heads import ScalarHead
 from rather.models.roles import Policy, RewardModel
+from rather.models.shards import state_of
 from rather.models.source import fingerprint, read_json, resolve
 from rather.records import ModelVersion
 
@@ -153,7 +154,7 @@ def save_weights(
 ) -> None:
     """Write a trained policy: a PEFT folder, or (adapter None) a whole model with its tokenizer."""
     if adapter is None:
-        backbone.model.save_pretrained(folder)
+        backbone.model.save_pretrained(folder, state_dict=state_of(backbone.model))
         codec.tokenizer.save_pretrained(folder)
         return
     shape = backbone.shapes[adapter]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import nn
 
 from rather.config.optimization import Adapter
@@ -9,6 +10,7 @@ from rather.errors import UsageError
 from rather.models.backbone import Backbone
 from rather.models.lora import LoraShape
 from rather.models.roles import Policy
+from rather.models.shards import Shards
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,8 @@ class Tuned:
     parameters: dict[str, nn.Parameter]
     depth: int | None = None
     """How many of the backbone's layers are read; None for all."""
+    shards: tuple[Shards, ...] = ()
+    """Its parts, where the backbone is spread over ranks."""
 
 
 def start_tuning(
@@ -32,7 +36,7 @@ def start_tuning(
     then says which of its layers learn.
     """
     if section.tuning == "full":
-        return _full_copy(start, depth)
+        return _full_copy(start, depth, is_spread=section.sharded)
     backbone = start.backbone
     top = section.num_top_layers if section.tuning == "top_layers" else None
     targets = backbone.linear_layers.select(section.target_modules, top, depth)
@@ -62,7 +66,7 @@ def start_tuning(
     return Tuned(backbone, name, learning, depth)
 
 
-def _full_copy(start: Policy, depth: int | None) -> Tuned:
+def _full_copy(start: Policy, depth: int | None, *, is_spread: bool) -> Tuned:
     if start.adapter is not None:
         raise UsageError(
             f"tuning: full cannot start from {start.adapter}, which is an adapter; start from base "
@@ -70,5 +74,11 @@ def _full_copy(start: Policy, depth: int | None) -> Tuned:
         )
     # the reference computes as precisely as what learns beside it, or KL would not begin at 0
     start.backbone.model.float()
-    copy = start.backbone.trainable_copy()
-    return Tuned(copy, None, copy.parameters_below(depth), depth)
+    return whole_copy(start.backbone, depth, is_spread=is_spread)
+
+
+def whole_copy(backbone: Backbone, depth: int | None, *, is_spread: bool) -> Tuned:
+    """A float32 copy of all weights that learns; with `is_spread`, over the ranks there are."""
+    copy = backbone.trainable_copy()
+    shards = (Shards(copy),) if is_spread and torch.distributed.is_initialized() else ()
+    return Tuned(copy, None, copy.parameters_below(depth), depth, shards)

@@ -81,10 +81,10 @@ def make_cast(
     reference = library.policy(start)
     tuned = start_tuning(reference, "learning", section.adapter, seed)
     policy = Policy(tuned.backbone, tuned.adapter)
-    value, own = None, dict[str, Any]()
+    critic = None
     if section.advantage == "gae":
         rewards = reward_models(lesson.mix)
-        value, own = make_critic(section, library, policy, reference, rewards, seed)
+        critic = make_critic(section, library, policy, reference, rewards, seed)
     budget = section.microbatch_tokens
     scorer = make_scorer(ws, library, lesson.mix, codec, budget)
     heldout = None
@@ -92,7 +92,8 @@ def make_cast(
         unseen = make_scorer(ws, library, lesson.heldout_mix, codec, budget)
         heldout = Heldout(lesson.asked, unseen)
     token_scorer = make_token_scorer(section.shaping.token_function, codec)
-    roles = Roles(policy, reference, value, scorer, token_scorer)
+    roles = Roles(policy, reference, critic and critic.model, scorer, token_scorer)
+    own = critic.weights if critic else {}
     cast = Cast(
         roles,
         {**tuned.parameters, **own},
@@ -100,6 +101,7 @@ def make_cast(
         frozenset(own),
         heldout,
         ws.progress,
+        (*tuned.shards, *(critic.shards if critic else ())),
     )
     return tuned, cast
 

@@ -17,7 +17,7 @@ from rather.models.roles import Policy
 from rather.models.tuning import Tuned
 from rather.records import Alarm
 from rather.rollout.rollout import completions_of, token_table, with_lower_states
-from rather.training.accumulation import accumulating
+from rather.training.accumulation import Group, accumulating
 from rather.training.checkpoints import Kept
 from rather.training.learner import Learner, Metrics
 from rather.training.loop import Run, slices, train
@@ -38,14 +38,15 @@ def train_dpo(
     settings = loss_settings(section)
     ranks, budget = run.ranks, section.microbatch_tokens
     updates = slices(len(judged), section, seed)
-    learner = Learner(tuned.parameters, section, len(updates), ranks=run.ranks)
+    group = Group(ranks, tuned.shards)
+    learner = Learner(tuned.parameters, section, len(updates), group=group)
     kept = Kept({"reference": {}})
 
     def step(number: int) -> Metrics:
         here = [judged[index] for index in updates[number]]
         num_pairs = sum(len(one.pairs) for one in here)
-        mine = ranks.share(updates[number], lambda index: judged[index].row.num_tokens)
-        with accumulating(ranks) as update:
+        with accumulating(group) as update:
+            mine = update.share(updates[number], lambda index: judged[index].row.num_tokens)
             rows = with_lower_states(policy, [judged[index].row for index in mine], budget)
             named = {str(index): judged[index] for index in mine}
             known = look_up(section, reference, rows, named, kept.numbers["reference"])

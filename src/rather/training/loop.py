@@ -88,14 +88,14 @@ def train(
             is_whole = not kept.tensors  # in the middle of a step it was looked at already
             try:
                 if is_whole:
-                    _look(run, number, is_end=False)
+                    _look(run, learner, number, is_end=False)
                 began = time.monotonic()
                 metrics = step(number)
             except NotFinite as fault:
                 number = _roll_back(learner, run, kept, fault, number)
                 continue
             except StoppedByRule as rule:
-                _look(run, number, is_end=True)  # what the rule spoke about
+                _look(run, learner, number, is_end=True)  # what the rule spoke about
                 rule.kept_step = go_back_to_good(learner, run, kept)
                 raise
             except Interrupted:
@@ -111,11 +111,12 @@ def train(
                 checkpoints.save(run.directory, learner, number, kept)
                 _tidy(run, spared_steps(learner, kept, num_steps))
     _tidy(run, spared_steps(learner, kept, num_steps))  # what a kill kept from it
-    _look(run, number, is_end=True)
+    learner.group.gather()
+    _look(run, learner, number, is_end=True)
 
 
-def _look(run: Run, steps_done: int, *, is_end: bool) -> None:
-    with run.ranks.together():
+def _look(run: Run, learner: Learner, steps_done: int, *, is_end: bool) -> None:
+    with learner.group.whole(), run.ranks.together():
         run.look(steps_done, is_end)
 
 
@@ -146,6 +147,7 @@ def go_back_to_good(learner: Learner, run: Run, kept: Kept) -> int:
         folder = checkpoints.path_of(run.directory, steps)
         if folder.exists():
             learner.load_weights(checkpoints.load_tensors(folder))
+            learner.group.gather()
             return steps
     raise AssertionError("a run keeps the checkpoint it began with until it has a good one")
 

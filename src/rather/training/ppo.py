@@ -19,7 +19,7 @@ from rather.rollout import saved
 from rather.rollout.local import Request, Settings
 from rather.rollout.rollout import Rollout, collect, completions_of, with_lower_states
 from rather.training import measures
-from rather.training.accumulation import accumulating, summed
+from rather.training.accumulation import Group, accumulating, summed
 from rather.training.cast import Cast, Task
 from rather.training.checkpoints import Kept
 from rather.training.judging import has_gone_too_far, judge, judge_update
@@ -33,7 +33,8 @@ def train_ppo(section: PPO, cast: Cast, tasks: Sequence[Task], run: Run, seed: i
     """Tune the policy of `cast` on the tasks' prompts."""
     num_updates = section.num_steps * section.num_epochs * section.num_minibatches
     rates = dict.fromkeys(cast.critic_parameters, section.critic.learning_rate)
-    learner = Learner(cast.parameters, section, num_updates, rates, run.ranks)
+    group = Group(run.ranks, cast.shards)
+    learner = Learner(cast.parameters, section, num_updates, rates, group)
     trainer = Trainer(section, cast, learner, tasks, run, seed)
     train(learner, run, section.num_steps, trainer.step, trainer.kept, unit="steps")
 
@@ -93,8 +94,9 @@ class Trainer:
                     self.section.microbatch_tokens,
                 )
             return saved.with_rows(held, dict(zip(mine, found, strict=True)))
-        rollout = self.roll_out(tasks, number)
-        measured = {**measures.of_rollout(rollout), **self.heldout(number)}
+        with self.learner.group.whole():
+            rollout = self.roll_out(tasks, number)
+            measured = {**measures.of_rollout(rollout), **self.heldout(number)}
         # from here to the end nothing can be broken off: what a checkpoint keeps stays in step
         remember_scores(self.section, rollout, self.kept.numbers)
         self.judge(number, measured)
@@ -204,8 +206,8 @@ class Trainer:
             policy_learns=number >= self.section.critic.warmup_steps,
         )
         policy, budget = self.roles.policy, self.section.microbatch_tokens
-        with accumulating(self.run.ranks) as update:
-            mine = self.run.ranks.share(chosen, lambda index: rollout.rows[index].num_tokens)
+        with accumulating(self.learner.group) as update:
+            mine = update.share(chosen, lambda index: rollout.rows[index].num_tokens)
             rows = with_lower_states(policy, [rollout.rows[index] for index in mine], budget)
             for indices, batch in update.microbatches(rows, budget, policy.backbone.device):
                 places = completions_of(rollout.rows, [mine[index] for index in indices])

@@ -6,6 +6,7 @@ others there stops with them, at the same step. What travels is JSON, safetensor
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -19,11 +20,14 @@ from torch import Tensor, nn
 from rather.errors import EnvironmentFault
 from rather.interrupts import Interrupted, heard
 from rather.launched import Launched, launched
+from rather.models.shards import is_spread
 
 T = TypeVar("T")
 
 FINE, FAILED = 0, -1
 """What a rank says of itself at a meeting; a positive number is the signal it has heard."""
+_LOST = re.compile(r"gloo|NCCL|Connection (closed|reset)|Broken pipe", re.IGNORECASE)
+"""How torch's plain RuntimeErrors of a lost connection read."""
 BUCKET = 1 << 25
 """Numbers of a gradient that are summed at once."""
 
@@ -95,12 +99,15 @@ class Ranks:
 
     @torch.no_grad()
     def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Leave every rank with the sum of all ranks' gradients; one that nobody has stays away."""
+        """Leave every rank with the sum of all ranks' gradients; one that nobody has stays away.
+
+        Of weights that are spread over the ranks FSDP has summed the gradients already.
+        """
         if self.size == 1:
             return
-        weights = list(parameters)
+        weights = [one for one in parameters if not is_spread(one)]
         held = torch.tensor([one.grad is not None for one in weights], dtype=torch.uint8)
-        with _connected():
+        with connected():
             dist.all_reduce(held, dist.ReduceOp.MAX)
         gradients = []
         for weight, is_held in zip(weights, held.tolist(), strict=True):
@@ -109,17 +116,17 @@ class Ranks:
                 gradients.append(weight.grad)
         for bucket in _buckets(gradients):
             flat = torch.cat([one.flatten() for one in bucket])
-            with _connected():
+            with connected():
                 dist.all_reduce(flat)
             for one, part in zip(bucket, flat.split([o.numel() for o in bucket]), strict=True):
                 one.copy_(part.view_as(one))
 
     @torch.no_grad()
     def copy_first(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Give every rank the first one's weights."""
+        """Give every rank the first one's weights, of those that all have."""
         if self.size > 1:
-            for one in parameters:
-                with _connected():
+            for one in (one for one in parameters if not is_spread(one)):
+                with connected():
                     dist.broadcast(one.detach(), src=0)
 
     def _tell(self, stopped: int) -> None:
@@ -184,11 +191,13 @@ def leave() -> None:
 
 
 @contextmanager
-def _connected() -> Iterator[None]:
+def connected() -> Iterator[None]:
     """Say in one sentence that a connection was lost; torch raises RuntimeErrors for that."""
     try:
         yield
     except RuntimeError as error:
+        if not (isinstance(error, dist.DistError) or _LOST.search(str(error))):
+            raise
         raise EnvironmentFault(
             "Another process of this run has ended; all of them stop, and the same command goes "
             f"on from the last checkpoint ({str(error).partition(chr(10))[0][:120]})."
@@ -199,12 +208,12 @@ def _gather(data: bytes) -> list[bytes]:
     """Every rank's bytes, by rank."""
     own = torch.frombuffer(bytearray(data), dtype=torch.uint8)
     lengths = [torch.zeros(1, dtype=torch.long) for _ in range(dist.get_world_size())]
-    with _connected():
+    with connected():
         dist.all_gather(lengths, torch.tensor([len(own)]))
     longest = max(int(length) for length in lengths)
     padded = nn.functional.pad(own, (0, longest - len(own)))
     found = [torch.empty_like(padded) for _ in lengths]
-    with _connected():
+    with connected():
         dist.all_gather(found, padded)
     return [
         one[: int(length)].numpy().tobytes() for one, length in zip(found, lengths, strict=True)

@@ -14,7 +14,7 @@ from rather.models.heads import ScalarHead
 from rather.models.roles import RewardModel
 from rather.models.tuning import Tuned
 from rather.training import checkpoints
-from rather.training.accumulation import accumulating
+from rather.training.accumulation import Group, accumulating
 from rather.training.fitted_head import fit_head
 from rather.training.learner import Learner, Metrics
 from rather.training.loop import Run, slices, train
@@ -30,24 +30,23 @@ def train_reward(
     seed: int,
 ) -> RewardModel:
     """Train on judged rows, then centre: the reference's completions score 0 on average."""
-    device = tuned.backbone.device
+    group, device = Group(run.ranks, tuned.shards), tuned.backbone.device
     head = ScalarHead(tuned.backbone.hidden_size, seed).to(device)
     model = RewardModel(tuned.backbone, tuned.adapter, head, section.pooling, tuned.depth)
     if section.head == "fitted" and not run.ranks.first(lambda: checkpoints.begun(run.directory)):
-        with run.ranks.together():
+        with group.whole(), run.ranks.together():
             if run.ranks.is_first:  # the others get it with the first one's weights, in `train`
                 fit_head(model, judged, section.microbatch_tokens, run.progress)
     pair_losses = choose_pair_losses(section, judged)
     updates = slices(len(judged), section, seed)
-    learner = Learner(
-        {**tuned.parameters, "head.weight": head.weight}, section, len(updates), ranks=run.ranks
-    )
+    weights = {**tuned.parameters, "head.weight": head.weight}
+    learner = Learner(weights, section, len(updates), group=group)
 
     def step(number: int) -> Metrics:
         chosen = [judged[index] for index in updates[number]]
         num_opinions = sum(len(one.opinions) for one in chosen)
-        with accumulating(run.ranks) as update:
-            mine = run.ranks.share(chosen, lambda one: one.row.num_tokens)
+        with accumulating(group) as update:
+            mine = update.share(chosen, lambda one: one.row.num_tokens)
             rows = [one.row for one in mine]
             for indices, batch in update.microbatches(rows, section.microbatch_tokens, device):
                 parts = split_by_row(model.scores(batch), batch)

@@ -9,7 +9,7 @@ from rather.data.batch import Batch, Row
 from rather.equations.logprobs import masked_sum
 from rather.models.roles import Policy
 from rather.models.tuning import Tuned
-from rather.training.accumulation import accumulating
+from rather.training.accumulation import Group, accumulating
 from rather.training.learner import Learner, Metrics
 from rather.training.loop import Run, slices, train
 
@@ -20,13 +20,14 @@ def train_sft(section: SFT, tuned: Tuned, rows: Sequence[Row], run: Run, seed: i
     if section.loss_on_prompt:
         rows = [_prompt_learnt_too(row) for row in rows]
     updates = slices(len(rows), section, seed)
-    learner = Learner(tuned.parameters, section, len(updates), ranks=run.ranks)
+    group = Group(run.ranks, tuned.shards)
+    learner = Learner(tuned.parameters, section, len(updates), group=group)
 
     def step(number: int) -> Metrics:
         batch_rows = [rows[index] for index in updates[number]]
         num_tokens = sum(len(c) for row in batch_rows for c in row.completions)
-        with accumulating(run.ranks) as update:
-            mine = run.ranks.share(batch_rows, lambda row: row.num_tokens)
+        with accumulating(group) as update:
+            mine = update.share(batch_rows, lambda row: row.num_tokens)
             for _, batch in update.microbatches(mine, section.microbatch_tokens, device):
                 loss = negative_log_likelihood(policy, batch) / num_tokens
                 update.add(loss, {"loss": loss})
