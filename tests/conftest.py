@@ -165,8 +165,8 @@ class Commands:
 
     def ranks(
         self, *command: str, size: int = 2, of_rank: Mapping[int, Any] = MappingProxyType({})
-    ) -> list[int]:
-        """Start a command as so many ranks, as torchrun would; returns their process ids.
+    ) -> list[Ended]:
+        """Run a command as so many ranks, as torchrun would, to its end.
 
         `of_rank`: what `start` is told besides, for single ranks.
         """
@@ -174,7 +174,7 @@ class Commands:
             free.bind(("127.0.0.1", 0))
             port = str(free.getsockname()[1])
         common = {"WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-        return [
+        pids = [
             self.start(
                 *command,
                 environment={**common, "RANK": str(rank), "LOCAL_RANK": str(rank)},
@@ -182,6 +182,7 @@ class Commands:
             )
             for rank in range(size)
         ]
+        return [self.wait(pid) for pid in pids]
 
     def kill(self, pid: int, number: int) -> None:
         """Send a signal to a started command that nobody has waited for yet."""
