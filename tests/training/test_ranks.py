@@ -1,7 +1,9 @@
 """Several ranks: the numbers of one, and all stop at the same step."""
 
 import signal
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,24 @@ from hypothesis import strategies as st
 from rather.launched import Launched
 from rather.training.ranks import ALONE, Ranks
 
-STAGES = ("sft", "reward", "dpo", "ppo")
+slow = pytest.mark.slow
+ONE_LAYER = ["--adapter.tuning=top_layers", "--adapter.num-top-layers=1"]
+WHOLE = ["--adapter.tuning=full", "--adapter.no-sharded", "--learning-rate=0.0005"]
+CASES = {
+    "sft": [],
+    "reward": [],
+    "dpo": [],
+    "ppo": [],
+    "sft, all weights on both": WHOLE,
+    "dpo, of one layer": ONE_LAYER,
+    "ppo, of one layer, its critic first": [
+        *ONE_LAYER,
+        "--num-minibatches=2",
+        "--critic.warmup-steps=2",
+    ],
+    "ppo, against its own prompts": ["--advantage=rloo", "--kl.penalty=loss", "--kl.estimator=k3"],
+    "reward, three of them": ["--ensemble=3"],
+}
 
 
 @given(st.lists(st.integers(1, 50), max_size=20), st.integers(1, 6))
@@ -39,20 +58,29 @@ def test_alone_nothing_is_sent_and_nothing_is_held_up() -> None:
         _ = 1 / 0
 
 
-def metrics_of(left: Any) -> dict[tuple[int, str], float]:
-    return {(step, name): value for step, name, value in left["metrics"]}
+def metrics_of(root: Path, stage: str) -> dict[tuple[int, str], float]:
+    """Of the newest run of a stage, all but what a clock gave."""
+    with closing(sqlite3.connect(root / "rather.db")) as connection:
+        found = connection.execute(
+            "SELECT step, name, value FROM metrics WHERE name NOT LIKE 'speed/%' AND run_id ="
+            " (SELECT run_id FROM versions WHERE stage = ? ORDER BY seq DESC LIMIT 1)",
+            [stage],
+        )
+        return {(step, name): value for step, name, value in found}
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=slow if "," in case else ()) for case in CASES]
+)
 def test_two_ranks_learn_what_one_learns(
-    stage: str, commands: Any, new_root: Callable[[], Path], left_by: Any
+    case: str, commands: Any, new_root: Callable[[], Path]
 ) -> None:
-    found = []
+    found, stage = [], case.split(",")[0]
     for size in (1, 2):
         root = new_root()
-        ended = commands.ranks(*commands.of(stage, root), size=size)
+        ended = commands.ranks(*commands.of(stage, root), *CASES[case], size=size)
         assert [one.code for one in ended] == [0] * size, ended[-1].said
-        found.append(metrics_of(left_by(stage, root)))
+        found.append(metrics_of(root, stage))
     assert found[0].keys() == found[1].keys() >= {(4, "loss" if stage != "ppo" else "val/ratio")}
     assert found[1] == pytest.approx(found[0], abs=1e-5)
     assert found[1] != found[0], "the rows were not shared: sums in another order differ a little"
@@ -73,7 +101,13 @@ def two_whole(
     return of
 
 
-@pytest.mark.parametrize(("stage", "dies"), [("sft", 1), ("ppo", 1), ("ppo", 0), ("reward", 0)])
+@pytest.mark.parametrize(
+    ("stage", "dies"),
+    [
+        ("sft", 1),
+        *(pytest.param(*one, marks=slow) for one in (("ppo", 1), ("ppo", 0), ("reward", 0))),
+    ],
+)
 def test_a_rank_that_dies_ends_the_run_and_the_same_command_goes_on(
     stage: str, dies: int, commands: Any, new_root: Callable[[], Path], left_by: Any, two_whole: Any
 ) -> None:
@@ -89,8 +123,8 @@ def test_a_rank_that_dies_ends_the_run_and_the_same_command_goes_on(
     assert left_by(stage, root) == two_whole(stage)
 
 
-@pytest.mark.parametrize("stage", ["dpo", "ppo"])
-@pytest.mark.parametrize("hears", [0, 1])
+@pytest.mark.parametrize("stage", ["dpo", pytest.param("ppo", marks=slow)])
+@pytest.mark.parametrize("hears", [pytest.param(0, marks=slow), 1])
 def test_a_signal_to_one_rank_stops_all_at_the_same_step(
     stage: str,
     hears: int,
@@ -108,8 +142,8 @@ def test_a_signal_to_one_rank_stops_all_at_the_same_step(
     again = commands.ranks(*commands.of(stage, root), size=3)
     assert [one.code for one in again] == [0, 0, 0], again[0].said
     assert "going on after step" in again[0].said
-    whole = metrics_of(two_whole(stage))
-    assert metrics_of(left_by(stage, root)) == pytest.approx(whole, abs=1e-5)
+    whole = {(step, name): value for step, name, value in two_whole(stage)["metrics"]}
+    assert metrics_of(root, stage) == pytest.approx(whole, abs=1e-5)
 
 
 def test_a_rank_that_fails_says_why_and_the_others_stop(

@@ -23,6 +23,9 @@ class Adapter(Section):
     """LoRA scale: the update is multiplied by alpha / rank."""
     target_modules: tuple[str, ...] | Literal["all-linear"] = "all-linear"
     """Names of the linear layers to adapt."""
+    gradient_checkpointing: bool = False
+    """Keep of every layer only its input for the backward pass and compute the rest again there:
+    less memory, about a third more time, the same numbers."""
     sharded: bool = True
     """full, on several ranks: each holds its part of the copy, of its gradient and of its moments
     (FSDP2); false keeps all of them on every rank, which is faster where they fit."""

@@ -98,6 +98,10 @@ class Backbone:
                 only.enter_context(self.stack.above(lower.depth, lower.hidden))
             return self.run(batch.input_ids, batch.position_ids, PackedLayout(batch), adapter)
 
+    def save_memory(self) -> None:
+        """Keep of every layer only its input for the backward pass: gradient checkpointing."""
+        self.stack.recompute(self._switch)
+
     def depth_of(self, share: float) -> int:
         """How many layers a share of them is, at least one."""
         return max(1, round(share * len(self.stack)))

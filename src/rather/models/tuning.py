@@ -36,8 +36,10 @@ def start_tuning(
     then says which of its layers learn.
     """
     if section.tuning == "full":
-        return _full_copy(start, depth, is_spread=section.sharded)
+        return _full_copy(start, depth, section)
     backbone = start.backbone
+    if section.gradient_checkpointing:
+        backbone.save_memory()
     top = section.num_top_layers if section.tuning == "top_layers" else None
     targets = backbone.linear_layers.select(section.target_modules, top, depth)
     if start.adapter is None:
@@ -66,7 +68,7 @@ def start_tuning(
     return Tuned(backbone, name, learning, depth)
 
 
-def _full_copy(start: Policy, depth: int | None, *, is_spread: bool) -> Tuned:
+def _full_copy(start: Policy, depth: int | None, section: Adapter) -> Tuned:
     if start.adapter is not None:
         raise UsageError(
             f"tuning: full cannot start from {start.adapter}, which is an adapter; start from base "
@@ -74,11 +76,13 @@ def _full_copy(start: Policy, depth: int | None, *, is_spread: bool) -> Tuned:
         )
     # the reference computes as precisely as what learns beside it, or KL would not begin at 0
     start.backbone.model.float()
-    return whole_copy(start.backbone, depth, is_spread=is_spread)
+    return whole_copy(start.backbone, depth, section)
 
 
-def whole_copy(backbone: Backbone, depth: int | None, *, is_spread: bool) -> Tuned:
-    """A float32 copy of all weights that learns; with `is_spread`, over the ranks there are."""
+def whole_copy(backbone: Backbone, depth: int | None, section: Adapter) -> Tuned:
+    """A float32 copy of all weights that learns, spread over the ranks where there are several."""
     copy = backbone.trainable_copy()
-    shards = (Shards(copy),) if is_spread and torch.distributed.is_initialized() else ()
+    if section.gradient_checkpointing:
+        copy.save_memory()
+    shards = (Shards(copy),) if section.sharded and torch.distributed.is_initialized() else ()
     return Tuned(copy, None, copy.parameters_below(depth), depth, shards)

@@ -75,7 +75,7 @@ def _copied(adapter: Adapter, first: RewardModel | None, start: Policy) -> NewCr
     else:
         base, depth = start.backbone, None
         head = ScalarHead.zero(base.hidden_size).to(base.device)
-    return _with_head(whole_copy(base, depth, is_spread=adapter.sharded), head)
+    return _with_head(whole_copy(base, depth, adapter), head)
 
 
 def _with_head(tuned: Tuned, head: ScalarHead) -> NewCritic:
