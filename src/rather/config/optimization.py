@@ -42,6 +42,8 @@ class Optimization(Section):
     """How the rate falls to 0 after the warm-up (constant: it does not)."""
     adam_epsilon: float = Field(1e-5, gt=0)
     """Epsilon of AdamW; 1e-5 is what InstructGPT-style work uses."""
+    optimizer: Literal["adamw", "adamw_8bit"] = "adamw"
+    """AdamW with moments of 32 bits, or of 8 (a quarter of their memory; needs bitsandbytes)."""
     weight_decay: float = Field(0.0, ge=0)
     """Decoupled weight decay."""
     max_grad_norm: float = Field(1.0, gt=0)

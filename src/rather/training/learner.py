@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from rather.config.optimization import Optimization
 from rather.models.shards import held, is_spread, own_part, whole
 from rather.training.accumulation import ALL_ALONE, Group, Metrics
+from rather.training.optimizers import BLOCKS, MOMENTS, make_optimizer, put_state, state_of
 
 __all__ = ["Learner", "Metrics", "NotFinite"]
 
@@ -49,10 +50,9 @@ class Learner:
             peak = (rates or {}).get(name) or section.learning_rate
             # what is spread over ranks and what is not cannot be computed together
             peaks.setdefault((peak, is_spread(parameter)), []).append(parameter)
-        self.optimizer = torch.optim.AdamW(
+        self.optimizer = make_optimizer(
+            section,
             [{"params": some, "lr": peak, "peak": peak} for (peak, _), some in peaks.items()],
-            eps=section.adam_epsilon,
-            weight_decay=section.weight_decay,
         )
 
     def update(self) -> Metrics:
@@ -118,7 +118,7 @@ class Learner:
         found: dict[str, Tensor] = {}
         for name, parameter in self.parameters.items():
             found[f"weight/{name}"] = parameter.detach()
-            for key, value in self.optimizer.state.get(parameter, {}).items():
+            for key, value in state_of(self.optimizer, parameter).items():
                 found[f"optimizer/{key}/{name}"] = value
         return found
 
@@ -133,14 +133,11 @@ class Learner:
         for name, parameter in self.parameters.items():
             state = {
                 key: tensors[f"optimizer/{key}/{name}"]
-                for key in ("step", "exp_avg", "exp_avg_sq")
+                for key in ("step", *MOMENTS, *BLOCKS)
                 if f"optimizer/{key}/{name}" in tensors
             }
             if state:
-                self.optimizer.state[parameter] = {
-                    key: value if key == "step" else own_part(value, parameter)
-                    for key, value in state.items()
-                }
+                put_state(self.optimizer, parameter, state)
         for key, value in numbers.items():
             setattr(self, key, value)
 
