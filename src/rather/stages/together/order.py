@@ -66,7 +66,7 @@ class Order:
     lesson: Lesson
 
 
-_ORDER = TypeAdapter(Order | None)
+ORDER = TypeAdapter(Order | None)
 
 
 def call(ranks: Ranks, config: Config, library: Library, plan: Plan, lesson: Lesson) -> None:
@@ -93,7 +93,7 @@ def dismiss(ranks: Ranks) -> None:
 
 def receive(ranks: Ranks) -> Order | None:
     """What the first rank wants done; None for nothing."""
-    return _ORDER.validate_python(ranks.first(lambda: None))
+    return ORDER.validate_python(ranks.first(lambda: None))
 
 
 def lesson_of_rows(rows: Sequence[Row]) -> Lesson:
@@ -111,4 +111,4 @@ def lesson_of_judged(judged: Sequence[Judged]) -> Lesson:
 def _send(ranks: Ranks, order: Order | None) -> None:
     ranks.is_awaited = False
     if ranks.size > 1:
-        ranks.first(lambda: _ORDER.dump_python(order, mode="json"))
+        ranks.first(lambda: ORDER.dump_python(order, mode="json"))
