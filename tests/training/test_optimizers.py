@@ -1,14 +1,10 @@
 """Moments in 8 bits: they lead where those of 32 do, take a quarter, and come back to the bit."""
 
-import sys
-from typing import Any
-
 import pytest
 import torch
 from torch import nn
 
 from rather.config.optimization import Optimization
-from rather.errors import EnvironmentFault
 from rather.training.learner import Learner
 
 TARGET = torch.linspace(-1, 1, 64 * 128).view(64, 128)
@@ -62,10 +58,3 @@ def test_what_was_put_back_goes_on_to_the_bit(optimizer: str) -> None:
     assert found.keys() == whole.tensors().keys() > {"optimizer/step/large"}
     for name, tensor in whole.tensors().items():
         assert torch.equal(found[name], tensor), name
-
-
-def test_without_bitsandbytes_it_says_how_to_get_it(monkeypatch: Any) -> None:
-    monkeypatch.setitem(sys.modules, "bitsandbytes", None)
-    monkeypatch.setitem(sys.modules, "bitsandbytes.optim", None)
-    with pytest.raises(EnvironmentFault, match=r"pip install 'rather\[bits\]'"):
-        learner("adamw_8bit")

@@ -47,6 +47,8 @@ class Backbone:
         self.linear_layers = find_linear_layers(model, self.decoder)
         self.stack = Stack(decoder_layers(self.decoder)[1])
         self.shapes: dict[str, LoraShape] = {}
+        self.is_packed = False
+        """Whether its layers are kept in 4 bits; they never learn then."""
         self._switch = Switch()
         self._softcap: float | None = getattr(model.config, "final_logit_softcapping", None)
         self._require_packing()
@@ -176,7 +178,15 @@ class Backbone:
                 parameter.copy_(weights[key])
 
     def trainable_copy(self) -> "Backbone":
-        """A second, float32, fully trainable copy (tuning: full), without adapters."""
+        """A second, float32, fully trainable copy (tuning: full), without adapters.
+
+        Raises UsageError where the weights are kept in 4 bits.
+        """
+        if self.is_packed:
+            raise UsageError(
+                "dtype: 4bit keeps weights that never learn; set adapter.tuning: lora or "
+                "top_layers (of a critic: value_model: adapter or trunk), or dtype: auto."
+            )
         twin = Backbone(without_adapters(copy.deepcopy(self.model)).float())
         twin.model.requires_grad_(True)
         return twin

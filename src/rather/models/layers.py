@@ -78,7 +78,7 @@ class Stack:
         """From now on keep of every layer only its input for the backward pass."""
         for layer in self._originals:
             if not isinstance(layer.forward, Recomputed):
-                layer.forward = Recomputed(layer, switch)  # type: ignore[method-assign]
+                layer.forward = Recomputed(layer, switch)
 
     def from_layer(self, depth: int | None) -> list[nn.Module]:
         """The layers from `depth` on; none for None."""

@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from transformers import GenerationConfig
 from transformers.utils import logging
 
+from rather.config.stages import Precision
 from rather.data.tokens import Codec, load_codec
 from rather.durable import verify
 from rather.errors import DataError, UsageError
@@ -18,8 +19,9 @@ from rather.models.adapter_files import load_adapter, save_adapter
 from rather.models.backbone import Backbone, load_backbone
 from rather.models.heads import ScalarHead
 from rather.models.roles import Policy, RewardModel
-from rather.models.shards import state_of
 from rather.models.source import fingerprint, read_json, resolve
+from rather.models.storage.four_bits import keep_in_four_bits
+from rather.models.storage.shards import state_of
 from rather.records import ModelVersion
 
 HEAD_FILE = "head.safetensors"
@@ -38,7 +40,7 @@ class Library:
     root: Path
     base: str
     """The workspace's model, as named in the configuration."""
-    dtype: Literal["auto", "float32", "bfloat16"]
+    dtype: Precision
     versions: dict[str, ModelVersion]
     system_prompt: str | None = None
     _backbones: dict[Path, Backbone] = field(default_factory=dict)
@@ -108,8 +110,15 @@ class Library:
 
     def _backbone(self, folder: Path) -> Backbone:
         if folder not in self._backbones:
-            self._backbones[folder] = load_backbone(folder, pick_dtype(self.dtype), pick_device())
+            self._backbones[folder] = self._loaded_backbone(folder)
         return self._backbones[folder]
+
+    def _loaded_backbone(self, folder: Path) -> Backbone:
+        if self.dtype != "4bit":
+            return load_backbone(folder, pick_dtype(self.dtype), pick_device())
+        backbone = load_backbone(folder, pick_dtype("auto"), "cpu")
+        keep_in_four_bits(backbone, pick_device())
+        return backbone
 
     def _loaded(self, version: ModelVersion, place: str = "") -> tuple[Backbone, str | None]:
         """A version's backbone and the adapter on it, verified before it is used.

@@ -10,7 +10,7 @@ from rather.errors import UsageError
 from rather.models.backbone import Backbone
 from rather.models.lora import LoraShape
 from rather.models.roles import Policy
-from rather.models.shards import Shards
+from rather.models.storage.shards import Shards
 
 
 @dataclass(frozen=True)
@@ -74,9 +74,10 @@ def _full_copy(start: Policy, depth: int | None, section: Adapter) -> Tuned:
             f"tuning: full cannot start from {start.adapter}, which is an adapter; start from base "
             "or from a version trained with tuning: full."
         )
+    copy = whole_copy(start.backbone, depth, section)
     # the reference computes as precisely as what learns beside it, or KL would not begin at 0
     start.backbone.model.float()
-    return whole_copy(start.backbone, depth, section)
+    return copy
 
 
 def whole_copy(backbone: Backbone, depth: int | None, section: Adapter) -> Tuned:

@@ -10,7 +10,7 @@ from rather.errors import UsageError
 from rather.models.heads import ScalarHead
 from rather.models.library import Library
 from rather.models.roles import Policy, RewardModel, ValueModel
-from rather.models.shards import Shards
+from rather.models.storage.shards import Shards
 from rather.models.tuning import Tuned, start_tuning, whole_copy
 
 

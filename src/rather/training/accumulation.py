@@ -10,7 +10,7 @@ from torch import Tensor
 
 from rather.data.batch import Batch, Row, by_length, microbatches, pack
 from rather.failpoints import failpoint
-from rather.models.shards import Shards
+from rather.models.storage.shards import Shards
 from rather.training.ranks import ALONE, Ranks, connected
 
 Metrics = dict[str, float]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from torch import nn
 
-from rather.models.shards import Shards
+from rather.models.storage.shards import Shards
 from rather.progress import Progress
 from rather.records import Prompt
 from rather.rollout.rollout import Roles, Scorer

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from rather.config.optimization import Optimization
-from rather.errors import EnvironmentFault, UsageError
-from rather.models.shards import is_spread, own_part
+from rather.errors import UsageError
+from rather.models.storage.bits import bitsandbytes_for
+from rather.models.storage.shards import is_spread, own_part
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
 """Of 32 bits, in the shape of their weight."""
@@ -22,7 +23,7 @@ def make_optimizer(section: Optimization, groups: list[dict[str, Any]]) -> torch
     Raises UsageError for 8 bits of weights spread over ranks, EnvironmentFault without
     bitsandbytes.
     """
-    settings = {"eps": section.adam_epsilon, "weight_decay": section.weight_decay}
+    settings: dict[str, Any] = {"eps": section.adam_epsilon, "weight_decay": section.weight_decay}
     if section.optimizer == "adamw":
         return torch.optim.AdamW(groups, **settings)
     if any(is_spread(weight) for group in groups for weight in group["params"]):
@@ -30,15 +31,8 @@ def make_optimizer(section: Optimization, groups: list[dict[str, Any]]) -> torch
             "optimizer: adamw_8bit keeps moments in blocks that ranks cannot share; set "
             "adapter.sharded: false, or optimizer: adamw."
         )
-    try:
-        # Imported here: it takes seconds, and is there only where somebody asked for it.
-        from bitsandbytes.optim import AdamW8bit
-    except ImportError as error:
-        raise EnvironmentFault(
-            "optimizer: adamw_8bit needs bitsandbytes: install it with `pip install "
-            "'rather[bits]'`, or set optimizer: adamw."
-        ) from error
-    made: torch.optim.Optimizer = AdamW8bit(groups, **settings)
+    optim = bitsandbytes_for("optimizer: adamw_8bit").optim
+    made: torch.optim.Optimizer = optim.AdamW8bit(groups, **settings)
     return made
 
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from rather.errors import EnvironmentFault
 from rather.interrupts import Interrupted, heard
 from rather.launched import Launched, launched
-from rather.models.shards import is_spread
+from rather.models.storage.shards import is_spread
 
 T = TypeVar("T")
 

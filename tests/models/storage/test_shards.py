@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from rather.models.shards import held, is_spread, own_part, state_of, whole
+from rather.models.storage.shards import held, is_spread, own_part, state_of, whole
 
 FULL = ["--adapter.tuning=full", "--learning-rate=0.0005"]
 COPIED = ["--critic.value-model=copy", "--critic.start=reference"]
