@@ -4,7 +4,7 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -116,7 +116,7 @@ class Library:
     def _loaded_backbone(self, folder: Path) -> Backbone:
         if self.dtype != "4bit":
             return load_backbone(folder, pick_dtype(self.dtype), pick_device())
-        backbone = load_backbone(folder, pick_dtype("auto"), "cpu")
+        backbone = load_backbone(folder, pick_dtype(self.dtype), "cpu")
         keep_in_four_bits(backbone, pick_device())
         return backbone
 
@@ -182,10 +182,11 @@ def pick_device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def pick_dtype(wanted: Literal["auto", "float32", "bfloat16"]) -> torch.dtype:
+def pick_dtype(wanted: Precision) -> torch.dtype:
     """bfloat16 where the machine multiplies in it, float32 elsewhere, or what was asked for."""
-    if wanted != "auto":
-        return {"float32": torch.float32, "bfloat16": torch.bfloat16}[wanted]
+    named = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+    if wanted in named:
+        return named[wanted]
     if torch.cuda.is_available():
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
     machine = torch.cpu.get_capabilities()

@@ -81,7 +81,15 @@ def _full_copy(start: Policy, depth: int | None, section: Adapter) -> Tuned:
 
 
 def whole_copy(backbone: Backbone, depth: int | None, section: Adapter) -> Tuned:
-    """A float32 copy of all weights that learns, spread over the ranks where there are several."""
+    """A float32 copy of all weights that learns, spread over the ranks where there are several.
+
+    Raises UsageError where the weights are kept in 4 bits.
+    """
+    if backbone.is_in_four_bits:
+        raise UsageError(
+            "dtype: 4bit keeps weights that never learn; set adapter.tuning: lora or top_layers "
+            "(of a critic: value_model: adapter or trunk), or dtype: auto."
+        )
     copy = backbone.trainable_copy()
     if section.gradient_checkpointing:
         copy.save_memory()

@@ -42,16 +42,19 @@ def learnt(stage: str, root: Path, left: Any) -> tuple[dict[Any, float], dict[st
 def test_parts_learn_what_the_whole_learns(
     stage: str, more: list[str], commands: Any, new_root: Callable[[], Path], left_by: Any
 ) -> None:
-    found = []
+    found, sizes = [], []
     for size in (1, 2):
         root = new_root()
         ended = commands.ranks(*commands.of(stage, root), *RUNS[stage], *more, size=size)
         assert [one.code for one in ended] == [0] * size, ended[-1].said
         left = left_by(stage, root)
         found.append(learnt(stage, root, left))
-        parts = [name for name in left["last"][1] if name.startswith("learner")]
+        _, run_id, _ = left["version"]
+        parts = [*(root / "runs" / run_id / left["last"][0]).glob("learner*")]
         assert len(parts) == size
+        sizes.append([path.stat().st_size for path in parts])
     (one, weights), (two, others) = found
+    assert max(sizes[1]) < 0.6 * sizes[0][0]
     assert two == pytest.approx(one, abs=1e-5)
     assert others.keys() == weights.keys()
     for name, weight in weights.items():

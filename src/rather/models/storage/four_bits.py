@@ -47,4 +47,4 @@ def keep_in_four_bits(backbone: Backbone, device: torch.device | str) -> None:
         if isinstance(layer, nn.Linear):  # GPT-2's are kept the other way round, and stay
             setattr(parent, child, FourBitLinear(layer, device))
     backbone.model.to(torch.device(device))
-    backbone.is_packed = True
+    backbone.is_in_four_bits = True

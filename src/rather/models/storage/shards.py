@@ -17,7 +17,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
-from rather.models.attention import AskedLayers
+from rather.data.batch import Row, pack
 from rather.models.backbone import Backbone
 
 
@@ -86,8 +86,7 @@ class Shards:
     @torch.no_grad()
     def _settle(self, backbone: Backbone) -> None:
         """One pass through all layers: FSDP takes in what it meets in its first."""
-        token = torch.zeros(1, dtype=torch.long, device=backbone.device)
-        backbone.run(token, token, AskedLayers(), None)
+        backbone.hidden(pack([Row((0,), ((0,),))]).to(backbone.device), None)
         self._spread()
 
 
