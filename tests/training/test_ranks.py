@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rather.durable import verify
 from rather.launched import Launched
 from rather.training.ranks import ALONE, Ranks
 
@@ -138,6 +139,11 @@ def test_a_signal_to_one_rank_stops_all_at_the_same_step(
     stopped = commands.ranks(*commands.of(stage, root), of_rank=told)
     assert [one.code for one in stopped] == [143, 143], [one.said for one in stopped]
     assert ["rather: stopped" in one.said for one in stopped] == [True, False]
+    # nothing is lost: all steps are in the newest checkpoint, and of ppo the rollout under way
+    [run] = root.glob(f"runs/{stage}-*")
+    newest = max((path.name for path in run.glob("checkpoint-*")), key=lambda one: one[11:])
+    assert newest == {"dpo": f"checkpoint-{2 + hears}", "ppo": "checkpoint-2.0"}[stage]
+    assert verify(run / newest) == []
     # a third rank joins for the rest
     again = commands.ranks(*commands.of(stage, root), size=3)
     assert [one.code for one in again] == [0, 0, 0], again[0].said

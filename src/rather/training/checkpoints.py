@@ -57,7 +57,7 @@ def save(directory: Path, learner: Learner, steps_done: int, kept: Kept) -> None
     if kept.tensors:
         target = target.with_name(f"{target.name}.{len(kept.numbers['updates'])}")
     ranks, is_spread = learner.group.ranks, bool(learner.group.shards)
-    with ranks.together():
+    with ranks.finishing():
         if ranks.first(lambda: target.exists() and not verify(target)):
             return
         if ranks.is_first:
@@ -190,10 +190,10 @@ def resume(directory: Path, learner: Learner, kept: Kept, progress: Progress) ->
         found = newest_verified(directory, PREFIX, progress.say)
         return found.name if found else None
 
-    name = learner.group.ranks.first(newest)
-    if name is None:
-        return None
-    with learner.group.ranks.together():
+    with learner.group.ranks.finishing():
+        name = learner.group.ranks.first(newest)
+        if name is None:
+            return None
         steps_done = restore(directory / name, learner, kept)
     if steps_done or kept.tensors:
         progress.say(f"{directory.name}: going on after step {steps_done}.")

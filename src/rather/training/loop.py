@@ -121,7 +121,7 @@ def _look(run: Run, learner: Learner, steps_done: int, *, is_end: bool) -> None:
 
 
 def _tidy(run: Run, spared: tuple[int, ...]) -> None:
-    with run.ranks.together():
+    with run.ranks.finishing():
         if run.ranks.is_first:
             checkpoints.tidy(run.directory, spared)
 
@@ -166,7 +166,7 @@ def _roll_back(learner: Learner, run: Run, kept: Kept, fault: NotFinite, step: i
             rule.kept_step = go_back_to_good(learner, run, kept)
             raise
     # where it would have gone had no signal ever made a checkpoint in between
-    with run.ranks.together():
+    with run.ranks.finishing():
         if run.ranks.is_first:
             checkpoints.drop_interim(run.directory, learner.section.checkpoint_every)
     found = checkpoints.resume(run.directory, learner, kept, run.progress) or 0

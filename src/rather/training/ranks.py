@@ -40,6 +40,7 @@ class Ranks:
         self.rank, self.size, self.is_first = place.rank, place.size, place.is_first
         self.is_awaited = self.is_first and self.size > 1
         """Whether the others still wait for the first one to say what is to be done."""
+        self._listens = True
         self._known: BaseException | None = None
         """What was raised here and the other ranks know of."""
 
@@ -63,7 +64,8 @@ class Ranks:
         """
         if self.size == 1:
             return [value]
-        return [said["value"] for said in self._meet(heard(), value)]
+        stopped = heard() if self._listens else FINE
+        return [said["value"] for said in self._meet(stopped, value)]
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -82,6 +84,16 @@ class Ranks:
         with self.alone():
             yield
         self.exchange(None)
+
+    @contextmanager
+    def finishing(self) -> Iterator[None]:
+        """Like `together`, for what is finished whatever signal comes: the next exchange hears."""
+        before, self._listens = self._listens, False
+        try:
+            with self.together():
+                yield
+        finally:
+            self._listens = before
 
     def first(self, make: Callable[[], T]) -> T:
         """What the first rank makes, on all of them; JSON-able."""
