@@ -132,7 +132,8 @@ def test_only_people_count_and_an_admin_settles(tuned_ws: Workspace) -> None:
 def test_a_project_that_asks_something_else_asks_these_pairs_too(
     tuned_ws: Workspace, kind: str
 ) -> None:
-    ws = tuned_ws.configured({"label": {"kind": kind}})
+    # Ann has shown what she would write, and somebody else may be asked, too
+    ws = tuned_ws.configured({"label": {"kind": kind, "overlap": {"judges": 2}}})
     result = put_before_people(ws, ("sft-1", "base"))
     assert result["where"].startswith("`rather label` asks them first")
     worklist = Worklist(ws.db, ws.secret, ws.config.label)
