@@ -5,6 +5,7 @@ by `exchange`, which is also how a signal or a fault on one rank becomes known: 
 others there stops with them, at the same step. What travels is JSON, safetensors and gradients.
 """
 
+import atexit
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -38,7 +39,7 @@ class Ranks:
     def __init__(self, place: Launched | None = None) -> None:
         place = place or Launched()
         self.rank, self.size, self.is_first = place.rank, place.size, place.is_first
-        self.is_awaited = self.is_first and self.size > 1
+        self.is_awaited = False
         """Whether the others still wait for the first one to say what is to be done."""
         self._listens = True
         self._known: BaseException | None = None
@@ -192,14 +193,9 @@ def joined() -> Ranks:
             f"Process {place.rank} of {place.size} does not find the others ({error}); start all "
             "of them with torchrun, on machines that reach each other."
         ) from error
+    # not before: who joined anew while others are still busy would find their old addresses
+    atexit.register(dist.destroy_process_group)
     return Ranks(place)
-
-
-def leave() -> None:
-    """Part from the other processes; `joined` connects anew."""
-    if dist.is_initialized():
-        dist.destroy_process_group()
-    joined.cache_clear()
 
 
 @contextmanager

@@ -80,3 +80,21 @@ def test_real_launchers(launcher: str, new_root: Callable[[], Path]) -> None:
     assert "2 were launched" in refused.stderr
     assert trained.returncode == 0, trained.stderr
     assert json.loads(trained.stdout)["version"] == "sft-1"  # one object, though two ran
+
+
+@pytest.mark.slow
+def test_a_script_may_train_one_stage_after_another(
+    new_root: Callable[[], Path], tmp_path: Path
+) -> None:
+    script = tmp_path / "both.py"
+    lines = ["import rather", f"ws = rather.open({str(new_root())!r})"]
+    lines += [f"print(ws.{stage}().get('version'))" for stage in ("sft", "dpo")]
+    script.write_text("\n".join(lines))
+    ended = subprocess.run(
+        [sys.executable, "-m", *LAUNCHERS["torchrun"], str(script)],
+        env={**os.environ, "PYTHONPATH": "src", "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert sorted(ended.stdout.split()) == ["None", "None", "dpo-1", "sft-1"]

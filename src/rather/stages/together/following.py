@@ -19,7 +19,7 @@ from rather.stages.tuning import train_reward_models
 from rather.training.dpo import train_dpo
 from rather.training.loop import Run
 from rather.training.ppo import train_ppo
-from rather.training.ranks import Ranks, joined, leave
+from rather.training.ranks import Ranks, joined
 from rather.training.sft import train_sft
 from rather.workspace import Workspace
 
@@ -30,16 +30,14 @@ def led(ws: Workspace, lead: Callable[[], Result]) -> Result:
     The others return an empty result; what is to be said the first one says.
     """
     ranks = joined()
+    if not ranks.is_first:
+        follow(ws, ranks)
+        return {}
+    ranks.is_awaited = ranks.size > 1
     try:
-        if not ranks.is_first:
-            follow(ws, ranks)
-            return {}
-        try:
-            return lead()
-        finally:
-            dismiss(ranks)
+        return lead()
     finally:
-        leave()
+        dismiss(ranks)
 
 
 def follow(ws: Workspace, ranks: Ranks) -> None:
