@@ -1,4 +1,4 @@
-"""The wheel as somebody installs it: a fresh environment, no Node, no torch until it is asked for."""
+"""The wheel as somebody installs it: a fresh environment, no Node, no torch unless asked for."""
 
 import asyncio
 import json
