@@ -1,0 +1,49 @@
+"""The tone of an assistant: its own answers, ranked by how courteous they are, and PPO."""
+
+from pathlib import Path
+from typing import Any
+
+import rather
+
+HERE = Path(__file__).parent
+LAPTOP = {"tuning": "top_layers", "num_top_layers": 8}
+SETTINGS: dict[str, Any] = {
+    "heldout_fraction": 0.25,
+    "system_prompt": "You answer the customers of a small shop in two or three sentences.",
+    "sample": {"num_completions": 6, "max_new_tokens": 64},
+    "label": {
+        "kind": "ranking",
+        "question": "Which answer would you rather send to a customer?",
+        "guidelines": "Prefer the answer that is **friendly** and helps. If both are, the shorter.",
+        "simulate": "courtesy:score",
+    },
+    "reward": {"num_epochs": 3, "learning_rate": 1e-3, "batch_size": 4, "adapter": LAPTOP},
+    "ppo": {
+        "num_steps": 6,
+        "batch_size": 16,
+        "num_completions": 4,
+        "max_new_tokens": 64,
+        "learning_rate": 5e-4,
+        "adapter": LAPTOP,
+    },
+    "evaluate": {"gold": "courtesy:score", "judge": "plain_reader"},
+}
+
+
+def main(root: Path, force: bool = False, **settings: Any) -> None:
+    """Run the example in a workspace; given again, it goes on where it stopped.
+
+    `force` goes on with a reward model that is hardly better than chance.
+    """
+    with rather.init(root, exist_ok=True, **(SETTINGS | settings)) as project:
+        print(project.import_file(HERE.parent / "questions.jsonl"))
+        print(project.sample())
+        print(project.label())
+        print(project.reward())
+        print(project.ppo(force=force))
+        print(project.evaluate())
+        print(project.report())
+
+
+if __name__ == "__main__":
+    main(Path("my-tone"))
