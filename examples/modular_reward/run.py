@@ -9,20 +9,21 @@ HERE = Path(__file__).parent
 LAPTOP = {"tuning": "top_layers", "num_top_layers": 8}
 SETTINGS: dict[str, Any] = {
     "heldout_fraction": 0.25,
-    "sample": {"num_completions": 6, "max_new_tokens": 64},
+    "sample": {"num_completions": 6, "temperatures": [0.7], "max_new_tokens": 48},
     "label": {"kind": "ranking", "simulate": "vader"},
     "reward": {"num_epochs": 3, "learning_rate": 1e-3, "batch_size": 4, "adapter": LAPTOP},
     "ppo": {
         "reward": "0.7*reward-1 + 0.3*brevity:score",
-        "num_steps": 6,
-        "batch_size": 16,
+        "num_steps": 5,
+        "batch_size": 8,
         "num_completions": 4,
-        "max_new_tokens": 64,
+        "max_new_tokens": 48,
+        "temperature": 0.7,
         "learning_rate": 5e-4,
         "shaping": {"standardize": True},
         "adapter": LAPTOP,
     },
-    "evaluate": {"reward": "reward-1", "gold": "vader"},
+    "evaluate": {"reward": "reward-1", "gold": "vader", "temperature": 0.7},
 }
 
 

@@ -11,8 +11,8 @@ LAPTOP = {"tuning": "top_layers", "num_top_layers": 8}
 SETTINGS: dict[str, Any] = {
     "heldout_fraction": 0.25,
     "reward": {"num_epochs": 4, "learning_rate": 5e-4, "batch_size": 4, "adapter": LAPTOP},
-    "dpo": {"num_epochs": 3, "learning_rate": 2e-4, "batch_size": 4, "adapter": LAPTOP},
-    "evaluate": {"reward": "reward-1", "judge": "plain_reader"},
+    "dpo": {"num_epochs": 4, "learning_rate": 5e-4, "batch_size": 4, "adapter": LAPTOP},
+    "evaluate": {"reward": "reward-1", "judge": "plain_reader", "temperature": 0.7},
 }
 
 

@@ -9,14 +9,15 @@ HERE = Path(__file__).parent
 SETTINGS: dict[str, Any] = {
     "heldout_fraction": 0.25,
     "ppo": {
-        "num_steps": 5,
-        "batch_size": 12,
+        "num_steps": 4,
+        "batch_size": 8,
         "num_completions": 4,
-        "max_new_tokens": 64,
+        "max_new_tokens": 48,
+        "temperature": 0.7,
         "learning_rate": 5e-4,
         "adapter": {"tuning": "top_layers", "num_top_layers": 8},
     },
-    "evaluate": {"max_new_tokens": 96},
+    "evaluate": {"temperature": 0.7, "max_new_tokens": 64},
 }
 USERS = {"Mia": "tastes:brief", "Omar": "tastes:courteous", "Lin": "tastes:stepwise"}
 ASKED = "My parcel has not arrived. What can I do?"

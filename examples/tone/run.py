@@ -10,7 +10,7 @@ LAPTOP = {"tuning": "top_layers", "num_top_layers": 8}
 SETTINGS: dict[str, Any] = {
     "heldout_fraction": 0.25,
     "system_prompt": "You answer the customers of a small shop in two or three sentences.",
-    "sample": {"num_completions": 6, "max_new_tokens": 64},
+    "sample": {"num_completions": 6, "temperatures": [0.7], "max_new_tokens": 48},
     "label": {
         "kind": "ranking",
         "question": "Which answer would you rather send to a customer?",
@@ -19,14 +19,15 @@ SETTINGS: dict[str, Any] = {
     },
     "reward": {"num_epochs": 3, "learning_rate": 1e-3, "batch_size": 4, "adapter": LAPTOP},
     "ppo": {
-        "num_steps": 6,
-        "batch_size": 16,
+        "num_steps": 5,
+        "batch_size": 8,
         "num_completions": 4,
-        "max_new_tokens": 64,
+        "max_new_tokens": 48,
+        "temperature": 0.7,
         "learning_rate": 5e-4,
         "adapter": LAPTOP,
     },
-    "evaluate": {"gold": "courtesy:score", "judge": "plain_reader"},
+    "evaluate": {"gold": "courtesy:score", "judge": "plain_reader", "temperature": 0.7},
 }
 
 
