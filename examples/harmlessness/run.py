@@ -7,7 +7,7 @@ import rather
 
 HERE = Path(__file__).parent
 SETTINGS: dict[str, Any] = {
-    "heldout_fraction": 0.25,
+    "heldout_fraction": 0.4,
     "dpo": {
         "num_epochs": 4,
         "learning_rate": 5e-4,
