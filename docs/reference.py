@@ -87,7 +87,7 @@ def python_api() -> str:
 def _code(module: Any) -> str:
     """A module's caption, its indented lines as a block of Python."""
     text = inspect.getdoc(module) or ""
-    block = re.search(r"(?:^ {4}.*\n)+", text, re.MULTILINE)
+    block = re.search(r"^ {4}.*\n(?:^ {4}.*\n|^\n(?= {4}))*", text, re.MULTILINE)
     assert block is not None, "the caption of api.py shows its use"
     lines = "".join(line[4:] + "\n" for line in block[0].splitlines())
     return text.replace(block[0], f"```python\n{lines}```\n")

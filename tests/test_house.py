@@ -32,6 +32,8 @@ WHOLE_HOUSE_TESTS = {
     "test_kill.py",  # every stage, killed at every failpoint
     "test_kill_rounds.py",  # three rounds, killed in the middle of the second
     "test_kill_server.py",  # the labelling app, killed under a crowd
+    "test_pages.py",  # every page people read
+    "test_walkthroughs.py",  # README.md and docs/getting-started.md, followed to the letter
     "test_examples.py",  # examples/*/run.py
     "test_wheel.py",  # what is built, in an environment of its own
     "test_api_fuzz.py",  # every route of the labelling app under odd input

@@ -1,6 +1,7 @@
 """The Python API: a workspace whose methods are the stages of the pipeline.
 
     import rather
+
     project = rather.open("my-assistant")
     project.sample(num_completions=8)
     print(project.ppo(num_steps=5))
