@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 import venv
@@ -73,9 +74,9 @@ class Installed:
         link = next(line for line in serving.stderr if line.startswith("Open ")).split()[1]
         url, _, token = link.partition("/login?token=")
         seen = asyncio.run(crowd(url, [("owner", token)], num, 0.0))
-        serving.terminate()
-        assert serving.wait(30) in (0, 143)
-        serving.stderr.close()
+        serving.send_signal(signal.SIGINT)
+        said = serving.communicate(timeout=60)[1]
+        assert (serving.returncode, said.count("Traceback")) == (130, 0), said
         return seen
 
 
