@@ -252,6 +252,7 @@ def doctor(ws: Workspace, dry_run: bool = False) -> Result:
     return examination.planned() if dry_run else examination.outcome(ws)
 
 
+@needs_training
 def plan(config: Config, root: Path, size: str | None, gpus: str, sizes: "Sizes") -> Result:
     """What training takes, stage by stage, on devices that need not be here."""
     from rather.models.library import pick_dtype
