@@ -8,7 +8,7 @@ import rather
 HERE = Path(__file__).parent
 LAPTOP = {"tuning": "top_layers", "num_top_layers": 8}
 SETTINGS: dict[str, Any] = {
-    "heldout_fraction": 0.25,
+    "heldout_fraction": 0.4,
     "sample": {"num_completions": 3, "temperatures": [0.7], "max_new_tokens": 48},
     "choose": {"num_questions": 40},
     "label": {"kind": "pair", "simulate": "concision", "noise_temperature": 0.05},

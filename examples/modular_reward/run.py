@@ -8,7 +8,7 @@ import rather
 HERE = Path(__file__).parent
 LAPTOP = {"tuning": "top_layers", "num_top_layers": 8}
 SETTINGS: dict[str, Any] = {
-    "heldout_fraction": 0.25,
+    "heldout_fraction": 0.4,
     "sample": {"num_completions": 6, "temperatures": [0.7], "max_new_tokens": 48},
     "label": {"kind": "ranking", "simulate": "vader"},
     "reward": {"num_epochs": 3, "learning_rate": 1e-3, "batch_size": 4, "adapter": LAPTOP},
@@ -19,7 +19,9 @@ SETTINGS: dict[str, Any] = {
         "num_completions": 4,
         "max_new_tokens": 48,
         "temperature": 0.7,
-        "learning_rate": 5e-4,
+        "learning_rate": 1e-3,
+        "warmup_fraction": 0.0,
+        "num_minibatches": 2,
         "shaping": {"standardize": True},
         "adapter": LAPTOP,
     },

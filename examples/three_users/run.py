@@ -7,14 +7,16 @@ import rather
 
 HERE = Path(__file__).parent
 SETTINGS: dict[str, Any] = {
-    "heldout_fraction": 0.25,
+    "heldout_fraction": 0.4,
     "ppo": {
         "num_steps": 4,
         "batch_size": 8,
         "num_completions": 4,
         "max_new_tokens": 48,
         "temperature": 0.7,
-        "learning_rate": 5e-4,
+        "learning_rate": 1e-3,
+        "warmup_fraction": 0.0,
+        "num_minibatches": 2,
         "adapter": {"tuning": "top_layers", "num_top_layers": 8},
     },
     "evaluate": {"temperature": 0.7, "max_new_tokens": 64},

@@ -8,7 +8,7 @@ import rather
 HERE = Path(__file__).parent
 LAPTOP = {"tuning": "top_layers", "num_top_layers": 8}
 SETTINGS: dict[str, Any] = {
-    "heldout_fraction": 0.25,
+    "heldout_fraction": 0.4,
     "system_prompt": "You answer the customers of a small shop in two or three sentences.",
     "sample": {"num_completions": 6, "temperatures": [0.7], "max_new_tokens": 48},
     "label": {
@@ -24,7 +24,9 @@ SETTINGS: dict[str, Any] = {
         "num_completions": 4,
         "max_new_tokens": 48,
         "temperature": 0.7,
-        "learning_rate": 5e-4,
+        "learning_rate": 1e-3,
+        "warmup_fraction": 0.0,
+        "num_minibatches": 2,
         "adapter": LAPTOP,
     },
     "evaluate": {"gold": "courtesy:score", "judge": "plain_reader", "temperature": 0.7},

@@ -101,11 +101,12 @@ def test_python_compiles_and_calls_what_is_there(page: Path) -> None:
                 assert node.value.id != "project" or hasattr(api.Project, node.attr), node.attr
 
 
-def test_concepts_point_to_code(
+def test_what_is_pointed_to_is_there(
     page: Callable[[str], str], broken_pointers: Callable[[str], list[str]]
 ) -> None:
     for name in ("concepts.md", "gpu.md", "new-loss.md", "new-feedback-kind.md"):
         assert broken_pointers(page(name)) == []
+    assert broken_pointers((ROOT / "SECURITY.md").read_text("utf-8")) == []
 
 
 def test_the_reference_is_what_the_code_says(tmp_path: Path) -> None:
