@@ -17,6 +17,8 @@ from crowd import Seen, crowd
 
 ROOT = Path(__file__).parents[1]
 PAIRS = ROOT / "examples" / "summaries" / "pairs.jsonl"
+RANKINGS = ROOT / "examples" / "rankings" / "rankings.jsonl"
+"""Answers in orders, of which no pair was asked about."""
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -76,7 +78,7 @@ class Installed:
         seen = asyncio.run(crowd(url, [("owner", token)], num, 0.0))
         serving.send_signal(signal.SIGINT)
         said = serving.communicate(timeout=60)[1]
-        assert (serving.returncode, said.count("Traceback")) == (130, 0), said
+        assert (serving.returncode, said.count("Traceback")) == (0, 0), said
         return seen
 
 
@@ -103,12 +105,12 @@ def test_people_label_without_torch_and_without_node(plain: Installed, tmp_path:
     assert not packages & {"torch", "transformers", "pandas"}
     root = tmp_path / "mine"
     plain.run(tmp_path, "rather", "init", str(root))
-    plain.run(root, "rather", "import", str(PAIRS))
+    plain.run(root, "rather", "import", str(RANKINGS))
     seen = plain.label(root, num=5)
     assert (len(seen.acks), seen.refusals) == (5, [])
     plain.run(root, "rather", "report")
     counts = json.loads(plain.run(root, "rather", "status", "--json"))["judgments"]["pair"]
-    assert counts["people"] >= 5
+    assert counts["people"] == 5
 
 
 def test_with_the_extra_it_trains(wheel: Path, tiny_model: Path, tmp_path: Path) -> None:
