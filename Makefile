@@ -13,7 +13,7 @@ NODE_IS_FIT := node -e 'const [a, b] = process.versions.node.split(".").map(Numb
 export GOMP_SPINCOUNT ?= 1000
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup oracles demo test check bench docs screenshots clean
+.PHONY: setup oracles demo test check bench docs site wheel screenshots clean
 
 setup: $(READY) $(PAGES)
 
@@ -72,7 +72,17 @@ bench: setup
 
 docs: setup
 	python -m rather.config.reference docs/settings.md
+	python docs/reference.py docs
 	python -m rather.web.typescript frontend/src/contract.ts
+
+# The documentation as pages in build/site; nothing is fetched, now or when they are read.
+site: setup
+	python docs/site.py build/pages
+	zensical build --strict
+
+# What `pip install` gets: the package with the built pages, which needs no Node any more.
+wheel: setup
+	python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
 # Every page and state of the app as PNG files; the admin's pages show a small demo's workspace.
 screenshots: setup

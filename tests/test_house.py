@@ -33,6 +33,10 @@ WHOLE_HOUSE_TESTS = {
     "test_kill_rounds.py",  # three rounds, killed in the middle of the second
     "test_worse_and_longer.py",  # tuned models, from the evaluation to the report's verdict
     "test_kill_server.py",  # the labelling app, killed under a crowd
+    "test_pages.py",  # every page people read
+    "test_walkthroughs.py",  # README.md and docs/getting-started.md, followed to the letter
+    "test_examples.py",  # examples/*/run.py
+    "test_wheel.py",  # what is built, in an environment of its own
     "test_api_fuzz.py",  # every route of the labelling app under odd input
     "test_main.py",  # __main__.py
     "test_admin_pages.py",  # frontend/src/admin/, in Chromium
@@ -152,7 +156,7 @@ def test_only_one_room_replaces_files() -> None:
 def test_no_file_knows_this_machine() -> None:
     folders = [SOURCE, TESTS, ROOT / "docs", ROOT / "examples", ROOT / "benchmarks"]
     files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
-    files += [path for path in ROOT.iterdir() if path.is_file()]
+    files += [path for path in ROOT.iterdir() if path.is_file() and path.name != ".git"]
     found = [
         name_of(path)
         for path in files

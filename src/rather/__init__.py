@@ -1,6 +1,6 @@
 """rather turns "I'd rather have this answer" into a better language model.
 
-The Python API is the command line's functions: `ws = rather.open("my-assistant"); ws.sample()`.
+The Python API is the command line's functions: `project = rather.open("my-assistant")`.
 """
 
 from pathlib import Path
@@ -21,9 +21,16 @@ def open(path: str | Path, **overrides: Any) -> "Project":
     return Project.open(Path(path), overrides)
 
 
-def init(path: str | Path) -> "Project":
-    """Make a folder a workspace and open it."""
+def init(path: str | Path, exist_ok: bool = False, **settings: Any) -> "Project":
+    """Make a folder a workspace with these settings in its rather.yaml, and open it.
+
+    A folder that is a workspace already is UsageError, or, with `exist_ok`, opened as `open` does.
+    """
     # Imported here: `import rather` must stay light for the command line.
     from rather.api import Project
+    from rather.config.loading import load
+    from rather.workspace import is_workspace
 
-    return Project.create(Path(path))
+    if exist_ok and is_workspace(Path(path)):
+        return Project.open(Path(path), settings)
+    return Project.create(Path(path), load(None, settings))

@@ -28,7 +28,7 @@ from rather.config.stages import (
 )
 from rather.errors import UsageError
 from rather.progress import Progress
-from rather.workspace import MARKER_FILE, Workspace
+from rather.workspace import Workspace, is_workspace
 
 GUIDELINES = (
     "Choose the answer you would rather have received.\n\n"
@@ -143,7 +143,7 @@ def demo(
 
 def _open(directory: Path, config: Config, progress: Progress) -> Workspace:
     """The demo's workspace, new or the one an earlier demo with the same settings left."""
-    if not (directory / MARKER_FILE).exists():
+    if not is_workspace(directory):
         return Workspace.create(directory, config, progress)
     ws = Workspace.open(directory, progress=progress)
     if ws.config != config:

@@ -4,7 +4,8 @@
 
 Every function takes the workspace (its configuration says how), does its stage, stores what came
 of it and returns a JSON-able dictionary whose `summary` is a sentence for people. Rooms that need
-torch are imported inside the functions, so that `status` and `--help` answer at once.
+torch are imported inside the functions, so that `status` and `--help` answer at once, and whoever
+only collects judgments need not install it: the stages marked `needs_training` say what is missing.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from rather.config.stages import Config
 from rather.data.exporting import ExportFormat
 from rather.data.importing import ImportKind, OnError
 from rather.errors import DataError
+from rather.extras import needs_training
 from rather.stages import exchange
 from rather.stages.next_step import next_command, sentence
 from rather.stages.rounds.standing import standing
@@ -45,6 +47,7 @@ def export(
     return exchange.export(ws, format, out, dry_run=dry_run)
 
 
+@needs_training
 def sample(ws: Workspace, dry_run: bool = False) -> Result:
     """Let models answer the prompts; what is there already is not sampled again."""
     from rather.stages.sampling import plan, sample_all
@@ -66,6 +69,7 @@ def sample(ws: Workspace, dry_run: bool = False) -> Result:
     }
 
 
+@needs_training
 def choose(ws: Workspace, dry_run: bool = False) -> Result:
     """Pick the questions worth a person's time, and some by chance; only these are asked then."""
     from rather.stages.rounds import choosing
@@ -91,6 +95,7 @@ def invite(
     return inviting.invite(ws, name, role, dry_run=dry_run)
 
 
+@needs_training
 def sft(ws: Workspace, dry_run: bool = False, fresh: bool = False) -> Result:
     """Learn from demonstrations and corrections, or from plain text."""
     from rather.stages import tuning
@@ -99,6 +104,7 @@ def sft(ws: Workspace, dry_run: bool = False, fresh: bool = False) -> Result:
     return led(ws, lambda: tuning.sft(ws, dry_run=dry_run, fresh=fresh))
 
 
+@needs_training
 def reward(ws: Workspace, dry_run: bool = False, fresh: bool = False) -> Result:
     """Learn from comparisons what people prefer."""
     from rather.stages import tuning
@@ -107,6 +113,7 @@ def reward(ws: Workspace, dry_run: bool = False, fresh: bool = False) -> Result:
     return led(ws, lambda: tuning.reward(ws, dry_run=dry_run, fresh=fresh))
 
 
+@needs_training
 def ppo(ws: Workspace, dry_run: bool = False, fresh: bool = False, force: bool = False) -> Result:
     """Tune the policy against the reward, close to its reference."""
     from rather.stages import reinforcing
@@ -115,6 +122,7 @@ def ppo(ws: Workspace, dry_run: bool = False, fresh: bool = False, force: bool =
     return led(ws, lambda: reinforcing.ppo(ws, dry_run=dry_run, fresh=fresh, force=force))
 
 
+@needs_training
 def dpo(ws: Workspace, dry_run: bool = False, fresh: bool = False) -> Result:
     """Tune the policy on the comparisons directly."""
     from rather.stages import tuning
@@ -123,6 +131,7 @@ def dpo(ws: Workspace, dry_run: bool = False, fresh: bool = False) -> Result:
     return led(ws, lambda: tuning.dpo(ws, dry_run=dry_run, fresh=fresh))
 
 
+@needs_training
 def evaluate(
     ws: Workspace, names: Sequence[str] = (), dry_run: bool = False, human: bool = False
 ) -> Result:
@@ -133,6 +142,7 @@ def evaluate(
     return verb.evaluate(ws, names, dry_run=dry_run, human=human)
 
 
+@needs_training
 def sweep(ws: Workspace, version: str = "newest", dry_run: bool = False) -> Result:
     """Measure the kept checkpoints of a version's run: the frontier of reward and KL."""
     from rather.stages.measuring import sweep as sweeping
@@ -140,6 +150,7 @@ def sweep(ws: Workspace, version: str = "newest", dry_run: bool = False) -> Resu
     return sweeping.sweep(ws, version, dry_run=dry_run)
 
 
+@needs_training
 def promote(
     ws: Workspace,
     version: str = "newest",
@@ -157,6 +168,7 @@ def promote(
     return promoting.promote(ws, version, step=step, dry_run=dry_run)
 
 
+@needs_training
 def score(ws: Workspace, model: str, rows: Sequence[dict[str, Any]]) -> Result:
     """Score rows of {"prompt", "completion"} with a reward model."""
     from rather.stages.answering import score_texts
@@ -164,6 +176,7 @@ def score(ws: Workspace, model: str, rows: Sequence[dict[str, Any]]) -> Result:
     return score_texts(ws, model, rows)
 
 
+@needs_training
 def chat(ws: Workspace, models: Sequence[str], prompt: str | None = None) -> Result:
     """Talk to one or more models side by side; with a prompt, answer it once."""
     from rather.stages import answering
@@ -190,6 +203,7 @@ STAGES: dict[str, Callable[..., Result]] = {
 }
 
 
+@needs_training
 def run(ws: Workspace, dry_run: bool = False) -> Result:
     """Do the loop, round by round; it stops where a human is needed and goes on from there."""
     from rather.stages.rounds import cycle
@@ -250,6 +264,7 @@ def forget(ws: Workspace, labeller: str, does_it: bool = False) -> Result:
     return withdrawing.forget(ws, labeller, does_it=does_it)
 
 
+@needs_training
 def doctor(ws: Workspace, dry_run: bool = False) -> Result:
     """Check model, tokenizer, template, data and machine; a problem is raised with all findings."""
     from rather.doctor import examination
@@ -257,6 +272,7 @@ def doctor(ws: Workspace, dry_run: bool = False) -> Result:
     return examination.planned() if dry_run else examination.outcome(ws)
 
 
+@needs_training
 def plan(config: Config, root: Path, size: str | None, gpus: str, sizes: "Sizes") -> Result:
     """What training takes, stage by stage, on devices that need not be here."""
     from rather.models.library import pick_dtype

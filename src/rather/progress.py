@@ -1,7 +1,7 @@
 """Progress for people, on stderr only: a bar with rate and ETA, or plain lines off a terminal.
 
 Plain lines come at most every two seconds, so a log stays short; whatever takes less than two
-seconds leaves no trace.
+seconds leaves no trace. In a notebook each line of a task takes the place of the one before.
 """
 
 import os
@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TextIO
+
+from rather.notebook import NotebookLine, in_notebook
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -54,7 +56,8 @@ class Progress:
     @contextmanager
     def track(self, description: str, total: int | None, unit: str) -> Iterator[Task]:
         """Show how far `description` is, in `unit`s (plural), until the block ends."""
-        task = _Task(self, description, total, unit, self._clock)
+        tell = NotebookLine().write if not self._quiet and in_notebook() else self.say
+        task = _Task(tell, description, total, unit, self._clock)
         bar_id = self._open_bar(task) if self._has_bars() else None
         try:
             yield task
@@ -62,7 +65,7 @@ class Progress:
             if bar_id is not None:
                 self._close_bar(bar_id)
         if task.seconds() >= SECONDS_BETWEEN_LINES:
-            self.say(task.summary())
+            tell(task.summary())
 
     def _has_bars(self) -> bool:
         return (
@@ -101,7 +104,7 @@ class _Task:
 
     def __init__(
         self,
-        progress: Progress,
+        tell: Callable[[str], None],
         description: str,
         total: int | None,
         unit: str,
@@ -110,7 +113,7 @@ class _Task:
         self.description, self.total, self.unit = description, total, unit
         self.done, self.note = 0, ""
         self.draw: Callable[[], None] | None = None
-        self._progress, self._clock = progress, clock
+        self._tell, self._clock = tell, clock
         self._began = self._spoke = clock()
 
     def advance(self, n: int = 1, note: str = "") -> None:
@@ -120,7 +123,7 @@ class _Task:
             self.draw()
         elif self._clock() - self._spoke >= SECONDS_BETWEEN_LINES:
             self._spoke = self._clock()
-            self._progress.say(f"{self.description}: {self.numbers()}")
+            self._tell(f"{self.description}: {self.numbers()}")
 
     def seconds(self) -> float:
         return self._clock() - self._began

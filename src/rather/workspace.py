@@ -54,7 +54,7 @@ class Workspace:
     ) -> "Workspace":
         """Make the folder a workspace; raises UsageError when it is one, or is in the way."""
         root = root.resolve()
-        if (root / MARKER_FILE).exists():
+        if is_workspace(root):
             raise UsageError(f"{root} is a workspace already: use it, or choose another folder.")
         if root.exists() and not root.is_dir():
             raise UsageError(f"{root} is a file: choose another name for the workspace.")
@@ -132,11 +132,16 @@ class Workspace:
         return secret
 
 
+def is_workspace(folder: Path) -> bool:
+    """Whether a folder is a whole workspace."""
+    return (folder / MARKER_FILE).exists()
+
+
 def find_workspace(start: Path) -> Path:
     """Return the nearest folder from `start` upward that is a workspace, else raise UsageError."""
     start = start.resolve()
     for folder in (start, *start.parents):
-        if (folder / MARKER_FILE).exists():
+        if is_workspace(folder):
             return folder
     raise UsageError(
         f"{start} is not in a workspace: make one with `rather init DIR`, or name one with "

@@ -13,6 +13,7 @@ from rather.equations.dpo import (
     LOSSES,
     REFERENCE_FREE,
     PairLogprobs,
+    apo_zero,
     dpo_positive,
     hinge,
     ipo,
@@ -68,6 +69,7 @@ def test_the_margin_is_the_difference_of_log_ratios() -> None:
         ("ipo", 0.5, {"label_smoothing": 0.3}, 1.0),
         ("ipo_mean", 0.1, {}, 25.0),
         ("hinge", 0.1, {}, 1.0),
+        ("apo_zero", 0.1, {}, 1.0),  # 1 − ½ + ½
         ("hinge", 0.1, {"label_smoothing": 0.4}, 1.0),
     ],
 )
@@ -150,6 +152,19 @@ def test_dpo_positive_by_hand() -> None:
     assert values(dpo_positive(pairs, beta=0.5)) == [48.5]
     # a chosen that rose costs nothing extra
     assert values(dpo_positive(with_margin(10 * LN_3), beta=0.1)) == [0.28768]
+
+
+def test_apo_zero_by_hand() -> None:
+    # chosen rose by 2·ln 3, rejected fell by 2·ln 2; β = ½: 1 − 3/4 + 1/3
+    chosen, rejected = -10 + 2 * LN_3, -20 - 2 * LN_2
+    pairs = PairLogprobs(*(torch.tensor([x]) for x in (chosen, rejected, -10.0, -20.0, 3.0, 4.0)))
+    assert values(apo_zero(pairs, beta=0.5)) == [0.58333]
+    # both fell by 2·ln 3: 1 − 1/4 + 1/4, where DPO's margin sees nothing
+    sunk = pairs._replace(
+        chosen=torch.tensor([-10 - 2 * LN_3]), rejected=torch.tensor([-20 - 2 * LN_3])
+    )
+    assert values(apo_zero(sunk, beta=0.5)) == [1.0]
+    assert values(sigmoid(sunk, beta=0.5)) == [0.69315]
 
 
 def test_the_added_nll_is_the_mean_per_token() -> None:
@@ -240,5 +255,6 @@ def test_every_loss_has_a_name_and_says_what_it_takes() -> None:
         "simpo": ["beta", "target_margin"],
         "orpo": ["beta"],
         "dpo_positive": ["beta", "dpop_coefficient"],
+        "apo_zero": ["beta"],
     }
     assert {"simpo", "orpo"} == REFERENCE_FREE

@@ -231,6 +231,7 @@ TRAININGS = {
     ),
     "hinge": training({"loss": "hinge", "beta": 1.0}, {"loss_type": "hinge", "beta": 1.0}),
     "ipo_mean": training({"loss": "ipo_mean", "beta": 0.5}, {"loss_type": "ipo", "beta": 0.5}),
+    "apo_zero": training({"loss": "apo_zero", "beta": 0.1}, {"loss_type": "apo_zero", "beta": 0.1}),
     "LD": training({"length_weight": 0.3}, {"loss_type": "sigmoid", "ld_alpha": 0.3}),
     "likelihood": training(
         {"nll_coefficient": 0.5},

@@ -12,14 +12,13 @@ from rather.feedback.concision import concision
 from rather.records import Completion
 from rather.stages import tuning
 from rather.stages.evaluating import (
-    RESULT_FILE,
     evaluate_all,
     models_to_evaluate,
-    newest_result,
     sentence,
     summary,
 )
 from rather.stages.labelling import simulate
+from rather.stages.measuring.kept import EVALUATION_FILE, newest_evaluation
 from rather.store import completions, prompts, runs
 from rather.workspace import Workspace
 
@@ -64,18 +63,18 @@ def test_models_are_compared_with_the_baseline(tuned_ws: Workspace) -> None:
 
 
 def test_the_result_is_stored_and_found_again(tuned_ws: Workspace) -> None:
-    assert newest_result(tuned_ws) is None
+    assert newest_evaluation(tuned_ws) is None
     first = evaluate_all(tuned_ws, ["sft-1"])
-    assert newest_result(tuned_ws) == first
+    assert newest_evaluation(tuned_ws) == first
     run = runs.get(tuned_ws.db, first["run_id"])
     assert run is not None
     assert (run.stage, run.status) == ("evaluate", "done")
-    before = (tuned_ws.runs_dir / first["run_id"] / RESULT_FILE).read_bytes()
+    before = (tuned_ws.runs_dir / first["run_id"] / EVALUATION_FILE).read_bytes()
     assert evaluate_all(tuned_ws, ["sft-1"]) == first
-    assert (tuned_ws.runs_dir / first["run_id"] / RESULT_FILE).read_bytes() == before
+    assert (tuned_ws.runs_dir / first["run_id"] / EVALUATION_FILE).read_bytes() == before
     other = evaluate_all(tuned_ws.configured({"evaluate": {"max_new_tokens": 4}}), ["sft-1"])
     assert other["run_id"] != first["run_id"]
-    assert newest_result(tuned_ws) == other
+    assert newest_evaluation(tuned_ws) == other
 
 
 def test_answers_are_stored_but_never_asked_about(tuned_ws: Workspace) -> None:

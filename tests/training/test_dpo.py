@@ -181,6 +181,7 @@ def test_where_sinking_warns_and_stops(
         ("robust", {"label_smoothing": 0.2}, 0.693147),
         ("ipo_mean", {}, 25.0),
         ("dpo_positive", {}, 0.693147),
+        ("apo_zero", {}, 1.0),
         ("sigmoid", {"length_weight": 0.5}, 0.693147),
     ],
 )

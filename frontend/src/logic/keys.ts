@@ -1,4 +1,5 @@
 // Which key does what; the buttons, the help and the listener all read this one table.
+import { messages } from "../messages";
 import type { Kind } from "../types";
 
 export type Action =
@@ -39,7 +40,7 @@ interface Binding {
   kinds: readonly Kind[];
 }
 
-const ALL: readonly Kind[] = ["pair", "ranking", "demonstration", "correction", "thumb"];
+const ALL = Object.keys(messages.usualQuestion) as Kind[];
 const SHOWING_ANSWERS: readonly Kind[] = ["pair", "ranking", "thumb"];
 const WRITING: readonly Kind[] = ["demonstration", "correction"];
 

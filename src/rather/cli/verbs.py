@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, Parameter
 
 from rather import __version__
-from rather.cli import database_verbs, late
+from rather.cli import completion, database_verbs, late
 from rather.cli.flags import COMMON, EVERYTHING, Common, add_settings, overrides, takes_settings
 from rather.cli.history_verbs import forget, lineage, withdraw
 from rather.cli.label_verbs import choose, invite, label
@@ -20,6 +20,7 @@ from rather.cli.training_verbs import dpo, ppo, reward, sft
 from rather.config.loading import load
 from rather.data.importing import ImportKind
 from rather.errors import UsageError
+from rather.extras import require_training
 from rather.progress import Progress
 
 
@@ -220,7 +221,8 @@ def demo(
     directory = common.workspace or Path("demo")
     if common.dry_run:
         return {"summary": f"would run the demo in {directory}", "workspace": str(directory)}
-    # Imported here: the demo brings torch.
+    require_training("rather demo")
+    # Imported here: the demo runs every stage.
     from rather.demo import demo as run_demo
 
     return run_demo(directory, quick=quick, label=label, seed=seed, progress=Progress())
@@ -274,12 +276,25 @@ VERBS: tuple[tuple[Callable[..., Result], str, tuple[str, ...]], ...] = (
 
 def build_app(first: str) -> App:
     """Return the command line; only the verb named `first` gets its flags, the others need none."""
+    return _app({first})
+
+
+def _whole_app() -> App:
+    """The command line in which every verb has its flags, as a shell's completion needs it."""
+    return _app({_name(function) for function, *_ in VERBS})
+
+
+def _app(with_flags: set[str]) -> App:
     summary = 'From "I\'d rather have this answer" to a better language model.'
     app = App(name="rather", help=summary, help_format="plaintext", version=__version__)
     for place, (function, own, others) in enumerate(VERBS):
-        name = function.__name__.removesuffix("_")
-        if name == first and takes_settings(function):
+        if _name(function) in with_flags and takes_settings(function):
             add_settings(function, own, others)
-        app.command(function, name=name, sort_key=place)
+        app.command(function, name=_name(function), sort_key=place)
     database_verbs.register(app, len(VERBS))
+    completion.register(app, len(VERBS) + 1, _whole_app)
     return app
+
+
+def _name(function: Callable[..., Result]) -> str:
+    return function.__name__.removesuffix("_")

@@ -1,10 +1,11 @@
 """Everything `label` can be told: what is asked of people, how often, and how it is checked."""
 
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
 from rather.config.section import Section
+from rather.records import Kind
 
 
 class Overlap(Section):
@@ -64,7 +65,7 @@ class Labelling(Section):
     """Address to listen on; anything but loopback needs --expose."""
     port: int = Field(8470, ge=0, le=65535)
     """Port to listen on; 0 takes a free one."""
-    kind: Literal["pair", "ranking", "demonstration", "correction", "thumb"] = "pair"
+    kind: Kind = "pair"
     """What is asked: which of two answers, an order of several, an answer written, an answer
     edited, or good or bad of one. Simulated labellers write nothing."""
     question: str | None = None

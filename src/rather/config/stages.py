@@ -127,10 +127,10 @@ class DPO(Optimization):
     start: str = "base"
     """Policy to start from, which is also the reference: base or an SFT version."""
     loss: Literal[
-        "sigmoid", "robust", "ipo", "ipo_mean", "hinge", "simpo", "orpo", "dpo_positive"
+        "sigmoid", "robust", "ipo", "ipo_mean", "hinge", "simpo", "orpo", "dpo_positive", "apo_zero"
     ] = "sigmoid"
     """DPO's logistic loss; its robust form; IPO on summed or on averaged log-probabilities; SLiC's
-    hinge; SimPO and ORPO (no reference); DPO-positive."""
+    hinge; SimPO and ORPO (no reference); DPO-positive; APO-zero."""
     beta: float = Field(0.1, gt=0)
     """Strength of the implicit KL penalty (ORPO: weight of the odds ratio)."""
     label_smoothing: float = Field(0.0, ge=0, lt=0.5)

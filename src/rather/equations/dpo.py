@@ -131,6 +131,18 @@ def dpo_positive(pairs: PairLogprobs, *, beta: float, dpop_coefficient: float = 
     return -logsigmoid(beta * (log_ratio_margin(pairs) - dpop_coefficient * fallen))
 
 
+def apo_zero(pairs: PairLogprobs, *, beta: float) -> Tensor:
+    """APO-zero: the chosen is lifted and the rejected lowered, each against the reference itself.
+
+        L = 1 − σ(β·Δ_w) + σ(β·Δ_l),   Δ = log π(y) − log π_ref(y)
+
+    D'Oosterlinck et al. 2024, §4, https://arxiv.org/abs/2408.06266. All [M] -> [M].
+    """
+    lifted = torch.sigmoid(beta * (pairs.chosen - pairs.ref_chosen))
+    lowered = torch.sigmoid(beta * (pairs.rejected - pairs.ref_rejected))
+    return 1 - lifted + lowered
+
+
 LOSSES: dict[str, Callable[..., Tensor]] = {
     "sigmoid": sigmoid,
     "robust": robust,
@@ -140,6 +152,7 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
     "simpo": simpo,
     "orpo": orpo,
     "dpo_positive": dpo_positive,
+    "apo_zero": apo_zero,
 }
 REFERENCE_FREE = frozenset({"simpo", "orpo"})
 

@@ -3,8 +3,8 @@
 import math
 from collections.abc import Sequence
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 ELO = 400 / math.log(10)
 """Points of the usual scale that a nat of log-odds is: 400 points are odds of ten to one."""
@@ -12,9 +12,10 @@ HALF_A_WIN = 0.5
 MAX_ITERATIONS = 100
 TOLERANCE = 1e-10
 _LARGEST_STEP = 2.0
+Numbers = NDArray[np.float64]
 
 
-def bradley_terry_strengths(wins: Tensor, compared: Tensor) -> Tensor:
+def bradley_terry_strengths(wins: Numbers, compared: NDArray[np.bool_]) -> Numbers:
     """Log-strengths r that make the results likeliest: P(i beats j) = σ(r_i − r_j), mean r = 0.
 
     Zermelo 1929; Bradley & Terry 1952; by Newton's steps, of which the Hessian is a graph's
@@ -26,21 +27,21 @@ def bradley_terry_strengths(wins: Tensor, compared: Tensor) -> Tensor:
     -> [..., n].
     """
     n = wins.shape[-1]
-    table = wins.double() + HALF_A_WIN * compared.double()
-    games = table + table.transpose(-1, -2)
-    ratings = torch.zeros(wins.shape[:-1], dtype=torch.float64)
+    table = wins + HALF_A_WIN * compared
+    games = table + np.swapaxes(table, -1, -2)
+    ratings = np.zeros(wins.shape[:-1])
     for _ in range(MAX_ITERATIONS):
-        chances = torch.sigmoid(ratings[..., :, None] - ratings[..., None, :])
-        gradient = (table - games * chances).sum(dim=-1)
+        chances = 1 / (1 + np.exp(ratings[..., None, :] - ratings[..., :, None]))
+        gradient = (table - games * chances).sum(axis=-1)
         weights = games * chances * (1 - chances)
-        laplacian = torch.diag_embed(weights.sum(dim=-1)) - weights
+        laplacian = np.eye(n) * weights.sum(axis=-1)[..., None] - weights
         # the constant shift, which the likelihood does not see, is held at 0
-        step = torch.linalg.solve(laplacian + 1 / n, gradient[..., None])[..., 0]
-        largest = step.abs().amax(dim=-1, keepdim=True)
-        ratings = ratings + step * (_LARGEST_STEP / largest.clamp(min=_LARGEST_STEP))
-        if float(largest.max()) < TOLERANCE:
+        step = np.linalg.solve(laplacian + 1 / n, gradient[..., None])[..., 0]
+        largest = np.abs(step).max(axis=-1, keepdims=True)
+        ratings = ratings + step * (_LARGEST_STEP / np.maximum(largest, _LARGEST_STEP))
+        if largest.max() < TOLERANCE:
             break
-    return ratings - ratings.mean(dim=-1, keepdim=True)
+    return np.asarray(ratings - ratings.mean(axis=-1, keepdims=True))
 
 
 def components(compared: Sequence[tuple[int, int]], num_players: int) -> list[list[int]]:

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import NamedTuple
 
-import torch
-from torch import Tensor
+import numpy as np
 
-from rather.equations.ratings import ELO, bradley_terry_strengths, components
+from rather.equations.ratings import ELO, Numbers, bradley_terry_strengths, components
 
 ANCHORED_AT = 1000.0
 NUM_DRAWS = 500
@@ -77,22 +76,18 @@ def games_of_scores(prompt_ids: Sequence[str], scores: dict[str, Sequence[float]
 
 def _rate_group(games: Sequence[Game], names: Sequence[str], anchor: str) -> Group:
     tables = _tables(games, names)
-    wins = tables.sum(dim=0)
+    wins = tables.sum(axis=0)
     compared = (wins + wins.T) > 0
-    generator = torch.Generator().manual_seed(SEED)
-    chances = torch.full((len(tables),), 1 / len(tables), dtype=torch.float64)
-    drawn = torch.multinomial(
-        chances, NUM_DRAWS * len(tables), replacement=True, generator=generator
-    )
-    times = torch.zeros(NUM_DRAWS, len(tables), dtype=torch.float64)
-    times.scatter_add_(1, drawn.view(NUM_DRAWS, -1), torch.ones_like(times))
-    resampled = torch.einsum("dp,pij->dij", times, tables)
-    strengths = bradley_terry_strengths(torch.cat([wins[None], resampled]), compared)
+    num_prompts = len(tables)
+    # how often each draw of as many prompts, with replacement, has each of them
+    chances = np.full(num_prompts, 1 / num_prompts)
+    times = np.random.default_rng(SEED).multinomial(num_prompts, chances, size=NUM_DRAWS)
+    resampled = np.einsum("dp,pij->dij", times, tables)
+    strengths = bradley_terry_strengths(np.concatenate([wins[None], resampled]), compared)
     zero = names.index(anchor)
     points = ANCHORED_AT + ELO * (strengths - strengths[:, zero : zero + 1])
-    levels = torch.tensor([0.025, 0.975], dtype=torch.float64)
-    low, high = points[1:].quantile(levels, dim=0).tolist()
-    num_games = (wins + wins.T).sum(dim=1).tolist()
+    low, high = np.quantile(points[1:], [0.025, 0.975], axis=0).tolist()
+    num_games = (wins + wins.T).sum(axis=1).tolist()
     rated = [
         Rating(name, value, below, above, round(number))
         for name, value, below, above, number in zip(
@@ -102,11 +97,11 @@ def _rate_group(games: Sequence[Game], names: Sequence[str], anchor: str) -> Gro
     return Group(anchor, tuple(sorted(rated, key=lambda one: (-one.rating, one.name))))
 
 
-def _tables(games: Sequence[Game], names: Sequence[str]) -> Tensor:
+def _tables(games: Sequence[Game], names: Sequence[str]) -> Numbers:
     """[prompts, n, n] wins of row over column, prompt by prompt."""
     place = {name: number for number, name in enumerate(names)}
     prompts = {id: number for number, id in enumerate(dict.fromkeys(g.prompt_id for g in games))}
-    found = torch.zeros(len(prompts), len(names), len(names), dtype=torch.float64)
+    found = np.zeros((len(prompts), len(names), len(names)))
     for game in games:
         row, a, b = prompts[game.prompt_id], place[game.first], place[game.second]
         found[row, a, b] += game.outcome

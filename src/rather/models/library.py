@@ -19,15 +19,12 @@ from rather.models.adapter_files import load_adapter, save_adapter
 from rather.models.backbone import Backbone, load_backbone
 from rather.models.heads import ScalarHead
 from rather.models.roles import Policy, RewardModel
-from rather.models.source import fingerprint, read_json, resolve
+from rather.models.source import CARD_FILE, fingerprint, read_json, resolve
 from rather.models.storage.four_bits import keep_in_four_bits
 from rather.models.storage.shards import state_of
 from rather.records import ModelVersion
 
 HEAD_FILE = "head.safetensors"
-CARD_FILE = "rather.json"
-LEARNT_FILE = "learnt.json"
-"""Ids of the judgments and prompts a version learnt from."""
 VERSION_NAME = re.compile(r"(?:sft|reward|ppo|dpo)-[0-9]+")
 
 logging.disable_progress_bar()

@@ -11,6 +11,10 @@ from rather.errors import DataError, UsageError
 from rather.models.embedded import embedded_folder
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+CARD_FILE = "rather.json"
+"""In a version's folder: what it was made from."""
+LEARNT_FILE = "learnt.json"
+"""Ids of the judgments and prompts a version learnt from."""
 HUB_FILES = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
 
 

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
+from typing import get_args
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from rather import durable
+from rather.records import Kind
 from rather.report import charts
 from rather.report.evaluated import JUDGES, PolicyResult, rates_of
 from rather.report.format import count, fixed, flat, interval, percent
@@ -22,7 +24,7 @@ from rather.report.verdict import tone_of, verdict_of
 
 SHARE = -1
 """In place of a number of digits: a share, written as per cent."""
-KINDS = ("pair", "ranking", "demonstration", "correction", "thumb")
+KINDS = get_args(Kind)
 
 
 def save(report: Report, folder: Path) -> Path:

@@ -1,6 +1,6 @@
 """`evaluate`: every model answers the same held-out prompts with the same seeds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from itertools import combinations
 from typing import Any
@@ -16,13 +16,12 @@ from rather.records import Prompt
 from rather.rollout.rollout import MEASURED_TOGETHER
 from rather.stages.measuring import best_of, llm, scoring
 from rather.stages.measuring.answers import Hand, answer, fitting, hand_of, held_out
-from rather.stages.measuring.kept import keep, newest
+from rather.stages.measuring.kept import EVALUATION_FILE, keep
 from rather.stages.measuring.scoring import scorer_names
 from rather.stages.runs import open_library, policy_name
 from rather.store import versions
 from rather.workspace import Workspace
 
-RESULT_FILE = "evaluation.json"
 TRUSTED = ("gold", "heldout", "reward", "llm", "judge")
 """Scorers by whose win rate the result is told in a sentence, the first there is."""
 RECORDED = ("kl", "mean_length", "eos_rate", "base_perplexity")
@@ -63,7 +62,7 @@ def evaluate_all(ws: Workspace, names: Sequence[str]) -> dict[str, Any]:
         ws.config.seed,
     ]
     recorded = [{name: one[name] for name in RECORDED} for one in result["models"].values()]
-    return keep(ws, RESULT_FILE, inputs, result, recorded)
+    return keep(ws, EVALUATION_FILE, inputs, result, recorded)
 
 
 def models_to_evaluate(ws: Workspace, asked: Sequence[str]) -> list[str]:
@@ -143,21 +142,6 @@ def _rates(ours: Answers, theirs: Answers) -> dict[str, Any]:
         },
         "length_controlled": {name: rate._asdict() for name, rate in controlled.items()},
     }
-
-
-def newest_result(ws: Workspace) -> dict[str, Any] | None:
-    """The evaluation finished last that this release can read, None where there is none."""
-    return newest(ws, RESULT_FILE, _is_readable)
-
-
-def is_outdated(ws: Workspace) -> bool:
-    """Whether the evaluation finished last was made by an older release, which measured less."""
-    found = newest(ws, RESULT_FILE)
-    return found is not None and not _is_readable(found)
-
-
-def _is_readable(result: Mapping[str, Any]) -> bool:
-    return all("baseline_kl" in one for one in result["models"].values())
 
 
 def sentence(result: dict[str, Any]) -> str:

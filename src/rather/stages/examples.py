@@ -2,20 +2,22 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 from rather.config.stages import SFT
-from rather.data.batch import Row
 from rather.data.identity import digest
-from rather.data.judged import Judged, Text, gather
 from rather.data.rows import read_rows
-from rather.data.tokens import Codec
 from rather.errors import DataError, TooLong, UsageError
 from rather.feedback import learning
 from rather.records import Comparison, Demonstration, Judgment, Learnt, Prompt, Split
 from rather.store import completions, judgments, prompts
-from rather.training.cast import Task
 from rather.workspace import Workspace
+
+if TYPE_CHECKING:  # tokens bring torch, and comparisons are also counted where there is none
+    from rather.data.batch import Row
+    from rather.data.judged import Judged, Text
+    from rather.data.tokens import Codec
+    from rather.training.cast import Task
 
 T = TypeVar("T")
 
@@ -83,7 +85,9 @@ def of_half(
     return [one for one in comparisons if int(digest(["half", one.prompt.id])[0], 16) % 2 == wanted]
 
 
-def fitting(comparisons: Sequence[Comparison], codec: Codec, left_out: LeftOut) -> list[Comparison]:
+def fitting(
+    comparisons: Sequence[Comparison], codec: "Codec", left_out: LeftOut
+) -> list[Comparison]:
     """The comparisons that the model can hold and spell; the others are counted."""
     return [
         comparison
@@ -92,8 +96,10 @@ def fitting(comparisons: Sequence[Comparison], codec: Codec, left_out: LeftOut) 
     ]
 
 
-def judged_rows(comparisons: Sequence[Comparison], codec: Codec) -> list[Judged]:
+def judged_rows(comparisons: Sequence[Comparison], codec: "Codec") -> "list[Judged]":
     """Fitting comparisons as token rows."""
+    from rather.data.judged import gather  # imported here, as below: it brings torch
+
     return gather(comparisons, codec.row)
 
 
@@ -111,14 +117,14 @@ def without_tied_pairs(comparisons: Iterable[Comparison], left_out: LeftOut) -> 
 class Shown(NamedTuple):
     """What SFT learns."""
 
-    rows: list[Row]
+    rows: "list[Row]"
     identity: list[Any]
     """What tells it from other data, JSON-able."""
     left_out: LeftOut
     learnt: Learnt = Learnt()
 
 
-def demonstration_rows(ws: Workspace, section: SFT, codec: Codec) -> Shown:
+def demonstration_rows(ws: Workspace, section: SFT, codec: "Codec") -> Shown:
     """Rows for SFT: demonstrations and corrections, or plain text."""
     left_out = LeftOut()
     if section.text is not None:
@@ -139,8 +145,12 @@ def demonstration_rows(ws: Workspace, section: SFT, codec: Codec) -> Shown:
     return Shown(rows, identity, left_out, learnt_from(fitting_ones))
 
 
-def text_rows(ws: Workspace, path: str, block: int, codec: Codec, left_out: LeftOut) -> list[Row]:
+def text_rows(
+    ws: Workspace, path: str, block: int, codec: "Codec", left_out: LeftOut
+) -> "list[Row]":
     """Plain text in blocks: documents joined by the stop token, cut every `block` tokens."""
+    from rather.data.batch import Row
+
     if block >= codec.context:
         raise UsageError(
             f"sft.text_block is {block}, but with the token before it a block must fit the "
@@ -172,8 +182,10 @@ def _documents(ws: Workspace, path: str) -> list[str]:
     return found
 
 
-def tasks(ws: Workspace, codec: Codec, left_out: LeftOut, split: Split = "train") -> list[Task]:
+def tasks(ws: Workspace, codec: "Codec", left_out: LeftOut, split: Split = "train") -> "list[Task]":
     """One split's prompts with their tokens; without those that models are not asked."""
+    from rather.training.cast import Task
+
     found = []
     for prompt in (one for one in prompts.all(ws.db, split) if one.is_asked):
         row = encode(codec, prompt, (), left_out, prompt.id)
@@ -182,8 +194,8 @@ def tasks(ws: Workspace, codec: Codec, left_out: LeftOut, split: Split = "train"
 
 
 def encode(
-    codec: Codec, prompt: Prompt, texts: tuple[Text, ...], left_out: LeftOut, name: str
-) -> Row | None:
+    codec: "Codec", prompt: Prompt, texts: "tuple[Text, ...]", left_out: LeftOut, name: str
+) -> "Row | None":
     """A token row, or None (and counted) where the model cannot hold or spell it."""
     try:
         return codec.row(prompt, texts)
@@ -194,7 +206,7 @@ def encode(
     return None
 
 
-def _fits(codec: Codec, comparison: Comparison, left_out: LeftOut, name: str) -> bool:
+def _fits(codec: "Codec", comparison: Comparison, left_out: LeftOut, name: str) -> bool:
     texts = tuple((text, False) for text in comparison.completions)
     return encode(codec, comparison.prompt, texts, left_out, name) is not None
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rather.extras import software
 from rather.feedback import gold
 from rather.records import CHECK_SOURCES, Judgment
 from rather.report.curves import learning_curves
@@ -12,12 +13,11 @@ from rather.report.metrics import METRICS
 from rather.report.model import Alarm, CurveSet, Dropped, LineageEntry, Report
 from rather.report.page import save
 from rather.report.verdict import verdict_of
-from rather.stages.evaluating import is_outdated, newest_result
 from rather.stages.examples import load_comparisons
-from rather.stages.measuring import sweep
+from rather.stages.measuring import swept
+from rather.stages.measuring.kept import is_outdated, newest_evaluation
 from rather.stages.reported import people, policies, rewards
 from rather.stages.reported.cards import write_cards
-from rather.stages.runs import software
 from rather.store import judgments, labellers, runs, versions
 from rather.workspace import Workspace
 
@@ -67,11 +67,11 @@ def keep_page(ws: Workspace, number: int) -> Path:
 
 def gather_report(ws: Workspace) -> Report:
     """Everything the page shows, as far as it exists."""
-    result = newest_result(ws) or {}
+    result = newest_evaluation(ws) or {}
     live = [one for one in judgments.live(ws.db) if one.source not in CHECK_SOURCES]
     known = {one.id: one for one in labellers.all(ws.db)}
     contests = policies.held_contests(ws)
-    sweeps = sweep.newest_results(ws)
+    sweeps = swept.newest_results(ws)
     scorers = result.get("scorers", {})
     return Report(
         title=ws.root.name,
@@ -87,7 +87,7 @@ def gather_report(ws: Workspace) -> Report:
         contests=tuple(contests),
         ratings=tuple(policies.rating_tables(ws, result)),
         frontiers=policies.frontiers(result, sweeps),
-        sweeps=tuple(sweep.sentence(one) for one in sweeps),
+        sweeps=tuple(swept.sentence(one) for one in sweeps),
         collected=tuple(people.collected(live, known)),
         agreement=tuple(people.agreement(live)),
         guideline_versions=tuple(people.guideline_versions(ws, live)),

@@ -2,12 +2,10 @@
 
 import hashlib
 import json
-import platform
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import version as installed
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
@@ -15,10 +13,11 @@ from typing import Any
 from rather.config.section import Section
 from rather.durable import exclusive, staged_directory, verify
 from rather.errors import StoppedByRule, UsageError
+from rather.extras import software
 from rather.failpoints import failpoint
 from rather.interrupts import listening
-from rather.models.library import CARD_FILE, LEARNT_FILE, Library
-from rather.models.source import fingerprint, read_json
+from rather.models.library import Library
+from rather.models.source import CARD_FILE, LEARNT_FILE, fingerprint, read_json
 from rather.records import Alarm, Learnt, ModelVersion, StageName
 from rather.records import Run as RunRecord
 from rather.store import runs, versions
@@ -204,12 +203,6 @@ def publish(
     failpoint("version.registered")
     library.versions[name] = version
     return version
-
-
-def software() -> dict[str, str]:
-    """Versions that can change results."""
-    packages = ("rather", "torch", "transformers", "tokenizers")
-    return {"python": platform.python_version(), **{name: installed(name) for name in packages}}
 
 
 def _card(name: str, plan: Plan, metrics: dict[str, float]) -> str:

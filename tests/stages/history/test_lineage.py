@@ -7,7 +7,7 @@ import pytest
 from rather.errors import UsageError
 from rather.feedback.events import Circumstances, guidelines_hash, new_judgment
 from rather.feedback.pair import Pair
-from rather.models.library import LEARNT_FILE
+from rather.models.source import LEARNT_FILE
 from rather.records import Judgment, Labeller, Learnt
 from rather.stages.history.lineage import learnt_by, lineage
 from rather.store import guidelines, judgments, labellers, versions

@@ -10,7 +10,8 @@ from rather.feedback.events import new_judgment
 from rather.feedback.kinds import answer_of
 from rather.records import Judgment, Labeller
 from rather.stages import tuning
-from rather.stages.measuring.rewards import evaluate_rewards, newest_result, sentence
+from rather.stages.measuring.kept import newest_of_rewards
+from rather.stages.measuring.rewards import evaluate_rewards, sentence
 from rather.store import judgments, labellers, prompts
 from rather.workspace import Workspace
 
@@ -54,7 +55,7 @@ def test_where_it_agrees_with_whom(rated_ws: Workspace) -> None:
     assert said.startswith("On held-out judgments: reward-1 orders")
     assert said.endswith("people agree with each other on 67% of 3 pairs.")
     assert evaluate_rewards(rated_ws, ["reward-1"]) == result
-    assert newest_result(rated_ws) == result
+    assert newest_of_rewards(rated_ws) == result
 
 
 def test_ties_decide_nothing(new_judged_ws: Callable[..., Workspace]) -> None:
@@ -105,7 +106,7 @@ def test_a_benchmark_is_measured_by_subset_and_not_stored(rated_ws: Workspace) -
     assert model["mean_over_subsets"] == pytest.approx(sum(values) / 2)
     assert (model["longer_wins"], model["chance"]) == (1.0, 0.5)
     assert len(judgments.all(rated_ws.db)) == before
-    assert newest_result(rated_ws) is None  # that one is of judgments
+    assert newest_of_rewards(rated_ws) is None  # that one is of judgments
 
 
 @pytest.mark.parametrize("text", ["", '{"prompt": "a", "chosen": "b"}\n', '{"subset": 3}\n'])

@@ -9,8 +9,8 @@ from rather.feedback.events import new_judgment
 from rather.feedback.kinds import answer_of
 from rather.records import Labeller
 from rather.stages import tuning
-from rather.stages.measuring.kept import keep
-from rather.stages.measuring.rewards import RESULT_FILE, evaluate_rewards
+from rather.stages.measuring.kept import REWARDS_FILE, keep
+from rather.stages.measuring.rewards import evaluate_rewards
 from rather.stages.reported.rewards import disagreements, reward_models
 from rather.store import judgments, labellers
 from rather.workspace import Workspace
@@ -58,7 +58,7 @@ def test_agreeing_with_people_more_than_they_do_is_a_warning(rated_ws: Workspace
     result = evaluate_rewards(rated_ws, ["newest"])
     result["reward_models"]["reward-1"]["accuracy"] = wilson(95, 100)._asdict()
     result["ceiling"]["pair"] |= {"value": 0.7, "low": 0.6, "high": 0.78}
-    keep(rated_ws, RESULT_FILE, ["other"], result)
+    keep(rated_ws, REWARDS_FILE, ["other"], result)
     (found,) = reward_models(rated_ws)
     assert found.note.endswith(
         "It agrees with people more than they do with each other: look whether held-out judgments "

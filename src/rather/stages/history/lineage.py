@@ -7,8 +7,7 @@ from typing import Any
 
 from rather.config.yaml_text import iter_leaves
 from rather.errors import UsageError
-from rather.models.library import LEARNT_FILE
-from rather.models.source import read_json
+from rather.models.source import LEARNT_FILE, read_json
 from rather.records import Judgment, Labeller, Learnt, ModelVersion
 from rather.stages.history.tree import drawn
 from rather.store import guidelines, judgments, labellers, prompts, versions

@@ -17,8 +17,6 @@ from rather.feedback.kinds import answer_of
 from rather.feedback.pair import Pair
 from rather.records import Completion, Judgment, Prompt
 from rather.report.model import plain
-from rather.stages.measuring.answers import answer, fitting, hand_of, held_out, sampling_of
-from rather.stages.runs import open_library, policy_name
 from rather.store import completions, judgments
 from rather.workspace import Workspace
 
@@ -38,6 +36,8 @@ class Contest:
 
 def opponents(ws: Workspace, names: Sequence[str]) -> tuple[str, str]:
     """Whom people are to compare: the two named, or the one named and the baseline."""
+    from rather.stages.runs import policy_name  # imported here: the report is read without torch
+
     resolved = list(dict.fromkeys(policy_name(ws, name) for name in names))
     if len(resolved) == 1:
         resolved.append(policy_name(ws, ws.config.evaluate.baseline))
@@ -50,6 +50,10 @@ def opponents(ws: Workspace, names: Sequence[str]) -> tuple[str, str]:
 
 def put_before_people(ws: Workspace, names: tuple[str, str]) -> Result:
     """Put the pairs into the labelling app, once, and say how the contest stands."""
+    # imported here: how a contest stands is read without torch
+    from rather.stages.measuring.answers import answer, fitting, hand_of, held_out, sampling_of
+    from rather.stages.runs import open_library
+
     library = open_library(ws)
     hands = [hand_of(ws, library, name) for name in names]
     asked = fitting(ws, held_out(ws), [hand.codec for hand in hands])

@@ -14,6 +14,8 @@ from rather.store import runs
 from rather.workspace import Workspace
 
 STAGE = "evaluate"
+EVALUATION_FILE = "evaluation.json"
+REWARDS_FILE = "reward_models.json"
 _OF_THE_RUN = ("run_id", "created_at")
 Result = dict[str, Any]
 
@@ -55,3 +57,23 @@ def newest(
         if found and fits(found):
             return found
     return None
+
+
+def newest_evaluation(ws: Workspace) -> Result | None:
+    """The evaluation of policies finished last that this release can read."""
+    return newest(ws, EVALUATION_FILE, _is_readable)
+
+
+def is_outdated(ws: Workspace) -> bool:
+    """Whether the evaluation finished last was made by an older release, which measured less."""
+    found = newest(ws, EVALUATION_FILE)
+    return found is not None and not _is_readable(found)
+
+
+def newest_of_rewards(ws: Workspace) -> Result | None:
+    """The newest evaluation of reward models on held-out judgments, None where there is none."""
+    return newest(ws, REWARDS_FILE, lambda found: "ceiling" in found)
+
+
+def _is_readable(result: Mapping[str, Any]) -> bool:
+    return all("baseline_kl" in one for one in result["models"].values())

@@ -12,12 +12,12 @@ from rather.report.model import plain
 from rather.stages.history.lineage import learnt_by
 from rather.stages.measuring.sweep import (
     Swept,
-    as_table,
     describe,
     find_version,
     measure_run,
     put_weights,
 )
+from rather.stages.measuring.swept import as_table
 from rather.stages.rounds.by_hand import put_in_force
 from rather.stages.runs import Plan, finished_version, publish
 from rather.stages.stage import metrics_at, writer

@@ -26,13 +26,12 @@ from rather.records import Comparison, Kind
 from rather.rollout.rollout import MEASURED_TOGETHER, score_rows
 from rather.stages import examples
 from rather.stages.measuring import benchmark
-from rather.stages.measuring.kept import keep, newest
+from rather.stages.measuring.kept import REWARDS_FILE, keep
 from rather.stages.measuring.reward_numbers import numbers, shares_json
 from rather.stages.runs import open_library, reward_name
 from rather.store import judgments, labellers
 from rather.workspace import Workspace
 
-RESULT_FILE = "reward_models.json"
 NUM_DISAGREEMENTS = 6
 """Pairs kept that it orders the other way than somebody."""
 WITH_CEILING: tuple[Kind, ...] = ("pair", "ranking")
@@ -62,7 +61,7 @@ def evaluate_rewards(ws: Workspace, names: Sequence[str]) -> Result:
             for name in resolved
         }
         result = {"source": file, "left_out": rows.left_out.counts, "reward_models": models}
-        return keep(ws, RESULT_FILE, [made, rows.digest], result)
+        return keep(ws, REWARDS_FILE, [made, rows.digest], result)
     found, left_out = examples.load_comparisons(ws, "heldout")
     for codec in codecs:
         found = examples.fitting(found, codec, left_out)
@@ -78,7 +77,7 @@ def evaluate_rewards(ws: Workspace, names: Sequence[str]) -> Result:
             name: _on_judgments(ws, library, name, found, about) for name in resolved
         },
     }
-    return keep(ws, RESULT_FILE, [made, examples.identity(found)], result)
+    return keep(ws, REWARDS_FILE, [made, examples.identity(found)], result)
 
 
 def evaluate_where_judged(ws: Workspace, name: str) -> Result | None:
@@ -117,11 +116,6 @@ def ceilings(ws: Workspace) -> dict[str, Result]:
         if said:
             found[kind] = asdict(ceiling(table(said), kind))
     return found
-
-
-def newest_result(ws: Workspace) -> Result | None:
-    """The newest evaluation of reward models on held-out judgments, None where there is none."""
-    return newest(ws, RESULT_FILE, lambda found: "ceiling" in found)
 
 
 def sentence(result: Result) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,22 +19,14 @@ from rather.models.tuning import Tuned, start_tuning
 from rather.records import ModelVersion, Prompt
 from rather.stages.evaluating import measured
 from rather.stages.measuring.answers import Hand, fitting, hand_of, held_out, identity_of
-from rather.stages.measuring.kept import keep, newest
+from rather.stages.measuring.kept import keep
 from rather.stages.measuring.scoring import identities, scorer_names
+from rather.stages.measuring.swept import DECIDING, NAMES, RESULT_FILE, as_table, sentence
 from rather.stages.runs import open_library
 from rather.store import versions
 from rather.training.checkpoints import PREFIX, load_tensors
 from rather.workspace import Workspace
 
-RESULT_FILE = "sweep.json"
-DECIDING = ("gold", "heldout", "judge", "reward")
-"""Whose score decides: the first there is. The last is what the run was tuned on."""
-NAMES = {
-    "gold": "gold score",
-    "heldout": "held-out reward",
-    "judge": "independent score",
-    "reward": "reward",
-}
 Result = dict[str, Any]
 
 
@@ -164,43 +155,6 @@ def describe(swept: Swept) -> Result:
         "chosen": {"step": chosen.point.step, "best": chosen.best.step, "reason": chosen.reason},
         "over_optimised_from": None if turned is None else turned.step,
     }
-
-
-def newest_results(ws: Workspace) -> list[Result]:
-    """The newest sweep of every version that has one, in the order of the versions."""
-    found = [
-        newest(ws, RESULT_FILE, partial(_is_of, version.name)) for version in versions.all(ws.db)
-    ]
-    return [one for one in found if one is not None]
-
-
-def _is_of(version: str, result: Result) -> bool:
-    is_readable = all("baseline_kl" in point for point in result["points"])  # by this release
-    return is_readable and bool(result["version"] == version)
-
-
-def sentence(result: Result) -> str:
-    """What the sweep shows, in a line or two."""
-    said = f"{result['version']}: {result['chosen']['reason']}"
-    turned = result["over_optimised_from"]
-    if turned is not None:
-        name = NAMES[result["decided_by"]]
-        said += f" After step {turned} the reward goes on rising while the {name} falls."
-    if result["decided_by"] == "reward":
-        said += " Only the reward it was tuned on says so, which cannot tell over-optimisation."
-    return said
-
-
-def as_table(result: Result) -> str:
-    """The points in columns, and what they say; * is on the frontier, > the one to take."""
-    roles = [role for role in DECIDING if role in result["scorers"]]
-    lines = ["    step  KL (nats)  " + "  ".join(f"{NAMES[role]:>17}" for role in roles)]
-    for point in result["points"]:
-        means = "  ".join(f"{point['means'][role]:>17.3f}" for role in roles)
-        mark = "*" if point["is_on_frontier"] else " "
-        mark = ">" if point["step"] == result["chosen"]["step"] else mark
-        lines.append(f"  {mark} {point['step']:>4}  {point['kl']:>9.2f}  {means}")
-    return "\n".join([*lines, sentence(result)])
 
 
 def _by_its_own_reward(ws: Workspace, version: ModelVersion) -> Workspace:

@@ -9,14 +9,14 @@ from rather.feedback.agreement.labels import is_label, label_of, table
 from rather.feedback.agreement.shares import raw_agreement
 from rather.feedback.events import guidelines_hash
 from rather.feedback.items import item_of
-from rather.feedback.kinds import answer_of
-from rather.records import Judgment, Kind, Labeller
+from rather.feedback.kinds import KINDS, answer_of
+from rather.records import Judgment, Labeller
 from rather.report.evaluated import Rate
 from rather.report.model import Agreement, Collected, GuidelineVersion
 from rather.store import guidelines
 from rather.workspace import Workspace
 
-WITH_AGREEMENT: tuple[Kind, ...] = ("pair", "ranking", "thumb")
+WITH_AGREEMENT = tuple(kind for kind, one in KINDS.items() if one.is_checkable)
 
 
 def collected(live: Sequence[Judgment], people: Mapping[str, Labeller]) -> list[Collected]:

@@ -8,7 +8,7 @@ from typing import Any
 from rather.records import Labeller, ModelVersion
 from rather.report.evaluated import CalibrationBin, Disagreement, Rate, RewardResult, Share
 from rather.report.format import percent
-from rather.stages.measuring.rewards import newest_result
+from rather.stages.measuring.kept import newest_of_rewards
 from rather.stages.reported.policies import text_of
 from rather.store import judgments, prompts, versions
 from rather.workspace import Workspace
@@ -25,7 +25,7 @@ BREAKDOWNS = {
 
 def reward_models(ws: Workspace) -> list[RewardResult]:
     """Every reward model that was measured, those evaluated last in detail."""
-    result = newest_result(ws) or {"reward_models": {}}
+    result = newest_of_rewards(ws) or {"reward_models": {}}
     measured: Mapping[str, Result] = result["reward_models"]
     found = [
         _evaluated(version, measured[version.name], result)
@@ -40,7 +40,7 @@ def reward_models(ws: Workspace) -> list[RewardResult]:
 
 def disagreements(ws: Workspace, people: Mapping[str, Labeller]) -> list[Disagreement]:
     """Held-out pairs that the newest evaluated model orders the other way than somebody."""
-    result = newest_result(ws) or {"reward_models": {}}
+    result = newest_of_rewards(ws) or {"reward_models": {}}
     models = list(result["reward_models"].values())
     if not models:
         return []

@@ -1,7 +1,7 @@
 """One item as an admin sees it: where its answers come from, and everything said about it."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, get_args
 
 from fastapi import APIRouter
 
@@ -11,7 +11,6 @@ from rather.store import assignments, completions, labellers, prompts, remarks
 from rather.web.admin import states
 from rather.web.admin.ledger import CurrentLedger, Entry, Ledger
 from rather.web.context import Context, CurrentContext
-from rather.web.contract import labelling as said_shapes
 from rather.web.contract.labelling import Said
 from rather.web.contract.overview import AdminAnswer, AdminJudgment, AdminRemark, ItemReply
 from rather.web.contract.shape import ItemId, Turn
@@ -19,12 +18,10 @@ from rather.web.markup import to_html, visible
 from rather.web.replies import Refusal
 
 SAID: dict[str, type[Any]] = {
-    "pair": said_shapes.PairSaid,
-    "ranking": said_shapes.RankingSaid,
-    "demonstration": said_shapes.DemonstrationSaid,
-    "correction": said_shapes.CorrectionSaid,
-    "thumb": said_shapes.ThumbSaid,
+    get_args(shape.model_fields["kind"].annotation)[0]: shape
+    for shape in get_args(get_args(Said)[0])
 }
+"""What is said of each kind of item, as the contract has it."""
 SHOWN_FOR: dict[Source, Purpose] = {"label": "work", "gold_check": "gold", "repeat": "repeat"}
 """Of judgments that were given in the labelling page."""
 
