@@ -11,20 +11,23 @@ Split = Literal["train", "heldout"]
 FinishReason = Literal["stop", "length", "imported"]
 Kind = Literal["pair", "ranking", "demonstration", "correction", "thumb"]
 Source = Literal[
-    "label", "import", "api", "playground", "resolution", "gold", "gold_check", "repeat"
+    "label", "import", "api", "playground", "use", "resolution", "gold", "gold_check", "repeat"
 ]
-"""Where a judgment came from. resolution: an admin settled a disagreement. gold: the truth of a
-control item. gold_check, repeat: a person's answer to a control item, and their second answer to
-an item that was asked again; nothing learns from these three."""
+"""Where a judgment came from. use: somebody whom a served model answered. resolution: an admin
+settled a disagreement. gold: the truth of a control item. gold_check, repeat: a person's answer to
+a control item, and their second answer to an item that was asked again; nothing learns from these
+three."""
 CHECK_SOURCES: frozenset[Source] = frozenset({"gold", "gold_check", "repeat"})
 """What says something about a labeller instead of an answer: nothing counts or learns it."""
+TALK_SOURCES: frozenset[Source] = frozenset({"playground", "use"})
+"""What was said where one asks what one likes: it trains, and measures nothing."""
 Purpose = Literal["work", "gold", "repeat"]
 RemarkKind = Literal["skip", "flag", "withdrawal", "restore", "retire"]
 """withdrawal takes a skip or flag back; an admin restores a flagged item, or retires it."""
 Choice = Literal["A", "B", "tie", "both_bad"]
 StageName = Literal["sft", "reward", "ppo", "dpo"]
-NOT_ASKED = frozenset({"gold", "playground"})
-"""Sources of prompts that are no work of ours: control items, and chats of the playground."""
+NOT_ASKED = frozenset({"gold"}) | TALK_SOURCES
+"""Sources of prompts that are no work of ours: control items, chats, and what users asked."""
 
 
 @dataclass(frozen=True)
@@ -67,16 +70,16 @@ class Completion:
     model: str
     """A version's name, `base`, an endpoint's model, `human` or `imported`."""
     sampling: dict[str, Any] = field(default_factory=dict)
-    """temperature, top_p, max_new_tokens: the settings in force; purpose: evaluate or playground,
-    where it was not sampled to be judged; contest, where it is judged against one answer only."""
+    """temperature, top_p, max_new_tokens: the settings in force; purpose: evaluate, playground or
+    use, where it was not sampled to be judged; contest, where it is judged against one other."""
     seed: int = 0
     finish_reason: FinishReason = "stop"
     num_tokens: int = 0
 
     @property
     def is_asked_about(self) -> bool:
-        """Whether it was sampled to be judged: not in an evaluation, a contest or a chat."""
-        return self.sampling.get("purpose") not in ("evaluate", "contest", "playground")
+        """Whether it was sampled to be judged: not in an evaluation, a contest, a chat or use."""
+        return self.sampling.get("purpose") not in {"evaluate", "contest"} | TALK_SOURCES
 
     @property
     def contest(self) -> str:
@@ -158,6 +161,58 @@ class Remark:
     idempotency_key: str
     supersedes: str | None = None
     """Of a withdrawal: the remark that no longer counts."""
+
+
+@dataclass(frozen=True)
+class KeptAnswer:
+    """One completion that the API gave, kept for feedback as long as the settings say."""
+
+    id: str
+    """What the reply called it."""
+    client: str
+    """Whose it was: a name drawn from key or address that tells neither."""
+    asked: str
+    """The model as it was asked for: an alias, base or a version."""
+    model: str
+    """Who answered."""
+    question: str
+    """The same of all answers to the same conversation; tells nothing about it."""
+    created_at: str
+    seed: int
+    sampling: dict[str, Any]
+    finish_reason: str
+    num_tokens: int
+    messages: tuple[Message, ...] = ()
+    """What was asked, redacted; empty where no texts are kept, or it was no conversation."""
+    text: str | None = None
+    """What was answered, redacted; None where no texts are kept."""
+    redactions: dict[str, int] = field(default_factory=dict)
+    """How much of each kind was taken out before it was stored."""
+
+
+@dataclass(frozen=True)
+class Reaction:
+    """What a user said about served completions, without any of the texts: an event."""
+
+    id: str
+    kind: Literal["thumb", "pair", "ranking", "correction"]
+    client: str
+    asked: str
+    """The model they had asked for."""
+    served_ids: tuple[str, ...]
+    """As shown to them."""
+    models: tuple[str, ...]
+    """Who had answered, in the same order."""
+    ranks: tuple[int, ...]
+    """1 is best, equal numbers tie; of one completion 1 (good) or 2 (bad), of none that compares
+    nothing."""
+    has_consent: bool
+    """Whether they agree that models learn from it. Only then is there a judgment."""
+    judgment_id: str | None
+    idempotency_key: str
+    request: str
+    """Digest of what was sent, to tell a replay from another one with the same key."""
+    created_at: str
 
 
 @dataclass(frozen=True)

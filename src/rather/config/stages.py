@@ -9,6 +9,7 @@ from rather.config.labelling import Labelling
 from rather.config.optimization import Optimization, Tracking, Watch
 from rather.config.ppo import PPO
 from rather.config.section import Section
+from rather.config.use import Use
 
 
 class Sampling(Section):
@@ -231,6 +232,7 @@ class Config(Section):
     watch: Watch = Watch()
     track: Tracking = Tracking()
     evaluate: Evaluation = Evaluation()
+    serve: Use = Use()
     run: Rounds = Rounds()
 
     @field_serializer("database", when_used="json")

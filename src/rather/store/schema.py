@@ -11,28 +11,19 @@ from sqlalchemy import (
     Float,
     ForeignKey,
     Integer,
-    MetaData,
     Table,
     UniqueConstraint,
 )
 
-from rather.store.engines.columns import Document, Words
+from rather.store.engines.columns import METADATA, Document, Words
+from rather.store.engines.columns import seq as _seq
+from rather.store.engines.columns import words as _words
+from rather.store.use.tables import REACTIONS, SERVED
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest migration, which is the schema version this code reads and writes."""
-
-
-METADATA = MetaData()
-
-
-def _seq() -> Column[int]:
-    # SQLite numbers rows by itself only where the type is spelt INTEGER.
-    return Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
-
-
-def _words(name: str, *, nullable: bool = False, unique: bool = False) -> Column[str]:
-    return Column(name, Words, nullable=nullable, unique=unique)
-
+# Those of use stand in a room of their own; who has METADATA from here has them too.
+__all__ = ["METADATA", "REACTIONS", "SERVED"]
 
 PROMPTS = Table(
     "prompts",

@@ -126,6 +126,18 @@ def _take_lock(connection: Connection) -> None:
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
 
 
+def scrub(engine: Engine) -> bool:
+    """Give the room of deleted rows back, so that it is written over."""
+    connection = engine.raw_connection()
+    try:
+        connection.driver_connection.autocommit = True  # VACUUM runs in no transaction
+        connection.cursor().execute("VACUUM served, reactions, drafts, sessions, login_tokens")
+        connection.driver_connection.autocommit = False
+        return True
+    finally:
+        connection.close()
+
+
 _MUST_BE_ON = ("fsync", "full_page_writes", "synchronous_commit")
 _INVALID = (
     "SELECT 'the index ' || indexrelid::regclass FROM pg_index"

@@ -1,0 +1,93 @@
+"""What users said about what they were served: counted always, learnt from where they agree."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from rather.records import Completion, Judgment, Labeller, Prompt, Reaction
+from rather.store import judgments, prompts
+from rather.store.database import Database
+from rather.store.rows import add_new, chunks, fields
+from rather.store.schema import COMPLETIONS, LABELLERS
+from rather.store.use.tables import REACTIONS
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What models may learn from a reaction, with everything it is about."""
+
+    judgment: Judgment
+    labeller: Labeller
+    prompt: Prompt
+    completions: tuple[Completion, ...]
+
+
+def record(db: Database, reaction: Reaction, lesson: Lesson | None) -> tuple[Reaction, bool]:
+    """Store a reaction and its lesson durably, all or nothing; as `judgments.record`.
+
+    What the client said about the same completions before no longer counts, and is no longer
+    learnt from: it is replaced, or taken back where they no longer agree to it.
+    """
+
+    def act(connection: Connection) -> tuple[Reaction, bool]:
+        query = select(REACTIONS).where(REACTIONS.c.idempotency_key == reaction.idempotency_key)
+        if (row := connection.execute(query).mappings().first()) is not None:
+            return _to_record(row), True
+        former = _former(connection, reaction)
+        if lesson is not None:
+            prompts.add_in(connection, [lesson.prompt])
+            add_new(connection, COMPLETIONS, [asdict(one) for one in lesson.completions])
+            add_new(connection, LABELLERS, [asdict(lesson.labeller)])
+            judgments.add(connection, replace(lesson.judgment, supersedes=former and former.id))
+        elif former is not None:
+            judgments.add(connection, judgments.retraction_of(former))
+        connection.execute(REACTIONS.insert(), asdict(reaction))
+        return reaction, False
+
+    return db.write(act)
+
+
+def all(db: Database) -> list[Reaction]:
+    """Every reaction in the order they came."""
+    with db.read() as connection:
+        rows = connection.execute(select(REACTIONS).order_by(REACTIONS.c.seq)).mappings()
+        return [_to_record(row) for row in rows]
+
+
+def withdraw(
+    db: Database, client: str | None = None, judgment_ids: Collection[str] | None = None
+) -> int:
+    """Delete what a client said, where it was learnt as one of these judgments."""
+
+    def act(connection: Connection) -> int:
+        mine = REACTIONS.delete()
+        if client is not None:
+            mine = mine.where(REACTIONS.c.client == client)
+        if judgment_ids is None:
+            return connection.execute(mine).rowcount
+        return sum(
+            connection.execute(mine.where(REACTIONS.c.judgment_id.in_(part))).rowcount
+            for part in chunks(judgment_ids)
+        )
+
+    return db.write(act)
+
+
+def _former(connection: Connection, reaction: Reaction) -> Judgment | None:
+    """The judgment in force that the client gave about the same completions."""
+    said = REACTIONS.c.judgment_id.is_not(None) & (REACTIONS.c.client == reaction.client)
+    query = select(REACTIONS).where(said, REACTIONS.c.kind == reaction.kind)
+    about = sorted(reaction.served_ids)
+    for row in connection.execute(query.order_by(REACTIONS.c.seq.desc())).mappings():
+        if sorted(row["served_ids"]) == about:
+            return judgments.in_force(connection, row["judgment_id"])
+    return None
+
+
+def _to_record(row: Mapping[Any, Any]) -> Reaction:
+    values = fields(row)
+    for name in ("served_ids", "models", "ranks"):
+        values[name] = tuple(values[name])
+    return Reaction(**values)
