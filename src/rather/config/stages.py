@@ -9,7 +9,7 @@ from rather.config.labelling import Labelling
 from rather.config.optimization import Optimization, Tracking, Watch
 from rather.config.ppo import PPO
 from rather.config.section import Section
-from rather.config.use import Use
+from rather.config.serving import Serving
 
 
 class Sampling(Section):
@@ -232,8 +232,8 @@ class Config(Section):
     watch: Watch = Watch()
     track: Tracking = Tracking()
     evaluate: Evaluation = Evaluation()
-    serve: Use = Use()
     run: Rounds = Rounds()
+    serve: Serving = Serving()
 
     @field_serializer("database", when_used="json")
     def _without_password(self, database: str | None) -> str | None:
