@@ -16,6 +16,7 @@ from rather.data.importing import ImportKind, OnError
 from rather.errors import DataError
 from rather.stages import exchange
 from rather.stages.next_step import next_command, sentence
+from rather.stages.reported import use
 from rather.stages.rounds.standing import standing
 from rather.store import completions, judgments, prompts, runs, versions
 from rather.workspace import Workspace
@@ -193,6 +194,7 @@ def status(ws: Workspace) -> Result:
         "judgments": counts,
         "versions": made,
         "round": standing(ws),
+        "use": use.in_use(ws),
         "runs": [
             {"id": run.id, "stage": run.stage, "status": run.status, "message": run.message}
             for run in runs.all(ws.db)
@@ -224,6 +226,15 @@ def forget(ws: Workspace, labeller: str, does_it: bool = False) -> Result:
     from rather.stages.history import withdrawing
 
     return withdrawing.forget(ws, labeller, does_it=does_it)
+
+
+def purge(
+    ws: Workspace, client: str | None = None, everything: bool = False, does_it: bool = False
+) -> Result:
+    """Delete served answers whose days are over, or one client's, or all; see `forget`."""
+    from rather.stages.history import purging
+
+    return purging.purge(ws, client, everything=everything, does_it=does_it)
 
 
 def doctor(ws: Workspace, dry_run: bool = False) -> Result:

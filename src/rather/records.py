@@ -198,7 +198,7 @@ class Reaction:
     kind: Literal["thumb", "pair", "ranking", "correction"]
     client: str
     asked: str
-    """The model they had asked for."""
+    """The model they had asked for; empty where they had named several."""
     served_ids: tuple[str, ...]
     """As shown to them."""
     models: tuple[str, ...]

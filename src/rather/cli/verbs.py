@@ -12,7 +12,7 @@ from cyclopts import App, Parameter
 from rather import __version__
 from rather.cli import database_verbs, late
 from rather.cli.flags import COMMON, EVERYTHING, Common, add_settings, overrides, takes_settings
-from rather.cli.history_verbs import forget, lineage, withdraw
+from rather.cli.history_verbs import forget, lineage, purge, withdraw
 from rather.cli.label_verbs import choose, invite, label
 from rather.cli.late import Result, Switch
 from rather.cli.training_verbs import dpo, ppo, reward, sft
@@ -255,6 +255,7 @@ VERBS: tuple[tuple[Callable[..., Result], str, tuple[str, ...]], ...] = (
     (lineage, "", ()),
     (withdraw, "", ()),
     (forget, "", ()),
+    (purge, "", ("serve",)),
     (doctor, "", ("sft", "reward", "ppo", "dpo")),
     (demo, "", ()),
     (config, "", EVERYTHING),

@@ -132,8 +132,10 @@ async def begin(context: Context, caller: Caller, asked: Asked, prefix: str) -> 
     """A request ready to be generated, or a refusal that says what is wrong with it."""
     id = f"{prefix}-{secrets.token_hex(12)}"
     asking = asked.asking
-    version = await context.catalog.policy(asking.model, id)
     prompt = Prompt(prompt_id(asked.messages), asked.messages, "train", is_text=asked.is_text)
+    # With a seed the same request is answered by the same version again.
+    drawn_by = id if asking.seed is None else f"{asking.seed} {prompt.id}"
+    version = await context.catalog.policy(asking.model, drawn_by)
     prompt_ids = prompt_tokens(context, prompt)
     wish = Wish(
         prompt_ids=prompt_ids,

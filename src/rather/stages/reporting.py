@@ -15,7 +15,7 @@ from rather.report.verdict import verdict_of
 from rather.stages.evaluating import is_outdated, newest_result
 from rather.stages.examples import load_comparisons
 from rather.stages.measuring import sweep
-from rather.stages.reported import people, policies, rewards
+from rather.stages.reported import people, policies, rewards, use
 from rather.stages.reported.cards import write_cards
 from rather.stages.runs import software
 from rather.store import judgments, labellers, runs, versions
@@ -86,6 +86,7 @@ def gather_report(ws: Workspace) -> Report:
         policies=tuple(policies.policies(result, contests)),
         contests=tuple(contests),
         ratings=tuple(policies.rating_tables(ws, result)),
+        in_use=use.reported(ws),
         frontiers=policies.frontiers(result, sweeps),
         sweeps=tuple(sweep.sentence(one) for one in sweeps),
         collected=tuple(people.collected(live, known)),

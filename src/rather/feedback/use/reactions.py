@@ -17,7 +17,7 @@ class Duel:
     """How often users preferred one version's answer to another's."""
 
     asked: str
-    """The model they had asked for."""
+    """The model they had asked for; empty where they had named several."""
     first: str
     second: str
     win_rate: Interval

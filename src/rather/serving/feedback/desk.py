@@ -23,10 +23,11 @@ from rather.serving.feedback.contract import (
     PreferredSaid,
     ThumbSaid,
 )
-from rather.serving.feedback.keeping import Keeper, moment, oldest_kept
+from rather.serving.feedback.keeping import Keeper
 from rather.store.use import reactions
 from rather.store.use import served as store
 from rather.store.use.reactions import Lesson
+from rather.store.use.served import moment, oldest_kept
 from rather.web.replies import Refusal
 
 Feedback = ThumbSaid | PreferredSaid | CorrectionSaid
@@ -55,7 +56,7 @@ class Desk:
             id=new_id(),
             kind=_kind(said),
             client=client,
-            asked=about[0].asked,
+            asked=_asked(about),
             served_ids=tuple(one.id for one in about),
             models=tuple(one.model for one in about),
             ranks=_ranks(said),
@@ -80,7 +81,7 @@ class Desk:
         """What this client was given under these ids; nobody else's."""
         if len(set(ids)) < len(ids):
             raise Refusal(400, "completion_ids: one is there twice.", code="invalid")
-        since = oldest_kept(self.keeper.use, self.now)
+        since = oldest_kept(self.keeper.use.keep_days, self.now())
         known = store.get_many(self.keeper.db, ids, since)
         missing = [id for id in ids if id not in known or known[id].client != client]
         if missing:
@@ -143,6 +144,12 @@ def _kind(said: Feedback) -> Literal["thumb", "pair", "ranking", "correction"]:
     if isinstance(said, PreferredSaid):
         return "pair" if len(said.completion_ids) == 2 else "ranking"
     return said.kind
+
+
+def _asked(about: list[KeptAnswer]) -> str:
+    """What all of them were answers of; empty where several models were named."""
+    names = {one.asked for one in about}
+    return names.pop() if len(names) == 1 else ""
 
 
 def _key(said: Feedback, request: str) -> str:

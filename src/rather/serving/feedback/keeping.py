@@ -5,9 +5,7 @@ import hmac
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 
 import anyio.to_thread
 
@@ -17,7 +15,8 @@ from rather.feedback.use.redaction import TooSlow, redact
 from rather.records import KeptAnswer, Message
 from rather.serving.context import Served
 from rather.store.database import Database
-from rather.store.use import served as store
+from rather.store.use import served as shelf
+from rather.store.use.served import moment
 
 LOG = logging.getLogger(__name__)
 NUM_CHARACTERS_OF_A_NAME = 20
@@ -57,15 +56,16 @@ class Keeper:
         if self.use.keep == "none":
             return
         try:
-            await anyio.to_thread.run_sync(self._store, given)
+            await anyio.to_thread.run_sync(self.store, given)
         except EnvironmentFault as error:
             # The client has its answer all the same; only feedback on it will find nothing.
             self.lost["not stored"] += len(given.completions)
             LOG.error("what was served is not kept: %s", error)
 
-    def _store(self, given: Served) -> None:
+    def store(self, given: Served) -> None:
+        """Store it now; `keep` does so beside the event loop."""
         answers = [self._kept(given, number) for number in range(len(given.completions))]
-        store.add(self.db, [one for one in answers if one is not None])
+        shelf.add(self.db, [one for one in answers if one is not None])
 
     def _kept(self, given: Served, number: int) -> KeptAnswer | None:
         completion = given.completions[number]
@@ -118,13 +118,3 @@ class Keeper:
 def completion_name(reply_id: str, number: int, num_completions: int) -> str:
     """What a completion is called in feedback: the reply's id, of several with the number."""
     return reply_id if num_completions == 1 else f"{reply_id}-{number}"
-
-
-def moment(seconds: float) -> str:
-    """Seconds since 1970 as the store writes them."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")
-
-
-def oldest_kept(use: Use, now: Callable[[], float]) -> str:
-    """The moment before which nothing is kept any more."""
-    return moment(now() - timedelta(days=use.keep_days).total_seconds())

@@ -129,10 +129,11 @@ def _take_lock(connection: Connection) -> None:
 def scrub(engine: Engine) -> bool:
     """Give the room of deleted rows back, so that it is written over."""
     connection = engine.raw_connection()
+    driver: Any = connection.driver_connection
     try:
-        connection.driver_connection.autocommit = True  # VACUUM runs in no transaction
-        connection.cursor().execute("VACUUM served, reactions, drafts, sessions, login_tokens")
-        connection.driver_connection.autocommit = False
+        driver.autocommit = True  # VACUUM runs in no transaction
+        driver.execute("VACUUM served, reactions, drafts, sessions, login_tokens")
+        driver.autocommit = False
         return True
     finally:
         connection.close()

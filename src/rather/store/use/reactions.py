@@ -40,7 +40,9 @@ def record(db: Database, reaction: Reaction, lesson: Lesson | None) -> tuple[Rea
             prompts.add_in(connection, [lesson.prompt])
             add_new(connection, COMPLETIONS, [asdict(one) for one in lesson.completions])
             add_new(connection, LABELLERS, [asdict(lesson.labeller)])
-            judgments.add(connection, replace(lesson.judgment, supersedes=former and former.id))
+            judgments.add(
+                connection, replace(lesson.judgment, supersedes=former.id if former else None)
+            )
         elif former is not None:
             judgments.add(connection, judgments.retraction_of(former))
         connection.execute(REACTIONS.insert(), asdict(reaction))

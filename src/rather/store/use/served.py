@@ -1,7 +1,9 @@
 """What the API gave: kept for a while, found by the ids of its replies, deleted for good."""
 
+import time
 from collections.abc import Iterable
 from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, select, true
@@ -10,6 +12,17 @@ from rather.records import KeptAnswer, Message
 from rather.store.database import Database
 from rather.store.rows import add_new, chunks, fields
 from rather.store.use.tables import SERVED
+
+
+def moment(seconds: float) -> str:
+    """Seconds since 1970 as the store writes them."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")
+
+
+def oldest_kept(num_days: int, now: float | None = None) -> str:
+    """The moment before which nothing is kept any more."""
+    seconds = time.time() if now is None else now
+    return moment(seconds - timedelta(days=num_days).total_seconds())
 
 
 def add(db: Database, served: Iterable[KeptAnswer]) -> int:
