@@ -66,6 +66,11 @@ class Engine:
         """Completions that are being decoded."""
         return len(self._rows)
 
+    def prepare(self) -> None:
+        """Lay the weights out now, not while the first request waits for it."""
+        with self.weights.in_use():
+            pass
+
     def has_room(self, num_rows: int, span: int) -> bool:
         """Whether so many completions, each with its prompt of at most so many tokens, could join
         at the next step beside what runs and waits; by itself anything could."""

@@ -47,6 +47,7 @@ class Worker:
     def start(self) -> None:
         """Make the engine, and begin to work."""
         self._engine = self._make_engine()
+        self._engine.prepare()
         self._thread.start()
 
     def stop(self) -> None:
