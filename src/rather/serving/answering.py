@@ -1,7 +1,7 @@
 """A request's answer, whole or as a stream; the routes say how either is written."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Protocol
 
@@ -71,20 +71,20 @@ async def _settled(task: asyncio.Future[Piece | None], seconds: float) -> None:
     await asyncio.wait({task}, timeout=seconds)
 
 
-async def _close(first: asyncio.Future[Piece | None], pieces: AsyncIterator[Piece]) -> None:
+async def _close(first: asyncio.Future[Piece | None], pieces: AsyncGenerator[Piece, None]) -> None:
     first.cancel()
     await asyncio.gather(first, return_exceptions=True)
-    await pieces.aclose()  # type: ignore[attr-defined]
+    await pieces.aclose()
 
 
 async def _events(
     first: asyncio.Future[Piece | None],
-    pieces: AsyncIterator[Piece],
+    pieces: AsyncGenerator[Piece, None],
     exchange: Exchange,
     style: Style,
     *,
     counts: bool,
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     try:
         if (opening := style.first(exchange)) is not None:
             yield _line(opening)

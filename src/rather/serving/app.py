@@ -94,6 +94,8 @@ def _invalid(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     # Place and reason only: what was sent is not echoed.
     first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        return fault(400, "The body is not a JSON object.", code="invalid_json")
     place = ".".join(str(part) for part in first["loc"][1:]) or "body"
     if first["type"] == "extra_forbidden":
         return fault(

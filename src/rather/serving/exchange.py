@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -67,11 +67,11 @@ class Exchange:
         """Completion tokens so far."""
         return sum(one.num_tokens for one in self.given)
 
-    async def pieces(self, context: Context) -> AsyncIterator[Piece]:
+    async def pieces(self, context: Context) -> AsyncGenerator[Piece, None]:
         """The backend's pieces; whatever ends them, what was given is counted and handed on."""
         ended = "cancelled"
         try:
-            async with aclosing(context.backend.generate(self.wish)) as pieces:  # type: ignore[type-var]
+            async with aclosing(context.backend.generate(self.wish)) as pieces:
                 async for piece in pieces:
                     if not self.num_tokens:
                         context.metrics.first_token.observe(time.monotonic() - self.began)

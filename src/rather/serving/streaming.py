@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import aclosing
 from typing import Any, TypeVar
 
@@ -38,7 +38,7 @@ class EventStream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, events: AsyncIterator[bytes]) -> None:
+    def __init__(self, events: AsyncGenerator[bytes, None]) -> None:
         super().__init__(headers={"X-Accel-Buffering": "no"})
         del self.headers["content-length"]
         self.events = events
@@ -48,7 +48,7 @@ class EventStream(Response):
         start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_leave_with, receive, tasks)
-            async with aclosing(self.events) as events:  # type: ignore[type-var]
+            async with aclosing(self.events) as events:
                 await send(start)
                 tasks.start_soon(_beat, send)
                 async for one in events:
