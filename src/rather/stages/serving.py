@@ -7,6 +7,8 @@ from rather.errors import UsageError
 from rather.models.source import fingerprint
 from rather.serving.app import create_app
 from rather.serving.backend import Backend
+from rather.serving.catalog import WRITERS
+from rather.serving.feedback.joining import from_use
 from rather.serving.local.backend import LocalBackend
 from rather.serving.running import run
 from rather.stages.runs import open_library
@@ -22,6 +24,7 @@ def serve(ws: Workspace, *, dry_run: bool, expose: bool) -> Result:
     """Serve the base and every version until Ctrl-C or SIGTERM."""
     section = ws.config.serve
     _require_keys(ws)
+    _require_answerer(ws)
     made = [one.name for one in versions.all(ws.db)]
     meant = aliases.in_force(ws.db)
     facts: Result = {"engine": section.engine, "versions": made, "aliases": meant}
@@ -33,25 +36,32 @@ def serve(ws: Workspace, *, dry_run: bool, expose: bool) -> Result:
         library = open_library(ws)
         ws.progress.say(f"Loading {ws.config.model} ...")
         backend: Backend = LocalBackend(library, lambda name: versions.get(ws.db, name), section)
+        use = from_use(ws.db, ws.secret, section)
         app = create_app(
             ws.db,
             ws.config,
             library.codec("base"),
             backend,
             base_fingerprint=fingerprint(library.folder_of("base")),
+            outside=use.outside,
         )
+        use.join(app)
         served: list[str] = []
 
         def announce(url: str) -> None:
             served.append(url)
             ws.progress.say(f"Serving on {url}/v1 (Ctrl-C ends it when running answers are done).")
 
-        run(app, backend, listener, section.drain_seconds, announce)
+        with use.tended():
+            run(app, backend, listener, section.drain_seconds, announce)
     finally:
         listener.close()
     totals = app.state.context.metrics
     num_requests, num_tokens = totals.requests.total(), totals.tokens.total()
     summary = f"{num_requests} request(s) were served, {num_tokens} tokens read and made."
+    if lost := use.keeper.lost.total():
+        summary += f" {lost} could not be kept as serve.keep says; the log above says why."
+    facts["not_kept"] = dict(use.keeper.lost)
     return {"summary": summary, "requests": num_requests, "tokens": num_tokens, **facts}
 
 
@@ -118,3 +128,11 @@ def _require_keys(ws: Workspace) -> None:
             f"Whoever reaches {ws.config.serve.host} could generate: make a key for them first "
             "with `rather key NAME`."
         )
+
+
+def _require_answerer(ws: Workspace) -> None:
+    """Refuse a share of the traffic for somebody who cannot answer it."""
+    name = ws.config.serve.ab.model
+    writers = ["base", *(one.name for one in versions.all(ws.db) if one.stage in WRITERS)]
+    if name is not None and name not in writers:
+        raise UsageError(f"serve.ab.model is {name}; it must be one of {', '.join(writers)}.")

@@ -1,17 +1,23 @@
-"""Feedback that was acknowledged is there after a kill, whole and once."""
+"""A server deletes what is past its days; acknowledged feedback survives a kill, whole, once."""
 
 import os
 import random
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from rather.serving.feedback import joining
 from rather.store import completions, judgments, prompts
 from rather.store.database import Database
-from rather.store.use import reactions
+from rather.store.use import reactions, served
+from tests.serving.feedback.conftest import KEPT, chat
+from tests.store.use.test_served import EARLY, given
 
 ROOT = Path(__file__).parents[3]
 
@@ -45,3 +51,22 @@ def test_acknowledged_feedback_survives(tmp_path: Path, seed: int) -> None:
     assert {judgment_id for _, judgment_id in stored} == set(judged)
     for one in judged.values():
         assert one.prompt_id in known[0] and one.answer["completion_id"] in known[1]
+
+
+def test_what_is_past_its_days_is_deleted(
+    db: Database, serve: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api, use = serve(**KEPT)
+    chat(api)
+    served.add(db, [given("old", model="ppo-2")])
+    monkeypatch.setattr(joining, "SECONDS_BETWEEN_PURGES", 0.02)
+    with use.tended():
+        until = time.monotonic() + 10
+        while "ppo-2" in served.count(db) and time.monotonic() < until:
+            time.sleep(0.01)
+        assert served.count(db) == {"ppo-1": 1}
+        served.add(db, [given("older", model="ppo-2")])
+        while "ppo-2" in served.count(db) and time.monotonic() < until:
+            time.sleep(0.01)
+    assert served.count(db) == {"ppo-1": 1}
+    assert served.get_many(db, ["old", "older"], EARLY) == {}

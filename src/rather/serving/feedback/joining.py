@@ -1,16 +1,25 @@
 """Feedback from use, as a server takes it on: what it keeps, who answers, and the routes."""
 
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from fastapi import FastAPI
 
 from rather.config.use import Use
+from rather.errors import EnvironmentFault
 from rather.serving.context import Outside
 from rather.serving.feedback.desk import Desk
 from rather.serving.feedback.keeping import Keeper, Names
 from rather.serving.feedback.routes import router
 from rather.serving.feedback.splitting import Split
 from rather.store.database import Database
+from rather.store.use import served
+
+LOG = logging.getLogger(__name__)
+SECONDS_BETWEEN_PURGES = 3600.0
 
 
 @dataclass(frozen=True)
@@ -29,6 +38,34 @@ class FromUse:
     def join(self, app: FastAPI) -> None:
         """Add the routes to the served API."""
         app.include_router(router(self.desk, self.split))
+
+    @contextmanager
+    def tended(self) -> Iterator[None]:
+        """Delete what is past its days, now and every hour until the block ends."""
+        ending = threading.Event()
+        thread = threading.Thread(target=self._tend, args=(ending,), name="rather-purge")
+        thread.start()
+        try:
+            yield
+        finally:
+            ending.set()
+            thread.join()
+
+    def purge(self) -> int:
+        """Delete what is past its days; how much that was."""
+        keeper = self.keeper
+        number = served.purge(keeper.db, served.oldest_kept(keeper.use.keep_days, self.desk.now()))
+        if number:
+            keeper.db.scrub()
+        return number
+
+    def _tend(self, ending: threading.Event) -> None:
+        while not ending.is_set():
+            try:
+                self.purge()
+            except EnvironmentFault as error:
+                LOG.error("what is past its days is not deleted yet: %s", error)
+            ending.wait(SECONDS_BETWEEN_PURGES)
 
 
 def from_use(db: Database, secret: bytes, use: Use) -> FromUse:
