@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from rather.config.stages import Config
 from rather.data.exporting import ExportFormat
 from rather.data.importing import ImportKind, OnError
 from rather.errors import DataError
@@ -184,9 +185,22 @@ def key(
 
 def chat(ws: Workspace, models: Sequence[str], prompt: str | None = None) -> Result:
     """Talk to one or more models side by side; with a prompt, answer it once."""
-    from rather.stages import answering
+    from rather.stages.chat import verb
 
-    return answering.chat(ws, models, prompt)
+    return verb.chat(ws, models, prompt)
+
+
+def chat_at(
+    url: str,
+    config: Config,
+    models: Sequence[str],
+    prompt: str | None = None,
+    consent: bool = True,
+) -> Result:
+    """Talk to models of a running server; picks and edits are sent to it as feedback."""
+    from rather.stages.chat import verb
+
+    return verb.chat_at(url, config, models, prompt, consent=consent)
 
 
 def report(ws: Workspace, dry_run: bool = False) -> Result:

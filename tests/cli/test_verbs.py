@@ -70,8 +70,10 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         ("score --prompt a --completion b", "score",
          ("newest", [{"prompt": "a", "completion": "b"}]), {}),
         ("report", "report", (), {"dry_run": False}),
-        ("chat --model base --model ppo-1", "chat", (("base", "ppo-1"), None), {}),
-        ("chat --prompt hi", "chat", (("newest",), "hi"), {}),
+        ("purge", "purge", (None,), {"everything": False, "does_it": False}),
+        ("purge --client use_1 --yes", "purge", ("use_1",),
+         {"everything": False, "does_it": True}),
+        ("purge --all --yes -n", "purge", (None,), {"everything": True, "does_it": False}),
         ("run --rounds 2", "run", (), {"dry_run": False}),
         ("status", "status", (), {}),
         ("doctor", "doctor", (), {"dry_run": False}),
@@ -101,7 +103,7 @@ def test_a_verb_calls_its_function(
         ("run --rounds 2", "run", "rounds", 2),
         ("run --dpo.beta 0.3", "dpo", "beta", 0.3),
         ("doctor --ppo.start sft-1", "ppo", "start", "sft-1"),
-        ("chat --sample.top-p 0.9", "sample", "top_p", 0.9),
+        ("purge --serve.keep-days 3", "serve", "keep_days", 3),
     ],
 )
 def test_flags_set_settings(

@@ -11,6 +11,7 @@ from cyclopts import App, Parameter
 
 from rather import __version__
 from rather.cli import database_verbs, late
+from rather.cli.chat_verb import chat
 from rather.cli.flags import COMMON, EVERYTHING, Common, add_settings, overrides, takes_settings
 from rather.cli.history_verbs import forget, lineage, purge, withdraw
 from rather.cli.label_verbs import choose, invite, label
@@ -157,26 +158,6 @@ def report(*, common: Common = COMMON, **settings: Any) -> Result:
         return late.pipeline().report(ws, dry_run=common.dry_run)
 
 
-def chat(
-    *,
-    model: Annotated[list[str] | None, Parameter(negative=(), consume_multiple=False)] = None,
-    prompt: str | None = None,
-    common: Common = COMMON,
-    **settings: Any,
-) -> Result:
-    """Talk with a model, or with several side by side.
-
-    Parameters
-    ----------
-    model
-        Who answers: base, newest or a version; give it twice to compare two.
-    prompt
-        Answer this one message and end.
-    """
-    with common.open(settings) as ws:
-        return late.pipeline().chat(ws, tuple(model or ("newest",)), prompt)
-
-
 def run(*, common: Common = COMMON, **settings: Any) -> Result:
     """Do the whole loop; it stops where a human is needed, and goes on from there."""
     with common.open(settings) as ws:
@@ -253,7 +234,7 @@ VERBS: tuple[tuple[Callable[..., Result], str, tuple[str, ...]], ...] = (
     (serve, "serve", ()),
     (alias, "", ()),
     (key, "", ()),
-    (chat, "", ("sample",)),
+    (chat, "chat", ()),
     (run, "run", EVERYTHING),
     (status, "", ()),
     (lineage, "", ()),

@@ -181,6 +181,19 @@ class Evaluation(Section):
     """Side-by-side samples kept for the report."""
 
 
+class Chat(Section):
+    """`chat`: how answers are drawn in the terminal."""
+
+    temperature: float = Field(0.7, ge=0)
+    """Sampling temperature; 0 is greedy."""
+    top_p: float = Field(1.0, gt=0, le=1)
+    """Keep the smallest set of tokens with this much probability; 1 keeps all."""
+    max_new_tokens: int = Field(256, ge=1)
+    """An answer is cut after this many tokens."""
+    system: str | None = None
+    """System message of the conversation; null leaves `system_prompt` in force."""
+
+
 StageOfARound = Literal["sample", "choose", "label", "reward", "ppo", "dpo", "evaluate", "report"]
 
 
@@ -232,6 +245,7 @@ class Config(Section):
     watch: Watch = Watch()
     track: Tracking = Tracking()
     evaluate: Evaluation = Evaluation()
+    chat: Chat = Chat()
     run: Rounds = Rounds()
     serve: Serving = Serving()
 

@@ -13,7 +13,7 @@ from rather.feedback.kinds import KINDS
 from rather.feedback.simulated import SimulatedLabeller
 from rather.records import Completion, Judgment, Prompt
 from rather.stages import controls
-from rather.stages.playground import responder_of
+from rather.stages.chat.playground import responder_of
 from rather.store import completions, judgments, labellers, logins, prompts, questions, runs
 from rather.workspace import Workspace
 

@@ -37,6 +37,12 @@ class Parrot:
 
     says = ""
 
+    async def start(self) -> None:
+        """It is ready."""
+
+    async def close(self, grace_s: float) -> None:
+        """It has nothing."""
+
     async def generate(self, wish: Wish) -> AsyncIterator[Piece]:
         for number, seed in enumerate(wish.seeds):
             yield Piece(number, f"I am {wish.model}, ", 2)
@@ -56,7 +62,9 @@ class Parrot:
 def db(tmp_path: Path) -> Iterator[Database]:
     with Database.open(tmp_path / "rather.db", create=True) as db:
         for name in ("ppo-1", "ppo-2"):
-            made = ModelVersion(name, "ppo", "embedded", (), f"run-{name}", f"models/{name}", "")
+            made = ModelVersion(
+                name, "ppo", "embedded", (), f"run-{name}", f"models/{name}", "2026-01-01"
+            )
             versions.register(db, made)
         aliases.switch(db, "prod", "ppo-1", "a test")
         yield db
