@@ -30,19 +30,21 @@ class Caller:
 
 
 async def current_caller(request: Request, context: CurrentContext) -> Caller:
-    """Whose key came with the request; without any keys in the workspace, anybody's."""
-    known = await context.register.known()
+    """Whose key came with the request; while no client has one, anybody's."""
+    keys = (await context.register.known()).keys
     address = request.client.host if request.client else ""
+    is_open = not any(key.role == "client" for key in keys.values())
     header = request.headers.get("authorization", "")
     if not header.lower().startswith(SCHEME):
-        if not any(key.role == "client" for key in known.keys.values()):
+        if is_open:
             return Caller(address, address, None)
         raise _locked("This server wants an API key: send `Authorization: Bearer KEY`.")
-    _may_try(context, address)
-    key = known.keys.get(hash_of(header[len(SCHEME) :].strip()))
+    if not is_open:
+        _may_try(context, address)
+    key = keys.get(hash_of(header[len(SCHEME) :].strip()))
     if key is not None:
         return Caller(key.id, key.name, key.role)
-    if not known.keys:  # clients that must send some key send any
+    if is_open:  # clients that must send some key send any
         return Caller(address, address, None)
     context.tries.failed(address)
     raise _locked("This API key does not open anything here; ask for another.")

@@ -123,7 +123,8 @@ def _told(ws: Workspace, name: str | None) -> Result:
 
 
 def _require_keys(ws: Workspace) -> None:
-    if not is_loopback_host(ws.config.serve.host) and not api_keys.all(ws.db):
+    is_open = not any(key.role == "client" for key in api_keys.all(ws.db))
+    if is_open and not is_loopback_host(ws.config.serve.host):
         raise UsageError(
             f"Whoever reaches {ws.config.serve.host} could generate: make a key for them first "
             "with `rather key NAME`."
