@@ -215,8 +215,8 @@ class Rounds(Section):
     """Tune also against a reward model that is hardly better than chance."""
 
 
-class Config(Section):
-    """A workspace's whole configuration: `rather.yaml`."""
+class Ground(Section):
+    """What every stage stands on: the model, the store, chance."""
 
     model: str = "embedded"
     """The model everything starts from: embedded (SmolLM2-135M-Instruct), a hub id, or a folder."""
@@ -234,6 +234,16 @@ class Config(Section):
     judgments_until: int | None = Field(None, ge=0)
     """Learn only from the first so many judgments, in the order they came; null takes all. A round
     sets it when it has enough."""
+
+    @field_serializer("database", when_used="json")
+    def _without_password(self, database: str | None) -> str | None:
+        # What is shown, stored or reported is dumped as JSON; only the store opens the address.
+        return None if database is None else masked(database)
+
+
+class Config(Ground):
+    """A workspace's whole configuration: `rather.yaml`."""
+
     sample: Sampling = Sampling()
     choose: Choosing = Choosing()
     label: Labelling = Labelling()
@@ -248,8 +258,3 @@ class Config(Section):
     chat: Chat = Chat()
     run: Rounds = Rounds()
     serve: Serving = Serving()
-
-    @field_serializer("database", when_used="json")
-    def _without_password(self, database: str | None) -> str | None:
-        # What is shown, stored or reported is dumped as JSON; only the store opens the address.
-        return None if database is None else masked(database)

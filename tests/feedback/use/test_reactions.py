@@ -5,7 +5,7 @@ import math
 import pytest
 
 from rather.feedback.use.reactions import approvals, counting, duels
-from rather.records import Reaction
+from rather.feedback.use.records import Reaction
 
 
 def said(

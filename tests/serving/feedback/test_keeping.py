@@ -9,7 +9,8 @@ from fastapi.testclient import TestClient
 
 from rather.errors import EnvironmentFault
 from rather.feedback.use import redaction
-from rather.records import KeptAnswer, Message
+from rather.feedback.use.records import KeptAnswer
+from rather.records import Message
 from rather.serving.feedback.joining import FromUse
 from rather.store.database import Database
 from rather.store.use import served

@@ -9,7 +9,8 @@ from rather.feedback.events import Circumstances, new_judgment
 from rather.feedback.pair import Pair
 from rather.feedback.thumb import Thumb
 from rather.feedback.use.reactions import counting
-from rather.records import Completion, Labeller, Message, Prompt, Reaction
+from rather.feedback.use.records import Reaction
+from rather.records import Completion, Labeller, Message, Prompt
 from rather.store import completions, judgments, labellers, prompts
 from rather.store.database import Database
 from rather.store.use import reactions

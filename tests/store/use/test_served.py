@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from rather.records import KeptAnswer, Message
+from rather.feedback.use.records import KeptAnswer
+from rather.records import Message
 from rather.store.database import Database
 from rather.store.use import served
 

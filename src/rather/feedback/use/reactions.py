@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from rather.equations.intervals import Interval, wilson
-from rather.records import Reaction
+from rather.feedback.use.records import Reaction
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ from rather.feedback.pair import Pair
 from rather.feedback.ranking import Ranking
 from rather.feedback.thumb import Thumb
 from rather.feedback.use.picked import picked
+from rather.feedback.use.records import KeptAnswer, Reaction
 from rather.feedback.use.redaction import TooSlow
-from rather.records import Completion, KeptAnswer, Labeller, Prompt, Reaction
+from rather.records import Completion, Labeller, Prompt
 from rather.serving.feedback.contract import (
     CorrectionSaid,
     FeedbackReply,

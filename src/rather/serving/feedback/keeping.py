@@ -11,8 +11,9 @@ import anyio.to_thread
 
 from rather.config.use import Use
 from rather.errors import EnvironmentFault
+from rather.feedback.use.records import KeptAnswer
 from rather.feedback.use.redaction import TooSlow, redact
-from rather.records import KeptAnswer, Message
+from rather.records import Message
 from rather.serving.context import Served
 from rather.store.database import Database
 from rather.store.use import served as shelf

@@ -6,7 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from rather.records import Completion, Judgment, Labeller, Prompt, Reaction
+from rather.feedback.use.records import Reaction
+from rather.records import Completion, Judgment, Labeller, Prompt
 from rather.store import judgments, prompts
 from rather.store.database import Database
 from rather.store.rows import add_new, chunks, fields

@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, select, true
 
-from rather.records import KeptAnswer, Message
+from rather.feedback.use.records import KeptAnswer
+from rather.records import Message
 from rather.store.database import Database
 from rather.store.rows import add_new, chunks, fields
 from rather.store.use.tables import SERVED
