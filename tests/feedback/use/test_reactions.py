@@ -53,7 +53,7 @@ def test_a_ranking_is_every_two_of_it() -> None:
         (one.first, one.second): one.win_rate.value
         for one in duels([said("c a b", (1, 2, 3), "ranking")])
     }
-    assert found == {("a", "b"): 1.0, ("a", "c"): 0.0, ("b", "c"): 0.0}
+    assert found == {("a", "b"): 1.0, ("c", "a"): 1.0, ("c", "b"): 1.0}
 
 
 def test_thumbs_and_corrections_of_each_version() -> None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -137,6 +138,16 @@ def test_the_same_is_said_once(db: Database, api: TestClient) -> None:
     assert [one.answer["good"] for one in judgments.live(db)] == [False]
     other = say(api, "thumb", id, good=True, idempotency_key="key-00001", status=409)
     assert other["error"]["code"] == "key_reused"
+
+
+def test_of_many_at_once_with_one_key_one_is_stored(db: Database, serve: Serve) -> None:
+    api, use = serve(**KEPT)
+    said = ThumbSaid(kind="thumb", completion_ids=[chat(api)["id"]], good=True, consent=True)
+    with ThreadPoolExecutor(8) as pool:
+        replies = list(pool.map(lambda _: use.desk.take("testclient", said), range(16)))
+    assert len({reply.id for reply in replies}) == 1
+    assert sorted(reply.replayed for reply in replies) == [False] + [True] * 15
+    assert len(judgments.all(db)) == len(reactions.all(db)) == 1
 
 
 def test_consent_can_be_taken_back(db: Database, api: TestClient) -> None:

@@ -35,16 +35,16 @@ def test_who_is_preferred(ws: Workspace) -> None:
         4,
     )
     (duel,) = found["preferred"]
-    # base won one of the three that were decided: Wilson's interval is 6 % to 79 %
+    # ppo-1 won two of the three that were decided: Wilson's interval is 21 % to 94 %
     assert (duel["first"], duel["second"], duel["n"], duel["num_both_bad"]) == (
-        "base",
         "ppo-1",
+        "base",
         3,
         1,
     )
     assert sentence(found) == (
-        "In use: 2 answers kept, 5 reactions (4 without consent to learn from them); base is "
-        "preferred to ppo-1 at prod in 33% [6%, 79%] of 3."
+        "In use: 2 answers kept, 5 reactions (4 without consent to learn from them); ppo-1 is "
+        "preferred to base at prod in 67% [21%, 94%] of 3."
     )
     assert sentence(found) in pipeline.status(ws)["summary"]
 

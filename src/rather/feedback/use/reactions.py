@@ -21,7 +21,7 @@ class Duel:
     first: str
     second: str
     win_rate: Interval
-    """Of the first; a tie is half a win."""
+    """Of the first, which is the one preferred more often; a tie is half a win."""
     num_both_bad: int
     """Beside those: both were called bad."""
 
@@ -72,6 +72,8 @@ def _compares(reaction: Reaction) -> bool:
 def _duel(asked: str, first: str, second: str, said: list[tuple[int, int]]) -> Duel:
     decided = [one for one in said if one != (2, 2)]
     wins = sum((rank < other) + 0.5 * (rank == other) for rank, other in decided)
+    if 2 * wins < len(decided):
+        first, second, wins = second, first, len(decided) - wins
     return Duel(asked, first, second, wilson(wins, len(decided)), len(said) - len(decided))
 
 
