@@ -108,9 +108,9 @@ class Project:
         """Score rows of {"prompt", "completion"} with a reward model."""
         return pipeline.score(self.workspace, model, list(rows))
 
-    def chat(self, prompt: str, *models: str) -> Result:
+    def chat(self, prompt: str, *models: str, **settings: Any) -> Result:
         """Let models answer one message."""
-        return pipeline.chat(self.workspace, models or ("newest",), prompt)
+        return pipeline.chat(self._with("chat", settings), models or ("newest",), prompt)
 
     def report(self) -> Result:
         """Write report.html."""
@@ -133,6 +133,12 @@ class Project:
     def forget(self, labeller: str, does_it: bool = False) -> Result:
         """Delete a person's data and keep what they judged; only say so by default."""
         return pipeline.forget(self.workspace, labeller, does_it)
+
+    def purge(
+        self, client: str | None = None, everything: bool = False, does_it: bool = False
+    ) -> Result:
+        """Delete served answers past their days, one client's, or all; only say so by default."""
+        return pipeline.purge(self.workspace, client, everything, does_it)
 
     def status(self) -> Result:
         """Say what the workspace holds."""
