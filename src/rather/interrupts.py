@@ -23,6 +23,8 @@ class Interrupted(KeyboardInterrupt):
         super().__init__(signal.Signals(number).name)
         self.exit_code = 128 + number
         """130 after Ctrl-C, 143 after SIGTERM, as shells count."""
+        self.is_ctrl_c = number == signal.SIGINT
+        """Whether a person asked; else the process was told to end."""
 
 
 def safe_point() -> None:

@@ -9,7 +9,7 @@ torch are imported inside the functions, so that `status` and `--help` answer at
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from rather.config.stages import Config
 from rather.data.exporting import ExportFormat
@@ -21,6 +21,9 @@ from rather.stages.reported import use
 from rather.stages.rounds.standing import standing
 from rather.store import completions, judgments, prompts, runs, versions
 from rather.workspace import Workspace
+
+if TYPE_CHECKING:
+    from rather.planning.plan import Sizes
 
 Result = dict[str, Any]
 
@@ -289,3 +292,21 @@ def doctor(ws: Workspace, dry_run: bool = False) -> Result:
     from rather.doctor import examination
 
     return examination.planned() if dry_run else examination.outcome(ws)
+
+
+def plan(config: Config, root: Path, size: str | None, gpus: str, sizes: "Sizes") -> Result:
+    """What training takes, stage by stage, on devices that need not be here."""
+    from rather.models.library import pick_dtype
+    from rather.planning import model, plan, processor, shape
+    from rather.planning.hardware import cards_of
+
+    if size is None:
+        of, called = model.shape_of(config.model, root)
+    else:
+        of, called = shape.of_size(size), f"{size} model"
+    if gpus == "cpu":
+        dtype = pick_dtype(config.dtype)
+        hardware, num_bytes = processor.processor(dtype), dtype.itemsize
+    else:
+        hardware, num_bytes = cards_of(gpus), 4 if config.dtype == "float32" else 2
+    return plan.plan(config, plan.Asked(of, called, hardware, num_bytes, sizes))

@@ -5,12 +5,13 @@ from collections.abc import Callable, Sequence
 from rather.interrupts import safe_point
 from rather.models.backbone import Backbone
 from rather.rollout.engine import Engine
+from rather.rollout.padded import PaddedEngine
 from rather.rollout.requests import Request, Sampled, Settings
 
 LONG = 16
 """Steps from which on it pays to lay all weights out for decoding first."""
 
-__all__ = ["Request", "Sampled", "Settings", "sample"]
+__all__ = ["Request", "Sampled", "Settings", "engine_of", "sample"]
 
 
 def sample(
@@ -26,9 +27,18 @@ def sample(
     """
     will_pay = settings.max_new_tokens >= LONG
     several = any(len(request.seeds) > 1 for request in requests)
-    engine = Engine(backbone, shares_prompts=several, lays_out=will_pay)
+    engine = engine_of(backbone, shares_prompts=several, lays_out=will_pay)
     tickets = [engine.submit(request, settings, adapter) for request in requests]
     while not engine.is_idle:
         safe_point()
         advance(engine.step())
     return [ticket.results() for ticket in tickets]
+
+
+def engine_of(
+    backbone: Backbone, *, shares_prompts: bool = False, lays_out: bool = True
+) -> Engine | PaddedEngine:
+    """The engine that suits a backbone; the settings are those of `Engine`."""
+    if backbone.why_padded is not None:
+        return PaddedEngine(backbone)
+    return Engine(backbone, shares_prompts=shares_prompts, lays_out=lays_out)

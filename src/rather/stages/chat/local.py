@@ -12,6 +12,8 @@ from rather.interrupts import Interrupted, listening, safe_point
 from rather.models.backbone import Backbone
 from rather.records import Message, Prompt
 from rather.rollout.engine import Engine
+from rather.rollout.local import engine_of
+from rather.rollout.padded import PaddedEngine
 from rather.rollout.requests import Request, Settings, Ticket
 from rather.stages.chat.answers import Answered, Heard
 from rather.stages.runs import open_library, policy_name
@@ -39,7 +41,7 @@ class LocalSpeakers:
     voices: tuple[Voice, ...]
     section: Chat
     seed: int
-    _engines: dict[int, Engine] = field(default_factory=dict)
+    _engines: dict[int, Engine | PaddedEngine] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -53,45 +55,56 @@ class LocalSpeakers:
         said = tuple(messages)
         prompt = Prompt(prompt_id(said), said, "train")
         seed = seed_of(self.seed, prompt.id, "chat", {}, number)
-        tickets = [self._submit(voice, prompt, seed) for voice in self.voices]
+        turn = _Turn(self.voices, heard)
+        for place, voice in enumerate(self.voices):
+            turn.tickets.append(self._submit(place, voice, prompt, seed, turn))
         try:
             with listening():
-                self._decode(tickets, heard)
+                while not all(ticket.is_done for ticket in turn.tickets):
+                    for engine in self._engines.values():
+                        engine.step()
         except Interrupted as interrupt:
-            for voice, ticket in zip(self.voices, tickets, strict=True):
-                self._engine(voice).cancel(ticket)
-            if interrupt.exit_code != 130:  # the process is to end, not only the answer
+            if not interrupt.is_ctrl_c:
                 raise
         return tuple(
             _answered(voice, ticket, seed)
-            for voice, ticket in zip(self.voices, tickets, strict=True)
+            for voice, ticket in zip(self.voices, turn.tickets, strict=True)
         )
 
-    def _submit(self, voice: Voice, prompt: Prompt, seed: int) -> Ticket:
+    def _submit(self, place: int, voice: Voice, prompt: Prompt, seed: int, turn: "_Turn") -> Ticket:
         section = self.section
         settings = Settings(
             section.temperature, section.max_new_tokens, voice.codec.stop_ids, section.top_p
         )
         request = Request(voice.codec.prompt_ids(prompt), (seed,))
-        return self._engine(voice).submit(request, settings, voice.adapter)
+        return self._engine(voice).submit(
+            request, settings, voice.adapter, lambda *_: turn.told(place)
+        )
 
-    def _decode(self, tickets: Sequence[Ticket], heard: Heard) -> None:
-        lengths = [0] * len(tickets)
-        while not all(ticket.is_done for ticket in tickets):
-            for engine in self._engines.values():
-                safe_point()
-                engine.step()
-            for place, (voice, ticket) in enumerate(zip(self.voices, tickets, strict=True)):
-                ids = ticket.completions[0].ids
-                if len(ids) > lengths[place]:
-                    lengths[place] = len(ids)
-                    heard(place, voice.codec.text(tuple(ids)).removesuffix(UNFINISHED))
-
-    def _engine(self, voice: Voice) -> Engine:
+    def _engine(self, voice: Voice) -> Engine | PaddedEngine:
         key = id(voice.backbone)
         if key not in self._engines:
-            self._engines[key] = Engine(voice.backbone)
+            self._engines[key] = engine_of(voice.backbone)
         return self._engines[key]
+
+
+@dataclass
+class _Turn:
+    """Answers under way."""
+
+    voices: tuple[Voice, ...]
+    heard: Heard
+    tickets: list[Ticket] = field(default_factory=list)
+
+    def told(self, place: int) -> None:
+        """One of them has a token more; after a signal all end here, between two tokens."""
+        ids = tuple(self.tickets[place].completions[0].ids)
+        self.heard(place, self.voices[place].codec.text(ids).removesuffix(UNFINISHED))
+        try:
+            safe_point()
+        except Interrupted:  # said again where we stop listening, when the engines are at rest
+            for ticket in self.tickets:
+                ticket.is_cancelled = True
 
 
 def local_speakers(ws: Workspace, models: Sequence[str]) -> LocalSpeakers:

@@ -68,7 +68,7 @@ class RemoteSpeakers:
                 self._tell(threads, growing, news, heard)
         except Interrupted as interrupt:
             self._stopped.set()
-            if interrupt.exit_code != 130:
+            if not interrupt.is_ctrl_c:
                 raise
         for one in growing:
             if one.error is not None:
