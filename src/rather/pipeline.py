@@ -16,10 +16,8 @@ from rather.data.exporting import ExportFormat
 from rather.data.importing import ImportKind, OnError
 from rather.errors import DataError
 from rather.stages import exchange
-from rather.stages.next_step import next_command, sentence
-from rather.stages.reported import use
-from rather.stages.rounds.standing import standing
-from rather.store import completions, judgments, prompts, runs, versions
+from rather.stages.reported import holding
+from rather.store import prompts
 from rather.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -234,25 +232,7 @@ def run(ws: Workspace, dry_run: bool = False) -> Result:
 
 def status(ws: Workspace) -> Result:
     """What the workspace holds, and the next sensible command."""
-    counts = judgments.count(ws.db)
-    made = [version.name for version in versions.all(ws.db)]
-    facts = {
-        "workspace": str(ws.root),
-        "model": ws.config.model,
-        "prompts": prompts.count(ws.db),
-        "completions": completions.count(ws.db),
-        "judgments": counts,
-        "versions": made,
-        "round": standing(ws),
-        "use": use.in_use(ws),
-        "runs": [
-            {"id": run.id, "stage": run.stage, "status": run.status, "message": run.message}
-            for run in runs.all(ws.db)
-        ],
-    }
-    following = next_command(facts)
-    summary = f"{sentence(facts)} Next: {following}"
-    return {"summary": summary, **facts, "next": following}
+    return holding.status(ws)
 
 
 def lineage(ws: Workspace, version: str) -> Result:
