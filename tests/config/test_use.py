@@ -3,12 +3,13 @@
 import pytest
 
 from rather.config.loading import load
+from rather.config.serving import Serving
 from rather.config.use import AB, Use
 from rather.errors import UsageError
 
 
 def test_texts_stay_with_the_users_unless_somebody_decides_otherwise() -> None:
-    assert (Use().keep, Use().keep_days, Use().ab.share) == ("metadata", 30, 0.0)
+    assert (Use().keep, Use().keep_days, Serving().ab.share) == ("metadata", 30, 0.0)
 
 
 def test_a_share_needs_somebody_to_answer_it() -> None:

@@ -6,7 +6,7 @@ import pytest
 from fastapi.routing import iter_route_contexts
 
 from rather.serving.auth import FREE_TRIES, PUBLIC_PATHS
-from rather.store import api_keys
+from rather.store.serving import api_keys
 from tests.serving.conftest import House, Running
 
 

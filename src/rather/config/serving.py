@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from rather.config.use import Use
+from rather.config.use import AB, Use
 
 
 class Serving(Use):
@@ -28,3 +28,4 @@ class Serving(Use):
     """How long running requests may go on after Ctrl-C or SIGTERM."""
     watchdog_seconds: float = Field(5.0, gt=0)
     """The engine counts as stuck when one step takes longer."""
+    ab: AB = AB()

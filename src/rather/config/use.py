@@ -41,7 +41,6 @@ class Use(Section):
     redact_patterns: tuple[str, ...] = Field((), max_length=32)
     """Regular expressions of your own (case-insensitive) whose matches are taken out as well; a
     text they do not get through in half a second is not stored."""
-    ab: AB = AB()
 
     @field_validator("redact_patterns")
     @classmethod

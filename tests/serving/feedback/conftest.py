@@ -12,8 +12,9 @@ from rather.records import ModelVersion
 from rather.serving.app import create_app
 from rather.serving.backend import Piece, Wish
 from rather.serving.feedback.joining import FromUse, from_use
-from rather.store import aliases, versions
+from rather.store import versions
 from rather.store.database import Database
+from rather.store.serving import aliases
 
 SECRET = b"a secret of a test, 32 bytes long"
 KEPT = {"serve.keep": "texts"}

@@ -6,7 +6,7 @@ Prints the id of each reaction once it was acknowledged.
 import sys
 from pathlib import Path
 
-from rather.config.use import Use
+from rather.config.serving import Serving
 from rather.records import Message
 from rather.serving.context import Served, ServedCompletion
 from rather.serving.feedback.contract import ThumbSaid
@@ -17,7 +17,7 @@ from rather.store.database import Database
 def main(where: Path) -> None:
     """Serve, take feedback, say so; for ever."""
     with Database.open(where) as db:
-        use = from_use(db, b"a secret of a test, 32 bytes long", Use(keep="texts"))
+        use = from_use(db, b"a secret of a test, 32 bytes long", Serving(keep="texts"))
         number = 0
         while True:
             id = f"chat-{number}"

@@ -221,9 +221,9 @@ def test_prompts_that_are_the_same_are_computed_once(
     prefilled: list[int] = []
     real: Callable[..., None] = Engine._prefill
 
-    def noted(self: Engine, rows: Any, askers: Any, adapter: Any) -> None:
+    def noted(self: Engine, rows: Any, askers: Any) -> None:
         prefilled.append(len(rows))
-        real(self, rows, askers, adapter)
+        real(self, rows, askers)
 
     monkeypatch.setattr(Engine, "_prefill", noted)
 

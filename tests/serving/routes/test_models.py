@@ -4,7 +4,8 @@ import openai
 import pytest
 from openai import OpenAI
 
-from rather.store import aliases, rounds
+from rather.store import rounds
+from rather.store.serving import aliases
 from tests.serving.conftest import House, Running
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from fastapi import FastAPI
 
-from rather.config.use import Use
+from rather.config.serving import Serving
 from rather.errors import EnvironmentFault
 from rather.serving.context import Outside
 from rather.serving.feedback.desk import Desk
@@ -68,7 +68,7 @@ class FromUse:
             ending.wait(SECONDS_BETWEEN_PURGES)
 
 
-def from_use(db: Database, secret: bytes, use: Use) -> FromUse:
+def from_use(db: Database, secret: bytes, section: Serving) -> FromUse:
     """On an open store, as the settings say; `secret` (the workspace's) draws and hides names."""
-    keeper = Keeper(db, Names(secret), use)
-    return FromUse(keeper, Desk(keeper), Split(secret, use.ab))
+    keeper = Keeper(db, Names(secret), section)
+    return FromUse(keeper, Desk(keeper), Split(secret, section.ab))
