@@ -7,7 +7,6 @@ from rather.errors import UsageError
 from rather.models.source import fingerprint
 from rather.serving.app import create_app
 from rather.serving.backend import Backend
-from rather.serving.catalog import WRITERS
 from rather.serving.feedback.joining import from_use
 from rather.serving.local.backend import LocalBackend
 from rather.serving.running import run
@@ -25,19 +24,21 @@ def serve(ws: Workspace, *, dry_run: bool, expose: bool) -> Result:
     """Serve the base and every version until Ctrl-C or SIGTERM."""
     section = ws.config.serve
     _require_keys(ws)
-    _require_answerer(ws)
+    use = from_use(ws.db, ws.secret, section)
     made = [one.name for one in versions.all(ws.db)]
     meant = aliases.in_force(ws.db)
     facts: Result = {"engine": section.engine, "versions": made, "aliases": meant}
     if dry_run:
         what = f"base and {len(made)} version(s) on {section.host}:{section.port}"
-        return {"summary": f"would serve {what} by the {section.engine} engine.", **facts}
+        return {
+            "summary": f"would serve {what} by the {section.engine} engine. {use.told}",
+            **facts,
+        }
     listener = listen(section.host, section.port, expose=expose)
     try:
         library = open_library(ws)
         ws.progress.say(f"Loading {ws.config.model} ...")
         backend: Backend = LocalBackend(library, lambda name: versions.get(ws.db, name), section)
-        use = from_use(ws.db, ws.secret, section)
         app = create_app(
             ws.db,
             ws.config,
@@ -52,6 +53,7 @@ def serve(ws: Workspace, *, dry_run: bool, expose: bool) -> Result:
         def announce(url: str) -> None:
             served.append(url)
             ws.progress.say(f"Serving on {url}/v1 (Ctrl-C ends it when running answers are done).")
+            ws.progress.say(use.told)
 
         with use.tended():
             run(app, backend, listener, section.drain_seconds, announce)
@@ -130,11 +132,3 @@ def _require_keys(ws: Workspace) -> None:
             f"Whoever reaches {ws.config.serve.host} could generate: make a key for them first "
             "with `rather key NAME`."
         )
-
-
-def _require_answerer(ws: Workspace) -> None:
-    """Refuse a share of the traffic for somebody who cannot answer it."""
-    name = ws.config.serve.ab.model
-    writers = ["base", *(one.name for one in versions.all(ws.db) if one.stage in WRITERS)]
-    if name is not None and name not in writers:
-        raise UsageError(f"serve.ab.model is {name}; it must be one of {', '.join(writers)}.")

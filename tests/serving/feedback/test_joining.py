@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from rather.errors import UsageError
 from rather.serving.feedback import joining
 from rather.store import completions, judgments, prompts
 from rather.store.database import Database
@@ -70,3 +71,28 @@ def test_what_is_past_its_days_is_deleted(
             time.sleep(0.01)
     assert served.count(db) == {"ppo-1": 1}
     assert served.get_many(db, ["old", "older"], EARLY) == {}
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"serve.keep": "none"}, "Nothing is kept of what is answered (serve.keep)."),
+        ({}, "Who answered and when is kept for 30 days, no texts (serve.keep)."),
+        (
+            {**KEPT, "serve.keep_days": 7, "serve.ab.share": 0.25, "serve.ab.model": "ppo-2"},
+            "Questions and answers are kept for 7 days, redacted (serve.keep). 25% of prod is "
+            "answered by ppo-2.",
+        ),
+    ],
+)
+def test_whoever_starts_it_is_told(
+    serve: Callable[..., Any], settings: dict[str, Any], told: str
+) -> None:
+    assert serve(**settings)[1].told == told
+
+
+def test_a_share_is_for_somebody_who_can_answer(serve: Callable[..., Any]) -> None:
+    with pytest.raises(
+        UsageError, match=r"ab\.model is ppo-9; it must be one of base, ppo-1, ppo-2"
+    ):
+        serve(**{"serve.ab.model": "ppo-9", "serve.ab.share": 0.1})

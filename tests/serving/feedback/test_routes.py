@@ -5,11 +5,14 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from openai import NotFoundError
 
 from rather.serving.backend import EngineDown, Wish
 from rather.serving.feedback.joining import FromUse
+from rather.store import judgments
 from rather.store.database import Database
 from rather.store.use import reactions, served
+from tests.serving.conftest import Running
 from tests.serving.feedback.conftest import KEPT, Parrot, chat
 
 Serve = Callable[..., tuple[TestClient, FromUse]]
@@ -89,3 +92,26 @@ def test_an_engine_that_breaks_breaks_the_comparison(api: TestClient, parrot: Pa
 
     parrot.generate = broken  # type: ignore[method-assign]
     compare(api, 503, models=["base", "ppo-2"])
+
+
+def test_openais_client_gives_feedback(db: Database, serve: Serve, parrot: Parrot) -> None:
+    running = Running(serve(**KEPT)[0].app, parrot)  # type: ignore[arg-type]
+    try:
+        client = running.client()
+        chunks = client.chat.completions.create(
+            model="prod", messages=[{"role": "user", "content": "Why?"}], n=2, stream=True
+        )
+        (id,) = {chunk.id for chunk in chunks}
+        said = {"kind": "preferred", "completion_ids": [f"{id}-0", f"{id}-1"], "choice": 1}
+        reply: Any = client.post("/feedback", cast_to=object, body=said | {"consent": True})
+        assert reply["models"] == ["ppo-1", "ppo-1"]
+        (judgment,) = judgments.live(db)
+        assert (reply["judgment_id"], judgment.answer["choice"]) == (judgment.id, "B")
+        with pytest.raises(NotFoundError, match="There is no completion nothing of yours"):
+            client.post(
+                "/feedback",
+                cast_to=object,
+                body={"kind": "thumb", "completion_ids": ["nothing"], "good": True},
+            )
+    finally:
+        running.close()

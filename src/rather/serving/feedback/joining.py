@@ -9,17 +9,24 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 
 from rather.config.serving import Serving
-from rather.errors import EnvironmentFault
+from rather.errors import EnvironmentFault, UsageError
+from rather.serving.catalog import WRITERS
 from rather.serving.context import Outside
 from rather.serving.feedback.desk import Desk
 from rather.serving.feedback.keeping import Keeper, Names
 from rather.serving.feedback.routes import router
 from rather.serving.feedback.splitting import Split
+from rather.store import versions
 from rather.store.database import Database
 from rather.store.use import served
 
 LOG = logging.getLogger(__name__)
 SECONDS_BETWEEN_PURGES = 3600.0
+KEPT = {
+    "none": "Nothing is kept of what is answered",
+    "metadata": "Who answered and when is kept for {days} days, no texts",
+    "texts": "Questions and answers are kept for {days} days, redacted",
+}
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,15 @@ class FromUse:
     keeper: Keeper
     desk: Desk
     split: Split
+
+    @property
+    def told(self) -> str:
+        """What is kept and who else answers, for whoever starts the server."""
+        section = self.keeper.use
+        kept = KEPT[section.keep].format(days=section.keep_days)
+        ab = self.split.ab
+        share = f" {ab.share:.0%} of {ab.alias} is answered by {ab.model}." if ab.share else ""
+        return f"{kept} (serve.keep).{share}"
 
     @property
     def outside(self) -> Outside:
@@ -69,6 +85,14 @@ class FromUse:
 
 
 def from_use(db: Database, secret: bytes, section: Serving) -> FromUse:
-    """On an open store, as the settings say; `secret` (the workspace's) draws and hides names."""
+    """On an open store, as the settings say; `secret` (the workspace's) draws and hides names.
+
+    Raises UsageError where a share of the traffic is for somebody who cannot answer it.
+    """
+    writers = ["base", *(one.name for one in versions.all(db) if one.stage in WRITERS)]
+    if section.ab.model is not None and section.ab.model not in writers:
+        raise UsageError(
+            f"serve.ab.model is {section.ab.model}; it must be one of {', '.join(writers)}."
+        )
     keeper = Keeper(db, Names(secret), section)
     return FromUse(keeper, Desk(keeper), Split(secret, section.ab))
