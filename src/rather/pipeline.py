@@ -289,8 +289,7 @@ def plan(config: Config, root: Path, size: str | None, gpus: str, sizes: "Sizes"
     else:
         of, called = shape.of_size(size), f"{size} model"
     if gpus == "cpu":
-        dtype = pick_dtype(config.dtype)
-        hardware, num_bytes = processor.processor(dtype), dtype.itemsize
+        hardware, num_bytes = processor.processor(), pick_dtype(config.dtype).itemsize
     else:
         hardware, num_bytes = cards_of(gpus), 4 if config.dtype == "float32" else 2
     return plan.plan(config, plan.Asked(of, called, hardware, num_bytes, sizes))

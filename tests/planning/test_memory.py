@@ -16,7 +16,7 @@ from rather.planning.memory import kept_for_gradient, memory_of
 from rather.planning.shape import Shape
 from rather.planning.stages import Load, Trunk, load_of
 
-CARD = Hardware("card", 1, 10e9, 1e12, 1e11, 1e10)
+CARD = Hardware("card", 1, 10e9, 1e12, 1e11, 1e11, 1e10)
 TINY = Shape(2, 4, 4, 2, 6, 10, rank=1)
 SHAPE = Shape(2, 64, 64, 32, 128, 96, rank=4, num_heads=4)
 
@@ -78,8 +78,8 @@ def test_an_update_of_adapters_by_hand() -> None:
     }
     # two rows of five tokens; a token looks at 2·(6 + 2·3 + 3)/5 = 6 keys
     kept = 10 * 2 * 2 * (16 + 8 + 4 + 12 + 7 + 1 * 6)
-    assert found.learning == kept + 256 * 10 * 6
-    assert found.peak == sum(found.parts.values()) + 1.1 * found.learning
+    assert found.learning == kept + 256 * 10 * 14
+    assert found.peak == sum(found.parts.values()) + 1.2 * found.learning
 
 
 def test_full_copies_are_spread_over_the_ranks_and_adapters_are_not() -> None:
@@ -94,13 +94,13 @@ def test_full_copies_are_spread_over_the_ranks_and_adapters_are_not() -> None:
 
 def test_writing_keeps_keys_and_values_and_on_a_cpu_the_weights_once_more() -> None:
     load = replace(Load("ppo", [(3, (2, 2))] * 4, 10, (Trunk("policy", 2),)), writes=True)
-    logits = 256 * 10 * 6
+    logits = 256 * 10 * 14
     # 4 rows · (3 + 2 + 2) tokens · keys and values of width 2 · 2 bytes · 2 layers, an eighth spare
     cache = 4 * 7 * 2 * 2 * 2 * 2 * 9 / 8
     assert memory_of(TINY, load, CARD, 2).writing == cache + logits
     cpu = replace(CARD, is_cpu=True)
     assert memory_of(TINY, load, cpu, 2).writing == cache + logits + 2 * 240
-    assert memory_of(TINY, load, cpu, 4).writing == 2 * cache + 256 * 10 * 8
+    assert memory_of(TINY, load, cpu, 4).writing == 2 * cache + 256 * 10 * 16
 
 
 def test_roles_of_ppo() -> None:

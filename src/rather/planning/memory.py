@@ -10,7 +10,7 @@ r, H heads that look at K keys on average:
     kept for the gradient, a layer and token
                     adapters   b·(4d + 2a + 2v + 2f + 7r + H·K)
                     all        4·(4d + 2a + 2v + 4f + H·K)
-    logits          256 tokens' at once: 256·V·(4 + b)
+    logits          256 tokens' at once, and their probabilities: 256·V·(3·4 + b)
     while it writes keys and values: rows·length·2v·b a layer, an eighth spare; on a CPU in bfloat16
                     the weights once more, laid out for decoding
 
@@ -30,7 +30,7 @@ KEPT_WEIGHTS = 1 << 22
 """Attention weights of a layer that are kept; more are made again."""
 SPARE = 9 / 8
 """A cache has an eighth more room than it needs."""
-HOLES = 1.1
+HOLES = 1.2
 """What an allocator holds beyond what is asked for."""
 
 
@@ -72,7 +72,7 @@ def memory_of(shape: Shape, load: Load, hardware: Hardware, num_bytes: int) -> M
         held = num_tokens(load.rows) / hardware.count
         parts["states below the trained layers"] = held * shape.width * num_bytes
     learning = max(_for_gradient(shape, trunk, load, num_bytes) for trunk in load.learning)
-    logits = LOGITS_AT_ONCE * shape.vocabulary * (4 + num_bytes) if load.has_logits else 0
+    logits = LOGITS_AT_ONCE * shape.vocabulary * (3 * 4 + num_bytes) if load.has_logits else 0
     writing = _writing(shape, load, hardware, num_bytes) if load.writes else 0.0
     return Memory(parts, learning + logits, writing + logits)
 
