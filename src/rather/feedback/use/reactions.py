@@ -39,9 +39,9 @@ class Approval:
 
 def counting(reactions: Iterable[Reaction]) -> list[Reaction]:
     """Each client's last word about the same completions, in the order of their first."""
-    last: dict[tuple[object, ...], Reaction] = {}
+    last: dict[tuple[str, str], Reaction] = {}
     for one in reactions:
-        last[one.client, one.kind, tuple(sorted(one.served_ids))] = one
+        last[one.client, one.item] = one
     return list(last.values())
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from rather.feedback.items import item_name
 from rather.records import Message
 
 
@@ -56,3 +57,8 @@ class Reaction:
     request: str
     """Digest of what was sent, to tell a replay from another one with the same key."""
     created_at: str
+
+    @property
+    def item(self) -> str:
+        """What it is about, in whatever order it was shown."""
+        return item_name(self.kind, "", self.served_ids)

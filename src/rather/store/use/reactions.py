@@ -46,7 +46,7 @@ def record(db: Database, reaction: Reaction, lesson: Lesson | None) -> tuple[Rea
             )
         elif former is not None:
             judgments.add(connection, judgments.retraction_of(former))
-        connection.execute(REACTIONS.insert(), asdict(reaction))
+        connection.execute(REACTIONS.insert(), {**asdict(reaction), "item": reaction.item})
         return reaction, False
 
     return db.write(act)
@@ -81,16 +81,13 @@ def withdraw(
 def _former(connection: Connection, reaction: Reaction) -> Judgment | None:
     """The judgment in force that the client gave about the same completions."""
     said = REACTIONS.c.judgment_id.is_not(None) & (REACTIONS.c.client == reaction.client)
-    query = select(REACTIONS).where(said, REACTIONS.c.kind == reaction.kind)
-    about = sorted(reaction.served_ids)
-    for row in connection.execute(query.order_by(REACTIONS.c.seq.desc())).mappings():
-        if sorted(row["served_ids"]) == about:
-            return judgments.in_force(connection, row["judgment_id"])
-    return None
+    query = select(REACTIONS.c.judgment_id).where(said, REACTIONS.c.item == reaction.item)
+    newest = connection.scalar(query.order_by(REACTIONS.c.seq.desc()).limit(1))
+    return None if newest is None else judgments.in_force(connection, newest)
 
 
 def _to_record(row: Mapping[Any, Any]) -> Reaction:
-    values = fields(row)
+    values = {name: value for name, value in fields(row).items() if name != "item"}
     for name in ("served_ids", "models", "ranks"):
         values[name] = tuple(values[name])
     return Reaction(**values)

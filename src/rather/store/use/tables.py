@@ -32,6 +32,8 @@ REACTIONS = Table(
     words("kind"),
     Column("client", Words, nullable=False, index=True),
     words("asked"),
+    # `Reaction.item`, to find what was said of it before.
+    Column("item", Words, nullable=False, index=True),
     # No foreign keys: what was served is deleted before what was said about it.
     Column("served_ids", Document, nullable=False),
     Column("models", Document, nullable=False),

@@ -35,6 +35,7 @@ def upgrade() -> None:
         sa.Column("kind", TEXT, nullable=False),
         sa.Column("client", TEXT, nullable=False, index=True),
         sa.Column("asked", TEXT, nullable=False),
+        sa.Column("item", TEXT, nullable=False, index=True),
         sa.Column("served_ids", sa.JSON, nullable=False),
         sa.Column("models", sa.JSON, nullable=False),
         sa.Column("ranks", sa.JSON, nullable=False),
