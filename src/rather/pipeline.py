@@ -9,8 +9,9 @@ torch are imported inside the functions, so that `status` and `--help` answer at
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from rather.config.stages import Config
 from rather.data.exporting import ExportFormat
 from rather.data.importing import ImportKind, OnError
 from rather.errors import DataError
@@ -19,6 +20,9 @@ from rather.stages.next_step import next_command, sentence
 from rather.stages.rounds.standing import standing
 from rather.store import completions, judgments, prompts, runs, versions
 from rather.workspace import Workspace
+
+if TYPE_CHECKING:
+    from rather.planning.plan import Sizes
 
 Result = dict[str, Any]
 
@@ -154,9 +158,9 @@ def score(ws: Workspace, model: str, rows: Sequence[dict[str, Any]]) -> Result:
 
 def serve(ws: Workspace, dry_run: bool = False, expose: bool = False) -> Result:
     """Serve the base and every version behind one OpenAI-compatible API, until it is stopped."""
-    from rather.stages import serving
+    from rather.stages.serving import verb
 
-    return serving.serve(ws, dry_run=dry_run, expose=expose)
+    return verb.serve(ws, dry_run=dry_run, expose=expose)
 
 
 def alias(
@@ -167,9 +171,9 @@ def alias(
     dry_run: bool = False,
 ) -> Result:
     """Let a name like `prod` mean a version, or what it meant before; or say what names mean."""
-    from rather.stages import serving
+    from rather.stages.serving import verb
 
-    return serving.alias(ws, name, version, roll_back=roll_back, dry_run=dry_run)
+    return verb.alias(ws, name, version, roll_back=roll_back, dry_run=dry_run)
 
 
 def key(
@@ -180,9 +184,9 @@ def key(
     dry_run: bool = False,
 ) -> Result:
     """Make a key of the API, or close one; or list them."""
-    from rather.stages import serving
+    from rather.stages.serving import verb
 
-    return serving.key(ws, name, role, revoke=revoke, dry_run=dry_run)
+    return verb.key(ws, name, role, revoke=revoke, dry_run=dry_run)
 
 
 def chat(ws: Workspace, models: Sequence[str], prompt: str | None = None) -> Result:
@@ -268,3 +272,20 @@ def doctor(ws: Workspace, dry_run: bool = False) -> Result:
     from rather.doctor import examination
 
     return examination.planned() if dry_run else examination.outcome(ws)
+
+
+def plan(config: Config, root: Path, size: str | None, gpus: str, sizes: "Sizes") -> Result:
+    """What training takes, stage by stage, on devices that need not be here."""
+    from rather.models.library import pick_dtype
+    from rather.planning import model, plan, processor, shape
+    from rather.planning.hardware import cards_of
+
+    if size is None:
+        of, called = model.shape_of(config.model, root)
+    else:
+        of, called = shape.of_size(size), f"{size} model"
+    if gpus == "cpu":
+        hardware, num_bytes = processor.processor(), pick_dtype(config.dtype).itemsize
+    else:
+        hardware, num_bytes = cards_of(gpus), 4 if config.dtype == "float32" else 2
+    return plan.plan(config, plan.Asked(of, called, hardware, num_bytes, sizes))

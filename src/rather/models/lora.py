@@ -8,8 +8,9 @@ adapter is a plain PEFT folder (`rather.models.adapter_files`).
 """
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -48,6 +49,11 @@ class LoraLayout:
     layer_of: dict[str, int] = field(default_factory=dict)
     is_transposed: bool = False
     """The layers keep their weights as [inputs, outputs] (GPT-2's Conv1D)."""
+
+    def without(self, unused: Collection[str]) -> "LoraLayout":
+        """The same without some of the layers."""
+        layer_of = {name: at for name, at in self.layer_of.items() if name not in unused}
+        return replace(self, names=tuple(layer_of), layer_of=layer_of)
 
     def select(
         self, wanted: tuple[str, ...] | str, top_layers: int | None, depth: int | None = None
@@ -91,12 +97,11 @@ class LoraLinear(nn.Module):
         outputs, inputs = widths(self.base)
         bound = math.sqrt(1 / inputs)
         a = torch.empty(rank, inputs).uniform_(-bound, bound, generator=generator)
-        self.a[name] = nn.Parameter(a.to(weight.device))
-        self.b[name] = nn.Parameter(torch.zeros(outputs, rank, device=weight.device))
-        self.scale[name] = alpha / rank
+        b = torch.zeros(outputs, rank, device=weight.device)
+        self.attach(name, a.to(weight.device), b, alpha / rank)
 
     def attach(self, name: str, a: Tensor, b: Tensor, scale: float) -> None:
-        """An adapter that does not learn, in any precision: A [r, inputs], B [outputs, r]."""
+        """An adapter that does not learn yet, in any precision: A [r, inputs], B [outputs, r]."""
         self.a[name] = nn.Parameter(a, requires_grad=False)
         self.b[name] = nn.Parameter(b, requires_grad=False)
         self.scale[name] = scale
@@ -224,6 +229,25 @@ def find_linear_layers(model: nn.Module, decoder: nn.Module) -> LoraLayout:
                 layer_of[f"{prefix}.{stack_name}.{index}.{name}"] = index
                 is_transposed |= isinstance(module, Conv1D)
     return LoraLayout(tuple(layer_of), len(stack), layer_of, is_transposed)
+
+
+@contextmanager
+def unused_layers(model: nn.Module, layout: LoraLayout) -> Iterator[set[str]]:
+    """Linear layers that are not called in a pass, as the set says afterwards.
+
+    Some architectures read a layer's weight and multiply by themselves (Mamba's step sizes); an
+    adapter on it would be passed by.
+    """
+    unused = set(layout.names)
+    hooks = [
+        model.get_submodule(name).register_forward_pre_hook(
+            lambda *_, name=name: unused.discard(name)
+        )
+        for name in layout.names
+    ]
+    yield unused
+    for hook in hooks:
+        hook.remove()
 
 
 def adapted_layers(
