@@ -29,7 +29,6 @@ from rather.models.lora import (
     decoder_layers,
     find_linear_layers,
     unused_layers,
-    widths,
     without_adapters,
 )
 from rather.models.passage import Packed, Passage, Unpacked
@@ -158,27 +157,6 @@ class Backbone:
         for layer in adapted_layers(self.model, shape.targets, self._switch):
             layer.add(name, shape.rank, shape.alpha, generator)
         self.shapes[name] = shape
-        for parameter in self.adapter_parameters(name).values():
-            parameter.requires_grad_(False)
-
-    def check_adapter(self, shape: LoraShape, weights: Mapping[str, Tensor]) -> None:
-        """DataError says where weights (by PEFT's names) are not those of an adapter on this model.
-
-        Touches nothing.
-        """
-        wanted: dict[str, tuple[int, int]] = {}
-        for target in shape.targets:
-            outputs, inputs = widths(self.model.get_submodule(target))
-            wanted[f"{target}.lora_A.weight"] = shape.rank, inputs
-            wanted[f"{target}.lora_B.weight"] = outputs, shape.rank
-        if odd := sorted(wanted.keys() ^ weights.keys()):
-            raise DataError(f"The adapter does not fit this model: {odd[0]} is on one side only.")
-        for key, size in wanted.items():
-            if tuple(weights[key].shape) != size:
-                raise DataError(
-                    f"The adapter does not fit this model: {key} is {list(weights[key].shape)} "
-                    f"where {list(size)} is needed."
-                )
 
     def attach_adapter(self, name: str, shape: LoraShape, weights: Mapping[str, Tensor]) -> None:
         """An adapter that is only used: its weights, checked, as they are and not a copy."""

@@ -14,7 +14,7 @@ from transformers.utils import logging
 from rather.data.tokens import Codec, load_codec
 from rather.durable import verify
 from rather.errors import DataError, UsageError
-from rather.models.adapter_files import load_adapter, save_adapter
+from rather.models.adapter_files import load_adapter, require_fit, save_adapter
 from rather.models.backbone import Backbone, load_backbone
 from rather.models.heads import ScalarHead
 from rather.models.lora import LoraShape
@@ -149,7 +149,7 @@ class Library:
             )
         backbone = self._backbone(base)
         shape, weights = load_adapter(folder / place, backbone.linear_layers)
-        backbone.check_adapter(shape, weights)
+        require_fit(backbone.model, shape, weights)
         return shape, weights
 
 

@@ -4,7 +4,7 @@ import os
 import shlex
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,15 +56,9 @@ class _Chat:
 
     def _answer(self, prompt: str) -> Result:
         said = [Message("system", self.system)] if self.system else []
-        num_heard = 0
+        asked = [*said, Message("user", prompt)]
         with self.progress.track("answering", None, "pieces") as task:
-
-            def heard(place: int, text: str) -> None:
-                nonlocal num_heard
-                num_heard += 1
-                task.advance()
-
-            answers = self.speakers.answer([*said, Message("user", prompt)], 0, heard)
+            answers = self.speakers.answer(asked, 0, lambda *_: task.advance())
         if any(one.is_stopped for one in answers):
             raise KeyboardInterrupt
         named = zip(self.speakers.names, answers, strict=True)
@@ -111,7 +105,7 @@ def _edit_lines() -> None:
         import readline  # noqa: F401 (only a person at a terminal needs it)
 
 
-def _next_line(note: Any) -> str | None:
+def _next_line(note: Callable[[str], None]) -> str | None:
     """The next line a person types; None at the end of the input."""
     try:
         return input("\nyou: ")

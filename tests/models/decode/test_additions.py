@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from rather.models import additions
-from rather.models.additions import Additions, Sides, Strangers
+from rather.models.decode import additions
+from rather.models.decode.additions import Additions, Sides, Strangers
 from rather.models.lora import LoraLinear, Switch
 
 
