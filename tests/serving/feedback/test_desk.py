@@ -155,6 +155,9 @@ def test_consent_can_be_taken_back(db: Database, api: TestClient) -> None:
     say(api, "thumb", id, good=True, consent=True)
     assert say(api, "thumb", id, good=True, consent=False)["reason"] == "no_consent"
     assert judgments.live(db) == []
+    again = say(api, "thumb", id, good=True, consent=True)  # and given anew
+    assert not again["replayed"]
+    assert [one.id for one in judgments.live(db)] == [again["judgment_id"]]
 
 
 def test_nobody_speaks_of_what_others_were_served(db: Database, api: TestClient) -> None:

@@ -23,7 +23,7 @@ class Said(Wire):
     comment: str = Field("", max_length=10_000)
     """In words, for people; kept only with consent, redacted."""
     idempotency_key: Key | None = None
-    """The same key has its effect once; without one, so has the same feedback."""
+    """The same key has its effect once; without one, so has the same said twice in a row."""
 
 
 class ThumbSaid(Said):

@@ -63,11 +63,12 @@ class Desk:
             ranks=_ranks(said),
             has_consent=said.consent,
             judgment_id=None if lesson is None else lesson.judgment.id,
-            idempotency_key=f"{client}:{_key(said, request)}",
+            idempotency_key=f"{client}:{said.idempotency_key or new_id()}",
             request=request,
             created_at=moment(self.now()),
         )
-        stored, replayed = reactions.record(self.keeper.db, reaction, lesson)
+        is_keyed = said.idempotency_key is not None
+        stored, replayed = reactions.record(self.keeper.db, reaction, lesson, is_keyed=is_keyed)
         if stored.request != request:
             raise Refusal(409, "This key belongs to other feedback.", code="key_reused")
         return FeedbackReply(
@@ -151,11 +152,6 @@ def _asked(about: list[KeptAnswer]) -> str:
     """What all of them were answers of; empty where several models were named."""
     names = {one.asked for one in about}
     return names.pop() if len(names) == 1 else ""
-
-
-def _key(said: Feedback, request: str) -> str:
-    """What makes it happen once: the sender's key, else what was said."""
-    return said.idempotency_key or f"said-{request[:40]}"
 
 
 def _ranks(said: Feedback) -> tuple[int, ...]:

@@ -25,18 +25,26 @@ class Lesson:
     completions: tuple[Completion, ...]
 
 
-def record(db: Database, reaction: Reaction, lesson: Lesson | None) -> tuple[Reaction, bool]:
+def record(
+    db: Database, reaction: Reaction, lesson: Lesson | None, *, is_keyed: bool = True
+) -> tuple[Reaction, bool]:
     """Store a reaction and its lesson durably, all or nothing; as `judgments.record`.
 
     What the client said about the same completions before no longer counts, and is no longer
-    learnt from: it is replaced, or taken back where they no longer agree to it.
+    learnt from: it is replaced, or taken back where they no longer agree to it. Where the sender
+    drew no key, the same said twice in a row is said once.
     """
 
     def act(connection: Connection) -> tuple[Reaction, bool]:
         query = select(REACTIONS).where(REACTIONS.c.idempotency_key == reaction.idempotency_key)
         if (row := connection.execute(query).mappings().first()) is not None:
             return _to_record(row), True
-        former = _former(connection, reaction)
+        before = _newest(connection, reaction)
+        if before is not None and not is_keyed and before.request == reaction.request:
+            return before, True
+        former = None
+        if before is not None and before.judgment_id is not None:
+            former = judgments.in_force(connection, before.judgment_id)
         if lesson is not None:
             prompts.add_in(connection, [lesson.prompt])
             add_new(connection, COMPLETIONS, [asdict(one) for one in lesson.completions])
@@ -78,12 +86,12 @@ def withdraw(
     return db.write(act)
 
 
-def _former(connection: Connection, reaction: Reaction) -> Judgment | None:
-    """The judgment in force that the client gave about the same completions."""
-    said = REACTIONS.c.judgment_id.is_not(None) & (REACTIONS.c.client == reaction.client)
-    query = select(REACTIONS.c.judgment_id).where(said, REACTIONS.c.item == reaction.item)
-    newest = connection.scalar(query.order_by(REACTIONS.c.seq.desc()).limit(1))
-    return None if newest is None else judgments.in_force(connection, newest)
+def _newest(connection: Connection, reaction: Reaction) -> Reaction | None:
+    """What the client said last about the same completions."""
+    mine = (REACTIONS.c.client == reaction.client) & (REACTIONS.c.item == reaction.item)
+    query = select(REACTIONS).where(mine).order_by(REACTIONS.c.seq.desc()).limit(1)
+    row = connection.execute(query).mappings().first()
+    return None if row is None else _to_record(row)
 
 
 def _to_record(row: Mapping[Any, Any]) -> Reaction:
