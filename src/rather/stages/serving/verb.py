@@ -28,6 +28,7 @@ def serve(ws: Workspace, *, dry_run: bool, expose: bool) -> Result:
     made = [one.name for one in versions.all(ws.db)]
     meant = aliases.in_force(ws.db)
     facts: Result = {"engine": section.engine, "versions": made, "aliases": meant}
+    facts["keeps"] = use.told
     if dry_run:
         what = f"base and {len(made)} version(s) on {section.host}:{section.port}"
         return {
