@@ -27,14 +27,15 @@ def serve(ws: Workspace, *, dry_run: bool, expose: bool) -> Result:
     use = from_use(ws.db, ws.secret, section)
     made = [one.name for one in versions.all(ws.db)]
     meant = aliases.in_force(ws.db)
-    facts: Result = {"engine": section.engine, "versions": made, "aliases": meant}
-    facts["keeps"] = use.told
+    facts: Result = {
+        "engine": section.engine,
+        "versions": made,
+        "aliases": meant,
+        "keeps": use.told,
+    }
     if dry_run:
         what = f"base and {len(made)} version(s) on {section.host}:{section.port}"
-        return {
-            "summary": f"would serve {what} by the {section.engine} engine. {use.told}",
-            **facts,
-        }
+        return {"summary": f"would serve {what} by the {section.engine} engine.", **facts}
     listener = listen(section.host, section.port, expose=expose)
     try:
         library = open_library(ws)
