@@ -15,7 +15,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from rather.records import Labeller
 from rather.report.page import render
-from rather.stages.playground import responder_of
+from rather.stages.chat.playground import responder_of
 from rather.stages.reporting import gather_report
 from rather.store import labellers, logins, runs
 from rather.web.app import Outside, create_app

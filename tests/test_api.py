@@ -39,8 +39,14 @@ def test_methods_are_the_stages_with_their_settings(tmp_path: Path, pipeline: Re
         project.evaluate("ppo-1", "dpo-1")
         project.label(simulate="vader")
         project.score([{"prompt": "a", "completion": "b"}])
+        project.chat("Why?", "base", "ppo-1", temperature=0.0)
+        project.purge("use_1", does_it=True)
         assert str(project.doctor()) == "doctor"
-    (_, (tuned,), options), evaluated, labelled, scored, examined = pipeline.calls
+    (_, (tuned,), options), evaluated, labelled, scored, *later = pipeline.calls
+    talked, purged, examined = later
+    assert talked[1][0].config.chat.temperature == 0.0
+    assert talked[1][1:] == (("base", "ppo-1"), "Why?")
+    assert purged[1][1:] == ("use_1", False, True)
     assert (tuned.config.ppo.num_steps, tuned.config.seed, tuned.config.dpo.beta) == (5, 3, 0.5)
     assert options == {"fresh": True, "force": False}
     assert evaluated[1][1] == ("ppo-1", "dpo-1")

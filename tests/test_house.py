@@ -1,6 +1,7 @@
 """The rules of the house: floors, no circles, sizes, names, captions, nothing dangerous."""
 
 import ast
+import logging
 import re
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
@@ -80,6 +81,16 @@ def num_parameters(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return len([name for name in names if name not in ("self", "cls")])
 
 
+@pytest.fixture
+def loggers_stay() -> Iterator[None]:
+    """import-linter switches off every logger there is; other tests listen to ours."""
+    yield
+    for logger in logging.root.manager.loggerDict.values():
+        if isinstance(logger, logging.Logger):
+            logger.disabled = False
+
+
+@pytest.mark.usefixtures("loggers_stay")
 def test_arrows_only_fall() -> None:
     status = lint_imports(config_filename=str(ROOT / "pyproject.toml"), cache_dir=None)
     assert status == EXIT_STATUS_SUCCESS, "an arrow rises: see above, or run `lint-imports`"

@@ -29,6 +29,7 @@ def test_a_signal_is_heard_at_the_next_safe_point(number: int, code: int) -> Non
         done.append("more")
     assert done == ["what was begun"]
     assert caught.value.exit_code == code
+    assert caught.value.is_ctrl_c == (number == signal.SIGINT)
     assert [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)] == before
     safe_point()  # the note is thrown away
 

@@ -17,7 +17,7 @@ export interface AdminJudgment {
   labeller_id: string;
   labeller: string;
   is_simulated: boolean;
-  source: "label" | "import" | "api" | "playground" | "resolution" | "gold" | "gold_check" | "repeat";
+  source: "label" | "import" | "api" | "playground" | "use" | "resolution" | "gold" | "gold_check" | "repeat";
   said: PairSaid | RankingSaid | DemonstrationSaid | CorrectionSaid | ThumbSaid;
   shown: string[];
   comment: string;

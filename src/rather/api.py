@@ -134,19 +134,31 @@ class Project:
         version: str = "newest",
         step: int | None = None,
         as_it_is: bool = False,
+        alias: str | None = None,
         **settings: Any,
     ) -> Result:
-        """Publish the best checkpoint of a version's run, or that of a step."""
-        found = pipeline.promote(self._with("evaluate", settings), version, step, as_it_is)
-        return Result.of(found)
+        """Publish the best checkpoint of a version's run, or that of a step; `alias` means it."""
+        ws = self._with("evaluate", settings)
+        return Result.of(pipeline.promote(ws, version, step, as_it_is, alias=alias))
 
     def score(self, rows: Sequence[dict[str, Any]], model: str = "newest") -> Scores:
         """Score rows of {"prompt", "completion"} with a reward model, [n] rows -> [n] scores."""
         return Scores.of(pipeline.score(self.workspace, model, list(rows)))
 
-    def chat(self, prompt: str, *models: str) -> Result:
+    def serve(self, expose: bool = False, **settings: Any) -> Result:
+        """Serve the base and every version behind one OpenAI-compatible API, until Ctrl-C."""
+        return Result.of(pipeline.serve(self._with("serve", settings), expose=expose))
+
+    def alias(
+        self, name: str | None = None, version: str | None = None, roll_back: bool = False
+    ) -> Result:
+        """Let a name mean a version, or what it meant before; or say what names mean."""
+        return Result.of(pipeline.alias(self.workspace, name, version, roll_back))
+
+    def chat(self, prompt: str, *models: str, **settings: Any) -> Result:
         """Let models answer one message; `details["replies"]` has an answer a model."""
-        return Result.of(pipeline.chat(self.workspace, models or ("newest",), prompt))
+        ws = self._with("chat", settings)
+        return Result.of(pipeline.chat(ws, models or ("newest",), prompt))
 
     def report(self) -> Result:
         """Write report.html; `details["report"]` is its path."""
@@ -174,6 +186,12 @@ class Project:
     def forget(self, labeller: str, does_it: bool = False) -> Result:
         """Delete a person's data and keep what they judged; only say so by default."""
         return Result.of(pipeline.forget(self.workspace, labeller, does_it))
+
+    def purge(
+        self, client: str | None = None, everything: bool = False, does_it: bool = False
+    ) -> Result:
+        """Delete served answers past their days, one client's, or all; only say so by default."""
+        return Result.of(pipeline.purge(self.workspace, client, everything, does_it))
 
     def status(self) -> Result:
         """Say what the workspace holds."""

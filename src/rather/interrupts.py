@@ -24,6 +24,8 @@ class Interrupted(KeyboardInterrupt):
         self.number = number
         self.exit_code = 128 + number
         """130 after Ctrl-C, 143 after SIGTERM, as shells count."""
+        self.is_ctrl_c = number == signal.SIGINT
+        """Whether a person asked; else the process was told to end."""
 
 
 def safe_point() -> None:

@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from rather.config.stages import Config
 from rather.data.exporting import ExportFormat
 from rather.data.importing import ImportKind, OnError
-from rather.errors import DataError
+from rather.errors import DataError, UsageError
 from rather.extras import needs_training
 from rather.stages import exchange
-from rather.stages.next_step import next_command, sentence
-from rather.stages.rounds.standing import standing
-from rather.store import completions, judgments, prompts, runs, versions
+from rather.stages.reported import holding
+from rather.store import prompts
 from rather.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -157,6 +156,7 @@ def promote(
     step: int | None = None,
     as_it_is: bool = False,
     dry_run: bool = False,
+    alias: str | None = None,
 ) -> Result:
     """Publish the checkpoint that the frontier of a version's run chooses, or that of a step; with
     `as_it_is` only put the version in force for the next round."""
@@ -164,8 +164,13 @@ def promote(
     from rather.stages.rounds.by_hand import promote_as_it_is
 
     if as_it_is:
+        if step is not None or alias is not None:
+            raise UsageError(
+                "--as-it-is takes no checkpoint and no alias: leave --step out, and give "
+                "`rather alias` for a name."
+            )
         return promote_as_it_is(ws, version, dry_run=dry_run)
-    return promoting.promote(ws, version, step=step, dry_run=dry_run)
+    return promoting.promote(ws, version, step=step, dry_run=dry_run, alias=alias)
 
 
 @needs_training
@@ -177,11 +182,58 @@ def score(ws: Workspace, model: str, rows: Sequence[dict[str, Any]]) -> Result:
 
 
 @needs_training
+def serve(ws: Workspace, dry_run: bool = False, expose: bool = False) -> Result:
+    """Serve the base and every version behind one OpenAI-compatible API, until it is stopped."""
+    from rather.stages.serving import verb
+
+    return verb.serve(ws, dry_run=dry_run, expose=expose)
+
+
+def alias(
+    ws: Workspace,
+    name: str | None = None,
+    version: str | None = None,
+    roll_back: bool = False,
+    dry_run: bool = False,
+) -> Result:
+    """Let a name like `prod` mean a version, or what it meant before; or say what names mean."""
+    from rather.stages.serving import verb
+
+    return verb.alias(ws, name, version, roll_back=roll_back, dry_run=dry_run)
+
+
+def key(
+    ws: Workspace,
+    name: str | None = None,
+    role: Literal["client", "admin"] = "client",
+    revoke: bool = False,
+    dry_run: bool = False,
+) -> Result:
+    """Make a key of the API, or close one; or list them."""
+    from rather.stages.serving import verb
+
+    return verb.key(ws, name, role, revoke=revoke, dry_run=dry_run)
+
+
+@needs_training
 def chat(ws: Workspace, models: Sequence[str], prompt: str | None = None) -> Result:
     """Talk to one or more models side by side; with a prompt, answer it once."""
-    from rather.stages import answering
+    from rather.stages.chat import verb
 
-    return answering.chat(ws, models, prompt)
+    return verb.chat(ws, models, prompt)
+
+
+def chat_at(
+    url: str,
+    config: Config,
+    models: Sequence[str],
+    prompt: str | None = None,
+    consent: bool = True,
+) -> Result:
+    """Talk to models of a running server; picks and edits are sent to it as feedback."""
+    from rather.stages.chat import verb
+
+    return verb.chat_at(url, config, models, prompt, consent=consent)
 
 
 def report(ws: Workspace, dry_run: bool = False) -> Result:
@@ -213,24 +265,7 @@ def run(ws: Workspace, dry_run: bool = False) -> Result:
 
 def status(ws: Workspace) -> Result:
     """What the workspace holds, and the next sensible command."""
-    counts = judgments.count(ws.db)
-    made = [version.name for version in versions.all(ws.db)]
-    facts = {
-        "workspace": str(ws.root),
-        "model": ws.config.model,
-        "prompts": prompts.count(ws.db),
-        "completions": completions.count(ws.db),
-        "judgments": counts,
-        "versions": made,
-        "round": standing(ws),
-        "runs": [
-            {"id": run.id, "stage": run.stage, "status": run.status, "message": run.message}
-            for run in runs.all(ws.db)
-        ],
-    }
-    following = next_command(facts)
-    summary = f"{sentence(facts)} Next: {following}"
-    return {"summary": summary, **facts, "next": following}
+    return holding.status(ws)
 
 
 def lineage(ws: Workspace, version: str) -> Result:
@@ -262,6 +297,15 @@ def forget(ws: Workspace, labeller: str, does_it: bool = False) -> Result:
     from rather.stages.history import withdrawing
 
     return withdrawing.forget(ws, labeller, does_it=does_it)
+
+
+def purge(
+    ws: Workspace, client: str | None = None, everything: bool = False, does_it: bool = False
+) -> Result:
+    """Delete served answers whose days are over, or one client's, or all; see `forget`."""
+    from rather.stages.history import purging
+
+    return purging.purge(ws, client, everything=everything, does_it=does_it)
 
 
 @needs_training

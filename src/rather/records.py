@@ -11,13 +11,16 @@ Split = Literal["train", "heldout"]
 FinishReason = Literal["stop", "length", "imported"]
 Kind = Literal["pair", "ranking", "demonstration", "correction", "thumb"]
 Source = Literal[
-    "label", "import", "api", "playground", "resolution", "gold", "gold_check", "repeat"
+    "label", "import", "api", "playground", "use", "resolution", "gold", "gold_check", "repeat"
 ]
-"""Where a judgment came from. resolution: an admin settled a disagreement. gold: the truth of a
-control item. gold_check, repeat: a person's answer to a control item, and their second answer to
-an item that was asked again; nothing learns from these three."""
+"""Where a judgment came from. use: somebody whom a served model answered. resolution: an admin
+settled a disagreement. gold: the truth of a control item. gold_check, repeat: a person's answer to
+a control item, and their second answer to an item that was asked again; nothing learns from these
+three."""
 CHECK_SOURCES: frozenset[Source] = frozenset({"gold", "gold_check", "repeat"})
 """What says something about a labeller instead of an answer: nothing counts or learns it."""
+TALK_SOURCES: frozenset[Source] = frozenset({"playground", "use"})
+"""What was said where one asks what one likes: it trains, and measures nothing."""
 Purpose = Literal["work", "gold", "repeat"]
 RemarkKind = Literal["skip", "flag", "withdrawal", "restore", "retire"]
 """withdrawal takes a skip or flag back; an admin restores a flagged item, or retires it."""
@@ -25,9 +28,9 @@ Choice = Literal["A", "B", "tie", "both_bad"]
 StageName = Literal["sft", "reward", "ppo", "dpo"]
 WITHDRAWN = "withdrawn"
 """Source of a prompt that was taken back; the store keeps the one it had."""
-NOT_ASKED = frozenset({"gold", "playground", WITHDRAWN})
-"""Sources of prompts that are no work of ours: control items, chats of the playground, and what
-was withdrawn."""
+NOT_ASKED = frozenset({"gold", WITHDRAWN}) | TALK_SOURCES
+"""Sources of prompts that are no work of ours: control items, chats, what users asked, and what was
+withdrawn."""
 
 
 @dataclass(frozen=True)
@@ -70,16 +73,16 @@ class Completion:
     model: str
     """A version's name, `base`, an endpoint's model, `human` or `imported`."""
     sampling: dict[str, Any] = field(default_factory=dict)
-    """temperature, top_p, max_new_tokens: the settings in force; purpose: evaluate or playground,
-    where it was not sampled to be judged; contest, where it is judged against one answer only."""
+    """temperature, top_p, max_new_tokens: the settings in force; purpose: evaluate, playground or
+    use, where it was not sampled to be judged; contest, where it is judged against one other."""
     seed: int = 0
     finish_reason: FinishReason = "stop"
     num_tokens: int = 0
 
     @property
     def is_asked_about(self) -> bool:
-        """Whether it was sampled to be judged: not in an evaluation, a contest or a chat."""
-        return self.sampling.get("purpose") not in ("evaluate", "contest", "playground")
+        """Whether it was sampled to be judged: not in an evaluation, a contest, a chat or use."""
+        return self.sampling.get("purpose") not in {"evaluate", "contest"} | TALK_SOURCES
 
     @property
     def contest(self) -> str:

@@ -7,11 +7,14 @@ from itertools import pairwise
 from pathlib import Path
 
 from rather.report.evaluated import (
+    Approved,
     CalibrationBin,
     Contest,
     Disagreement,
     FrontierPoint,
+    InUse,
     PolicyResult,
+    Preferred,
     Rate,
     Rating,
     RatingTable,
@@ -68,6 +71,13 @@ def full_report(text: str = "plain") -> Report:
             RatingTable(
                 "human", ((Rating(text, 1100.0, 1050.0, 1150.0, 30),), (Rating("x", 1, 1, 1, 2),))
             ),
+        ),
+        in_use=InUse(
+            40,
+            9,
+            3,
+            (Preferred(text, text, "base", rate, 2), Preferred("", "a", text, None, 1)),
+            (Approved(text, text, rate, 2), Approved("prod", text, None, 1)),
         ),
         frontiers={"gold": (FrontierPoint("base", 0.0, 0.0), FrontierPoint(text, 7.5, 1.0))},
         sweeps=(text,),
@@ -130,6 +140,7 @@ def test_sections_come_in_order_with_the_verdict_first() -> None:
         "Verdict: better",
         "What was asked for",
         "How sure this is",
+        "What users said",
         "What it cost",
         "What was collected, from whom",
         "Reward model",
@@ -164,7 +175,7 @@ def test_only_measured_columns_are_shown() -> None:
     heads = [part.split("</thead>")[0] for part in page.split("<thead>")[1:]]
     found = [re.findall(r">([^<>\n]+)</th>", head) for head in heads]
     assert found[0] == ["Win rate of", "by gold score"]
-    assert found[2] == ["Model", "gold score", "KL (nats)"]
+    assert found[4] == ["Model", "gold score", "KL (nats)"]
 
 
 def test_what_got_worse_is_told_beside_the_win_rate() -> None:

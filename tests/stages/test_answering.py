@@ -1,13 +1,11 @@
-"""`score` and `chat`: models asked about texts, and talked to."""
-
-import io
+"""`score`: reward models asked about texts."""
 
 import pytest
 
 from rather.errors import DataError, UsageError
 from rather.rollout.rollout import score_rows
-from rather.stages import answering, tuning
-from rather.stages.answering import chat, score_texts, to_prompt
+from rather.stages import tuning
+from rather.stages.answering import score_texts, to_prompt
 from rather.stages.runs import open_library
 from rather.workspace import Workspace
 
@@ -59,31 +57,3 @@ def test_only_reward_models_score(ws: Workspace) -> None:
         score_texts(ws, "newest", [{"prompt": "Why?", "completion": "yes"}])
     with pytest.raises(UsageError, match="no reward model"):
         score_texts(ws, "base", [{"prompt": "Why?", "completion": "yes"}])
-
-
-def test_one_message_is_answered_once_by_each(judged_ws: Workspace) -> None:
-    ws = judged_ws.configured({"sft": {"learning_rate": 0.02, "num_epochs": 5}})
-    tuning.sft(ws, dry_run=False, fresh=False)
-    found = chat(ws, ["base", "newest", "base"], "Why?")
-    assert list(found["replies"]) == ["base", "sft-1"]
-    assert found["replies"]["base"] != found["replies"]["sft-1"]
-    assert found["replies"] == chat(ws, ["sft-1", "base"], "Why?")["replies"]
-    assert found["text"].startswith(f"base: {found['replies']['base']}")
-
-
-def test_a_conversation_goes_on_until_the_input_ends(
-    ws: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    talkers: list[answering._Talker] = []
-
-    class Remembered(answering._Talker):
-        def __init__(self, *arguments: object) -> None:
-            super().__init__(*arguments)  # type: ignore[arg-type]
-            talkers.append(self)
-
-    monkeypatch.setattr(answering, "_Talker", Remembered)
-    monkeypatch.setattr("sys.stdin", io.StringIO("Why?\nHow?\n"))
-    assert chat(ws, ["base"], None) == {"summary": "2 turn(s).", "turns": 2}
-    roles = [message.role for message in talkers[0].messages]
-    assert roles == ["user", "assistant", "user", "assistant"]
-    assert talkers[0].messages[2].content == "How?"

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -184,9 +185,10 @@ def test_files_are_found_from_the_workspace(ws: Workspace, tmp_path: Path) -> No
     assert len(text_rows(ws, "../beside.txt", 8, codec, LeftOut())) == 1
 
 
-def test_chats_train_and_measure_nothing(judged_ws: Workspace) -> None:
+@pytest.mark.parametrize("source", ["playground", "use"])
+def test_chats_train_and_measure_nothing(judged_ws: Workspace, source: Any) -> None:
     chats = [
-        Prompt(f"chat-{split}", (Message("user", split),), split, source="playground")
+        Prompt(f"chat-{split}", (Message("user", split),), split, source=source)
         for split in ("train", "heldout")
     ]
     prompts.add(judged_ws.db, chats)
@@ -195,18 +197,18 @@ def test_chats_train_and_measure_nothing(judged_ws: Workspace) -> None:
     ann = Labeller("ann", "Ann", False)
     for number, prompt_id_ in enumerate([*known, *(chat.id for chat in chats)]):
         given = [
-            Completion(f"{number}-{text}", prompt_id_, text, "base", {"purpose": "playground"})
+            Completion(f"{number}-{text}", prompt_id_, text, "base", {"purpose": source})
             for text in ("one", "two")
         ]
         completions.add(judged_ws.db, given)
         answer = Pair(given[0].id, given[1].id, "A")
-        circumstances = Circumstances(source="playground")
+        circumstances = Circumstances(source=source)
         judgments.record(judged_ws.db, new_judgment(prompt_id_, ann, answer, circumstances))
     train, _ = load_comparisons(judged_ws, "train")
     assert len(train) == before["train"] + 2
     heldout, left_out = load_comparisons(judged_ws, "heldout")
     assert len(heldout) == before["heldout"]
-    assert left_out.counts["given in the playground, which measures nothing"] == 4
+    assert left_out.counts["given in the playground or in use, which measures nothing"] == 4
     codec = open_library(judged_ws).codec("base")
     for split, number in (("train", 8), ("heldout", 3)):
         asked = tasks(judged_ws, codec, LeftOut(), split)

@@ -11,6 +11,9 @@ from rather.feedback.events import Circumstances, new_judgment
 from rather.records import Labeller, Message, Prompt, Remark
 from rather.store import judgments, labellers, logins, meta, prompts, remarks
 from rather.store.database import Database
+from rather.store.use import reactions, served
+from tests.store.use.test_reactions import said as said_in_use
+from tests.store.use.test_served import given
 
 ANN = Labeller("l1", "Ann", False, "admin")
 BOB = Labeller("l3", "Bob", False)
@@ -65,11 +68,16 @@ def test_who_is_forgotten_leaves_only_what_they_judged(db: Database) -> None:
     flag = Remark("r1", "flag", "pair:x", gone.id, "other", "Bob says", "2026", "u_5%:r1")
     remarks.record(db, flag)
     logins.create_token(db, gone.id, 60)
+    served.add(db, [given("s1", client=gone.id, text="What Bob asked."), given("s2")])
+    reactions.record(db, said_in_use("r9", client=gone.id, idempotency_key="u_5%:k9"), None)
     meta.put(db, f"control items count after: {gone.id}", "2026")
 
     found = labellers.forget(db, gone.id)
 
     assert (found.num_judgments, found.num_comments, found.num_logins) == (1, 2, 1)
+    assert (found.num_served, served.count(db)) == (1, {"ppo-1": 1})
+    (reaction,) = reactions.all(db)
+    assert (reaction.client, reaction.idempotency_key) == (found.id, f"{found.id}:k9")
     assert labellers.get(db, gone.id) is None
     left = labellers.get(db, found.id)
     assert left is not None

@@ -30,6 +30,8 @@ EVERYTHING = (
         "track",
         "evaluate",
         "run",
+        "serve",
+        "chat",
     ),
 )
 

@@ -52,6 +52,32 @@ def withdraw(
         return late.pipeline().withdraw(ws, labeller, prompt, does_it=does_it)
 
 
+def purge(
+    *,
+    client: Annotated[str | None, Parameter(name="--client")] = None,
+    everything: Annotated[bool, Parameter(name="--all", negative=(), show_default=False)] = False,
+    yes: Switch = False,
+    common: Common = COMMON,
+    **settings: Any,
+) -> Result:
+    """Delete what `serve` kept of its answers, for good: by default what is past serve.keep_days.
+
+    Without --yes it only says what it would do. A running server does it by itself every hour.
+
+    Parameters
+    ----------
+    client
+        Only this client's, of whatever age, and what it said; an id as in `use_1f3a`.
+    everything
+        Everybody's, of whatever age.
+    yes
+        Do it.
+    """
+    with common.open(settings) as ws:
+        does_it = yes and not common.dry_run
+        return late.pipeline().purge(ws, client, everything=everything, does_it=does_it)
+
+
 def forget(
     labeller: str, *, yes: Switch = False, common: Common = COMMON, **settings: Any
 ) -> Result:

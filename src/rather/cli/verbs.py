@@ -11,15 +11,16 @@ from cyclopts import App, Parameter
 
 from rather import __version__
 from rather.cli import completion, database_verbs, late
+from rather.cli.chat_verb import chat
 from rather.cli.flags import COMMON, EVERYTHING, Common, add_settings, overrides, takes_settings
-from rather.cli.history_verbs import forget, lineage, withdraw
+from rather.cli.history_verbs import forget, lineage, purge, withdraw
 from rather.cli.label_verbs import choose, invite, label
 from rather.cli.late import Result, Switch
 from rather.cli.plan_verb import plan
+from rather.cli.serving_verbs import alias, key, serve
 from rather.cli.training_verbs import dpo, ppo, reward, sft
 from rather.config.loading import load
 from rather.data.importing import ImportKind
-from rather.errors import UsageError
 from rather.extras import require_training
 from rather.progress import Progress
 
@@ -111,6 +112,7 @@ def promote(
     *,
     step: int | None = None,
     as_it_is: Switch = False,
+    alias: str | None = None,
     common: Common = COMMON,
     **settings: Any,
 ) -> Result:
@@ -122,12 +124,12 @@ def promote(
         Publish the checkpoint of this step instead.
     as_it_is
         Measure and publish nothing: only let the next round begin from VERSION (or base).
+    alias
+        Let this name, for example prod, mean it from then on.
     """
-    if as_it_is and step is not None:
-        raise UsageError("--as-it-is takes no checkpoint: leave --step out.")
     with common.open(settings) as ws:
         return late.pipeline().promote(
-            ws, version, step=step, as_it_is=as_it_is, dry_run=common.dry_run
+            ws, version, step=step, as_it_is=as_it_is, alias=alias, dry_run=common.dry_run
         )
 
 
@@ -164,26 +166,6 @@ def report(*, common: Common = COMMON, **settings: Any) -> Result:
     """Write report.html: one self-contained page on what was collected, trained and measured."""
     with common.open(settings) as ws:
         return late.pipeline().report(ws, dry_run=common.dry_run)
-
-
-def chat(
-    *,
-    model: Annotated[list[str] | None, Parameter(negative=(), consume_multiple=False)] = None,
-    prompt: str | None = None,
-    common: Common = COMMON,
-    **settings: Any,
-) -> Result:
-    """Talk with a model, or with several side by side.
-
-    Parameters
-    ----------
-    model
-        Who answers: base, newest or a version; give it twice to compare two.
-    prompt
-        Answer this one message and end.
-    """
-    with common.open(settings) as ws:
-        return late.pipeline().chat(ws, tuple(model or ("newest",)), prompt)
 
 
 def run(*, common: Common = COMMON, **settings: Any) -> Result:
@@ -260,12 +242,16 @@ VERBS: tuple[tuple[Callable[..., Result], str, tuple[str, ...]], ...] = (
     (promote, "evaluate", ("rules",)),
     (score, "", ()),
     (report, "", ()),
-    (chat, "", ("sample",)),
+    (serve, "serve", ()),
+    (alias, "", ()),
+    (key, "", ()),
+    (chat, "chat", ()),
     (run, "run", EVERYTHING),
     (status, "", ()),
     (lineage, "", ()),
     (withdraw, "", ()),
     (forget, "", ()),
+    (purge, "", ("serve",)),
     (doctor, "", ("sft", "reward", "ppo", "dpo")),
     (plan, "", ("sft", "reward", "ppo", "dpo")),
     (demo, "", ()),

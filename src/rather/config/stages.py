@@ -9,6 +9,7 @@ from rather.config.labelling import Labelling
 from rather.config.optimization import Optimization, Tracking, Watch
 from rather.config.ppo import PPO
 from rather.config.section import Section
+from rather.config.serving import Serving
 
 
 class Sampling(Section):
@@ -180,6 +181,19 @@ class Evaluation(Section):
     """Side-by-side samples kept for the report."""
 
 
+class Chat(Section):
+    """`chat`: how answers are drawn in the terminal."""
+
+    temperature: float = Field(0.7, ge=0)
+    """Sampling temperature; 0 is greedy."""
+    top_p: float = Field(1.0, gt=0, le=1)
+    """Keep the smallest set of tokens with this much probability; 1 keeps all."""
+    max_new_tokens: int = Field(256, ge=1)
+    """An answer is cut after this many tokens."""
+    system: str | None = None
+    """System message of the conversation; null leaves `system_prompt` in force."""
+
+
 StageOfARound = Literal["sample", "choose", "label", "reward", "ppo", "dpo", "evaluate", "report"]
 
 
@@ -207,8 +221,8 @@ class Rounds(Section):
 Precision = Literal["auto", "float32", "bfloat16", "4bit"]
 
 
-class Config(Section):
-    """A workspace's whole configuration: `rather.yaml`."""
+class Ground(Section):
+    """What every stage stands on: the model, the store, chance."""
 
     model: str = "embedded"
     """The model everything starts from: embedded (SmolLM2-135M-Instruct), a hub id, or a folder."""
@@ -227,6 +241,16 @@ class Config(Section):
     judgments_until: int | None = Field(None, ge=0)
     """Learn only from the first so many judgments, in the order they came; null takes all. A round
     sets it when it has enough."""
+
+    @field_serializer("database", when_used="json")
+    def _without_password(self, database: str | None) -> str | None:
+        # What is shown, stored or reported is dumped as JSON; only the store opens the address.
+        return None if database is None else masked(database)
+
+
+class Config(Ground):
+    """A workspace's whole configuration: `rather.yaml`."""
+
     sample: Sampling = Sampling()
     choose: Choosing = Choosing()
     label: Labelling = Labelling()
@@ -238,9 +262,6 @@ class Config(Section):
     watch: Watch = Watch()
     track: Tracking = Tracking()
     evaluate: Evaluation = Evaluation()
+    chat: Chat = Chat()
     run: Rounds = Rounds()
-
-    @field_serializer("database", when_used="json")
-    def _without_password(self, database: str | None) -> str | None:
-        # What is shown, stored or reported is dumped as JSON; only the store opens the address.
-        return None if database is None else masked(database)
+    serve: Serving = Serving()

@@ -1,16 +1,19 @@
 """An adapter on disk: exactly a PEFT folder, so that plain PEFT and vLLM load it."""
 
 import json
+import math
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from rather.errors import DataError
-from rather.models.lora import LoraLayout, LoraShape
+from rather.models.lora import LoraLayout, LoraShape, widths
 from rather.models.source import read_json
 
 PREFIX = "base_model.model."
@@ -67,12 +70,36 @@ def load_adapter(folder: Path, layout: LoraLayout) -> tuple[LoraShape, dict[str,
         raise DataError(f"{path} is damaged ({error}).") from None
     if odd := next((key for key, w in weights.items() if not torch.isfinite(w).all()), None):
         raise DataError(f"{path} has numbers that are not finite in {odd}.")
+    rank, alpha = (_positive(config, key, folder) for key in ("r", "lora_alpha"))
     targets = {key.rsplit(".lora_", 1)[0] for key in weights}
     if unknown := sorted(targets - set(layout.names)):
         raise DataError(f"{folder} adapts {unknown[0]}, which the base model does not have.")
     ordered = tuple(name for name in layout.names if name in targets)
-    shape = LoraShape(int(config["r"]), float(config["lora_alpha"]), ordered)
-    return shape, weights
+    return LoraShape(int(rank), alpha, ordered), weights
+
+
+def require_fit(model: nn.Module, shape: LoraShape, weights: Mapping[str, Tensor]) -> None:
+    """DataError says where weights (by PEFT's names) are not those of an adapter on this model."""
+    wanted: dict[str, tuple[int, int]] = {}
+    for target in shape.targets:
+        outputs, inputs = widths(model.get_submodule(target))
+        wanted[f"{target}.lora_A.weight"] = shape.rank, inputs
+        wanted[f"{target}.lora_B.weight"] = outputs, shape.rank
+    if odd := sorted(wanted.keys() ^ weights.keys()):
+        raise DataError(f"The adapter does not fit this model: {odd[0]} is on one side only.")
+    for key, size in wanted.items():
+        if tuple(weights[key].shape) != size:
+            raise DataError(
+                f"The adapter does not fit this model: {key} is {list(weights[key].shape)} "
+                f"where {list(size)} is needed."
+            )
+
+
+def _positive(config: dict[str, Any], key: str, folder: Path) -> float:
+    number = config.get(key)
+    if not isinstance(number, int | float) or not math.isfinite(number) or number <= 0:
+        raise DataError(f"{folder} says {key} is {number!r}; it should be a number above 0.")
+    return float(number)
 
 
 def _stack_name(target: str) -> str:

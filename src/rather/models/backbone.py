@@ -163,8 +163,15 @@ class Backbone:
         for layer in adapted_layers(self.model, shape.targets, self._switch):
             layer.add(name, shape.rank, shape.alpha, generator)
         self.shapes[name] = shape
-        for parameter in self.adapter_parameters(name).values():
-            parameter.requires_grad_(False)
+
+    def attach_adapter(self, name: str, shape: LoraShape, weights: Mapping[str, Tensor]) -> None:
+        """An adapter that is only used: its weights, checked, as they are and not a copy."""
+        assert name not in self.shapes, f"adapter {name} exists"
+        layers = adapted_layers(self.model, shape.targets, self._switch)
+        for target, layer in zip(shape.targets, layers, strict=True):
+            a, b = (weights[f"{target}.lora_{side}.weight"] for side in "AB")
+            layer.attach(name, a, b, shape.alpha / shape.rank)
+        self.shapes[name] = shape
 
     def remove_adapter(self, name: str) -> None:
         """Forget an adapter and free its memory."""

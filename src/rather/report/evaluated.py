@@ -25,6 +25,43 @@ class Rate:
 
 
 @dataclass(frozen=True)
+class Preferred:
+    """How often users of the served model preferred one version's answer to another's."""
+
+    asked: str
+    """The model they had asked for; empty where they had named both."""
+    first: str
+    second: str
+    win_rate: Rate | None
+    """Of the first; None where nothing was decided."""
+    num_both_bad: int
+
+
+@dataclass(frozen=True)
+class Approved:
+    """How often users called a version's answers good."""
+
+    asked: str
+    model: str
+    share: Rate | None
+    """None without a thumb."""
+    num_corrected: int
+
+
+@dataclass(frozen=True)
+class InUse:
+    """What users of the served model said, beside any evaluation."""
+
+    num_kept: int
+    """Answers that are kept."""
+    num_reactions: int
+    num_without_consent: int
+    """Of those: counted, and never learnt from."""
+    preferred: tuple[Preferred, ...] = ()
+    approved: tuple[Approved, ...] = ()
+
+
+@dataclass(frozen=True)
 class PolicyResult:
     """One model on the held-out prompts; the win rates are against the baseline."""
 

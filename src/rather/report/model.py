@@ -13,6 +13,7 @@ from rather.report.evaluated import (
     Contest,
     Disagreement,
     FrontierPoint,
+    InUse,
     PolicyResult,
     Rate,
     RatingTable,
@@ -160,6 +161,7 @@ class Report:
     policies: tuple[PolicyResult, ...] = ()
     contests: tuple[Contest, ...] = ()
     ratings: tuple[RatingTable, ...] = ()
+    in_use: InUse | None = None
     frontiers: Mapping[str, tuple[FrontierPoint, ...]] = field(default_factory=dict)
     """By scorer."""
     sweeps: tuple[str, ...] = ()

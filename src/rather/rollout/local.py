@@ -11,7 +11,7 @@ from rather.rollout.requests import Request, Sampled, Settings
 LONG = 16
 """Steps from which on it pays to lay all weights out for decoding first."""
 
-__all__ = ["Request", "Sampled", "Settings", "sample"]
+__all__ = ["Request", "Sampled", "Settings", "engine_of", "sample"]
 
 
 def sample(
@@ -25,7 +25,9 @@ def sample(
 
     What a completion draws depends on its own seed only, never on what is decoded beside it.
     """
-    engine = _engine(backbone, requests, settings)
+    will_pay = settings.max_new_tokens >= LONG
+    several = any(len(request.seeds) > 1 for request in requests)
+    engine = engine_of(backbone, shares_prompts=several, lays_out=will_pay)
     tickets = [engine.submit(request, settings, adapter) for request in requests]
     while not engine.is_idle:
         safe_point()
@@ -33,11 +35,10 @@ def sample(
     return [ticket.results() for ticket in tickets]
 
 
-def _engine(
-    backbone: Backbone, requests: Sequence[Request], settings: Settings
+def engine_of(
+    backbone: Backbone, *, shares_prompts: bool = False, lays_out: bool = True
 ) -> Engine | PaddedEngine:
+    """The engine that suits a backbone; the settings are those of `Engine`."""
     if backbone.why_padded is not None:
         return PaddedEngine(backbone)
-    will_pay = settings.max_new_tokens >= LONG
-    several = any(len(request.seeds) > 1 for request in requests)
-    return Engine(backbone, shares_prompts=several, lays_out=will_pay)
+    return Engine(backbone, shares_prompts=shares_prompts, lays_out=lays_out)

@@ -9,7 +9,7 @@ from rather.data.identity import digest
 from rather.data.rows import read_rows
 from rather.errors import DataError, TooLong, UsageError
 from rather.feedback import learning
-from rather.records import Comparison, Demonstration, Judgment, Learnt, Prompt, Split
+from rather.records import TALK_SOURCES, Comparison, Demonstration, Judgment, Learnt, Prompt, Split
 from rather.store import completions, judgments, prompts
 from rather.workspace import Workspace
 
@@ -69,10 +69,11 @@ def live_judgments(ws: Workspace) -> list[Judgment]:
 
 
 def _is_from_a_chat(judgment: Judgment, left_out: LeftOut) -> bool:
-    """Whether it was given in the playground, where one asks what one likes; counted if so."""
-    if judgment.source == "playground":
-        left_out.add("given in the playground, which measures nothing", judgment.id)
-    return judgment.source == "playground"
+    """Whether it was given where one asks what one likes; counted if so."""
+    is_from_a_chat = judgment.source in TALK_SOURCES
+    if is_from_a_chat:
+        left_out.add("given in the playground or in use, which measures nothing", judgment.id)
+    return is_from_a_chat
 
 
 def of_half(

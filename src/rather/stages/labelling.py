@@ -11,9 +11,9 @@ from rather.feedback.events import Circumstances, guidelines_hash, new_judgment
 from rather.feedback.items import item_of
 from rather.feedback.kinds import KINDS
 from rather.feedback.simulated import SimulatedLabeller
-from rather.records import Completion, Judgment, Labeller, Prompt
+from rather.records import Completion, Judgment, Prompt
 from rather.stages import controls
-from rather.stages.playground import responder_of
+from rather.stages.chat.playground import responder_of
 from rather.store import completions, judgments, labellers, logins, prompts, questions, runs
 from rather.workspace import Workspace
 
@@ -40,9 +40,8 @@ def serve_people(
         what = f"{len(items)} {KINDS[section.kind].plural}"
         return {"summary": f"would serve {what} on {section.host}:{section.port}."}
     controls.bring(ws, truths)
-    owner = Labeller("owner", "owner", is_simulated=False, role="admin")
-    labellers.add(ws.db, [owner])
-    token = logins.create_token(ws.db, owner.id, LINK_SECONDS)
+    labellers.add(ws.db, [labellers.OWNER])
+    token = logins.create_token(ws.db, labellers.OWNER.id, LINK_SECONDS)
     before = num_by_people(ws)
     responder = responder_of(ws)
     app = create_app(

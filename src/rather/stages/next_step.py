@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from rather.stages.reported import use
+
 
 def sentence(facts: dict[str, Any]) -> str:
     """How much there is of everything."""
@@ -12,7 +14,8 @@ def sentence(facts: dict[str, Any]) -> str:
         f"completions, {people} judgments by people and {simulated} simulated, "
         f"{len(facts['versions'])} model versions."
     )
-    return f"{said} {described(facts['round'])}" if facts["round"] else said
+    said += f" {described(facts['round'])}" if facts["round"] else ""
+    return said + (f" {use.sentence(facts['use'])}" if facts["use"] else "")
 
 
 def next_command(facts: dict[str, Any]) -> str:

@@ -16,7 +16,7 @@ from rather.report.verdict import verdict_of
 from rather.stages.examples import load_comparisons
 from rather.stages.measuring import swept
 from rather.stages.measuring.kept import is_outdated, newest_evaluation
-from rather.stages.reported import people, policies, rewards
+from rather.stages.reported import people, policies, rewards, use
 from rather.stages.reported.cards import write_cards
 from rather.store import judgments, labellers, runs, versions
 from rather.workspace import Workspace
@@ -86,6 +86,7 @@ def gather_report(ws: Workspace) -> Report:
         policies=tuple(policies.policies(result, contests)),
         contests=tuple(contests),
         ratings=tuple(policies.rating_tables(ws, result)),
+        in_use=use.reported(ws),
         frontiers=policies.frontiers(result, sweeps),
         sweeps=tuple(swept.sentence(one) for one in sweeps),
         collected=tuple(people.collected(live, known)),

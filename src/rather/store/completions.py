@@ -54,7 +54,7 @@ def get_many(db: Database, ids: Iterable[str]) -> dict[str, Completion]:
 
 
 def count(db: Database) -> dict[str, int]:
-    """How many completions each model gave, without those of control items and chats."""
+    """How many completions each model gave, without those of control items, chats and use."""
     query = (
         select(COMPLETIONS.c.model, func.count())
         .join(PROMPTS, PROMPTS.c.id == COMPLETIONS.c.prompt_id)

@@ -107,6 +107,13 @@ class Database:
         with self.read() as connection:
             return room.wrong_with(connection)
 
+    def scrub(self) -> bool:
+        """Let nothing that was deleted stay in the database's files; False where somebody who is
+        reading keeps some of it until later."""
+        room = sqlite if self.path is not None else postgresql
+        with in_words(self.where):
+            return room.scrub(self._write_engine)
+
     def close(self) -> None:
         """Finish waiting writes and let the database go."""
         with self._starting:

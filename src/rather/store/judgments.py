@@ -163,6 +163,14 @@ def successor(connection: Connection, id: str) -> str | None:
     return connection.scalar(select(JUDGMENTS.c.id).where(JUDGMENTS.c.supersedes == id))
 
 
+def in_force(connection: Connection, id: str) -> Judgment | None:
+    """The judgment of that id while it counts; None once it was superseded."""
+    row = (
+        connection.execute(_live(select(JUDGMENTS)).where(JUDGMENTS.c.id == id)).mappings().first()
+    )
+    return None if row is None else to_record(row)
+
+
 def live_about(connection: Connection, prompt_id: str, labeller_id: str) -> list[Judgment]:
     """What counts of what one labeller said about one prompt."""
     about = {"prompt": prompt_id, "labeller": labeller_id}

@@ -21,7 +21,10 @@ from rather.store.schema import (
     REMARKS,
     SESSIONS,
 )
+from rather.store.use.tables import REACTIONS, SERVED
 
+OWNER = Labeller("owner", "owner", is_simulated=False, role="admin")
+"""Whoever works in the workspace itself: opens the app, talks in the terminal."""
 FORGOTTEN = "somebody forgotten"
 """The name of whoever asked to be."""
 
@@ -85,6 +88,8 @@ class Forgotten(NamedTuple):
     num_drafts: int
     num_logins: int
     """Sessions and links."""
+    num_served: int
+    """Answers they had from the API."""
 
 
 def forget(db: Database, id: str) -> Forgotten:
@@ -105,9 +110,12 @@ def forget(db: Database, id: str) -> Forgotten:
             num_judgments=_hand_over(connection, id, new, JUDGMENTS),
             num_drafts=_delete(connection, id, DRAFTS),
             num_logins=_delete(connection, id, LOGIN_TOKENS) + _delete(connection, id, SESSIONS),
+            num_served=connection.execute(SERVED.delete().where(SERVED.c.client == id)).rowcount,
         )
         for table in (REMARKS, ASSIGNMENTS):
             _hand_over(connection, id, new, table)
+        given = REACTIONS.update().where(REACTIONS.c.client == id)
+        connection.execute(given.values(client=new))
         _rename_keys(connection, id, new)
         connection.execute(META.delete().where(META.c.name.endswith(id, autoescape=True)))
         connection.execute(LABELLERS.delete().where(LABELLERS.c.id == id))
@@ -132,7 +140,7 @@ def _delete(connection: Connection, id: str, table: Table) -> int:
 
 def _rename_keys(connection: Connection, id: str, new: str) -> None:
     """Idempotency keys begin with whose they are; they stay unique under the new id."""
-    for table in (JUDGMENTS, REMARKS):
+    for table in (JUDGMENTS, REMARKS, REACTIONS):
         key = table.c.idempotency_key
         is_own = key.startswith(f"{id}:", autoescape=True)
         renamed = literal(new).concat(func.substr(key, len(id) + 1))

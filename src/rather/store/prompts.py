@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from rather.records import NOT_ASKED, WITHDRAWN, Message, Prompt, Split
+from rather.records import NOT_ASKED, TALK_SOURCES, WITHDRAWN, Message, Prompt, Split
 from rather.store import meta
 from rather.store.database import Database
 from rather.store.rows import add_new, chunks, fields
@@ -19,22 +19,25 @@ _FORMER = "source of the withdrawn prompt: "
 def add(db: Database, prompts: Iterable[Prompt]) -> int:
     """Store the prompts that are new; return how many. A known id keeps its split.
 
-    One that was met in the playground only, and now comes from elsewhere, is asked from now on.
+    One that was met in the playground or in use only, and now comes from elsewhere, is asked from
+    now on.
     """
+    given = list(prompts)
+    return db.write(lambda connection: add_in(connection, given))
+
+
+def add_in(connection: Connection, prompts: Iterable[Prompt]) -> int:
+    """`add`, inside a transaction."""
     rows = [asdict(prompt) for prompt in prompts]
     sources = {row["id"]: row["source"] for row in rows if row["source"] not in NOT_ASKED}
-
-    def act(connection: Connection) -> int:
-        for part in chunks(sources):
-            met = PROMPTS.c.id.in_(part) & (PROMPTS.c.source == "playground")
-            for id in connection.scalars(select(PROMPTS.c.id).where(met)).all():
-                where = PROMPTS.update().where(PROMPTS.c.id == id)
-                connection.execute(where.values(source=sources[id]))
-        number = add_new(connection, PROMPTS, rows)
-        _keep_withdrawn(connection, [row["id"] for row in rows if row["source"] == WITHDRAWN])
-        return number
-
-    return db.write(act)
+    for part in chunks(sources):
+        met = PROMPTS.c.id.in_(part) & PROMPTS.c.source.in_(sorted(TALK_SOURCES))
+        for id in connection.scalars(select(PROMPTS.c.id).where(met)).all():
+            where = PROMPTS.update().where(PROMPTS.c.id == id)
+            connection.execute(where.values(source=sources[id]))
+    number = add_new(connection, PROMPTS, rows)
+    _keep_withdrawn(connection, [row["id"] for row in rows if row["source"] == WITHDRAWN])
+    return number
 
 
 def all(db: Database, split: Split | None = None) -> list[Prompt]:

@@ -11,28 +11,19 @@ from sqlalchemy import (
     Float,
     ForeignKey,
     Integer,
-    MetaData,
     Table,
     UniqueConstraint,
 )
 
-from rather.store.engines.columns import Document, Words
+from rather.store.engines.columns import METADATA, Document, Words
+from rather.store.engines.columns import seq as _seq
+from rather.store.engines.columns import words as _words
+from rather.store.use.tables import REACTIONS, SERVED
 
-HEAD = "0004"
+HEAD = "0006"
 """The newest migration, which is the schema version this code reads and writes."""
-
-
-METADATA = MetaData()
-
-
-def _seq() -> Column[int]:
-    # SQLite numbers rows by itself only where the type is spelt INTEGER.
-    return Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
-
-
-def _words(name: str, *, nullable: bool = False, unique: bool = False) -> Column[str]:
-    return Column(name, Words, nullable=nullable, unique=unique)
-
+# Those of use stand in a room of their own; who has METADATA from here has them too.
+__all__ = ["METADATA", "REACTIONS", "SERVED"]
 
 PROMPTS = Table(
     "prompts",
@@ -230,6 +221,31 @@ ROUNDS = Table(
     _words("why"),
     _words("started_at"),
     _words("finished_at", nullable=True),
+)
+
+ALIAS_SWITCHES = Table(
+    "alias_switches",
+    METADATA,
+    _seq(),
+    Column("alias", Words, nullable=False, index=True),
+    # What it meant from then on; the newest row of an alias is in force.
+    _words("version"),
+    # The switch that a rollback returns to; NULL where there is none.
+    Column("before", BigInteger),
+    Column("is_rollback", Boolean, nullable=False),
+    _words("switched_at"),
+    _words("switched_by"),
+)
+
+API_KEYS = Table(
+    "api_keys",
+    METADATA,
+    _seq(),
+    _words("hash", unique=True),
+    _words("name"),
+    _words("role"),
+    _words("created_at"),
+    _words("revoked_at", nullable=True),
 )
 
 META = Table(

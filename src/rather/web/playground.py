@@ -17,13 +17,11 @@ from rather.data.identity import completion_id, digest, prompt_id
 from rather.errors import DataError, TooLong
 from rather.feedback.answer import Answer
 from rather.feedback.correction import Correction
-from rather.feedback.events import Circumstances, new_judgment
-from rather.feedback.kinds import answer_of
-from rather.feedback.pair import Pair
-from rather.feedback.ranking import Ranking
-from rather.records import Choice, Completion, Judgment, Labeller, Message, Prompt
-from rather.store import completions, judgments, prompts
+from rather.feedback.use.picked import picked
+from rather.records import Completion, Judgment, Labeller, Message, Prompt
+from rather.store import completions, prompts
 from rather.store.database import Database
+from rather.store.use import picks
 from rather.web.chats import Asked, Chats
 from rather.web.contract.playground import (
     AskReply,
@@ -174,7 +172,10 @@ class Desk:
     def pick(self, body: PickRequest, admin: Labeller) -> Revealed:
         """Store a choice among the answers of one question."""
         shown = self._shown(admin, body.answer_ids)
-        answer = _choice(body, [one.id for one in shown])
+        try:
+            answer = picked([one.id for one in shown], body.choice)
+        except DataError as error:
+            raise Refusal(422, str(error), code="invalid") from None
         judgment, _ = self._record(answer, shown[0], admin, body.idempotency_key, body.comment)
         return Revealed(judgment_id=judgment.id, models=[one.model for one in shown])
 
@@ -197,25 +198,10 @@ class Desk:
     def _record(
         self, answer: Answer, about: Completion, admin: Labeller, key: str, comment: str
     ) -> tuple[Judgment, bool]:
-        """Store it in the place of what this person said about the same answers before."""
-        circumstances = Circumstances(
-            source="playground",
-            idempotency_key=f"{admin.id}:{key}",  # as everywhere, nobody can block another's
-            supersedes=self._earlier(answer, admin),
-            comment=comment,
-        )
-        judgment = new_judgment(about.prompt_id, admin, answer, circumstances)
-        stored, replayed = judgments.record(self.db, judgment)
-        if (stored.kind, stored.answer) != (judgment.kind, judgment.answer):
-            raise Refusal(409, "This key belongs to another judgment.", code="key_reused")
-        return stored, replayed
-
-    def _earlier(self, answer: Answer, admin: Labeller) -> str | None:
-        about = set(answer.completion_ids)
-        for one in judgments.live(self.db, answer.kind, admin.id):
-            if one.source == "playground" and set(answer_of(one).completion_ids) == about:
-                return one.id
-        return None
+        try:
+            return picks.say(self.db, about, admin, answer, key, comment)
+        except picks.KeyReused as error:
+            raise Refusal(409, str(error), code="key_reused") from None
 
 
 def _digest(body: AskRequest) -> str:
@@ -242,30 +228,3 @@ def _column(asked: Asked, place: int, completion: Completion) -> Column:
         seconds=asked.seconds[place],
         is_cut_off=completion.finish_reason == "length",
     )
-
-
-def _choice(body: PickRequest, ids: list[str]) -> Answer:
-    """A pair of two, a ranking of more: the chosen one before all the others."""
-    if len(ids) == 2:
-        return Pair(ids[0], ids[1], _pair_choice(body.choice))
-    if body.choice == "both_bad":
-        raise Refusal(422, "Both bad can be said of two answers only.", code="invalid")
-    if body.choice == "tie":
-        return Ranking(tuple(ids), (1,) * len(ids))
-    best = _place(body.choice, len(ids))
-    return Ranking(tuple(ids), tuple(1 if place == best else 2 for place in range(len(ids))))
-
-
-def _pair_choice(choice: int | str) -> Choice:
-    if choice == "tie":
-        return "tie"
-    if choice == "both_bad":
-        return "both_bad"
-    return "A" if _place(choice, 2) == 0 else "B"
-
-
-def _place(choice: int | str, num_answers: int) -> int:
-    """The number of the chosen answer, from 0."""
-    if not isinstance(choice, int) or not 0 <= choice < num_answers:
-        raise Refusal(422, "choice: there is no answer of that number.", code="invalid")
-    return choice

@@ -8,7 +8,9 @@ from rather.stages.history.withdrawing import ask_again, forget, withdraw
 from rather.stages.labelling import asked_items
 from rather.stages.sampling import plan
 from rather.store import completions, judgments, labellers, prompts
+from rather.store.use import reactions
 from rather.workspace import Workspace
+from tests.store.use.test_reactions import said as said_in_use
 
 
 def counts(ws: Workspace) -> dict[str, int]:
@@ -99,6 +101,21 @@ def test_a_labeller_by_name_or_id(family: Workspace, pairs: list[Judgment]) -> N
     assert counts(family) == {}
 
 
+def test_what_users_said_of_withdrawn_judgments_is_gone_too(
+    family: Workspace, pairs: list[Judgment]
+) -> None:
+    mine = said_in_use("r1", client="ann", judgment_id=pairs[0].id, has_consent=True)
+    counted = said_in_use("r2", client="ann", idempotency_key="ann:r2")
+    for one in (mine, counted):
+        reactions.record(family.db, one, None)
+    withdraw(family, None, pairs[0].prompt_id, does_it=False)
+    assert len(reactions.all(family.db)) == 2
+    withdraw(family, None, pairs[0].prompt_id, does_it=True)
+    assert reactions.all(family.db) == [counted]
+    withdraw(family, "ann", None, does_it=True)
+    assert reactions.all(family.db) == []
+
+
 def test_who_is_meant_must_be_clear(family: Workspace) -> None:
     labellers.add(family.db, [Labeller("u_1", "Bob", False), Labeller("u_2", "bob", False)])
     with pytest.raises(UsageError, match=r"2 labellers are called Bob: give the id \(u_1, u_2\)"):
@@ -114,7 +131,7 @@ def test_who_is_meant_must_be_clear(family: Workspace) -> None:
 def test_who_is_forgotten_still_counts(family: Workspace) -> None:
     before = [(one.id, one.answer, one.created_at) for one in judgments.live(family.db)]
     said = forget(family, "Ann", does_it=False)
-    assert said["summary"].startswith("would delete name, id, comments, drafts, sessions and links")
+    assert said["summary"].startswith("would delete name, id, comments, drafts, sessions, links")
     assert labellers.get(family.db, "ann") is not None
     done = forget(family, "Ann", does_it=True)
     assert labellers.get(family.db, "ann") is None

@@ -9,6 +9,7 @@ const SOURCES: Record<string, string> = {
   import: "imported",
   api: "by the API",
   playground: "playground",
+  use: "by a user",
   resolution: "settled by an admin",
   gold: "truth of a control item",
   gold_check: "answer to a control item",

@@ -1,7 +1,7 @@
 """What counts as a label, and what it says: about the answers themselves, never left or right.
 
 A label is a live judgment that a person gave on an item (source label, import or api). Control
-items and their answers, repeats, settlements, the playground and simulators are none.
+items and their answers, repeats, settlements, the playground, use and simulators are none.
 """
 
 from collections.abc import Iterable, Mapping

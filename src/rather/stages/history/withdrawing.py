@@ -12,6 +12,7 @@ from rather.records import WITHDRAWN, Labeller, Prompt
 from rather.stages.history.lineage import learnt_by
 from rather.stages.history.rebuilding import commands
 from rather.store import judgments, labellers, prompts, versions
+from rather.store.use import reactions
 from rather.workspace import Workspace
 
 Result = dict[str, Any]
@@ -38,6 +39,9 @@ def withdraw(ws: Workspace, labeller: str | None, prompt: str | None, *, does_it
     found = [one for one in meant if one.id in counting]
     touched = touched_by(ws, {one.id for one in meant})
     if does_it:
+        # First: broken off between the two, the same command finds the judgments still counting.
+        about = None if prompt is None else {one.id for one in meant}
+        reactions.withdraw(ws.db, client=who, judgment_ids=about)
         found = judgments.retract(ws.db, labeller_id=who, prompt_id=prompt)
     result: Result = {
         "judgments": dict(Counter(one.kind for one in found)),
@@ -96,17 +100,18 @@ def forget(ws: Workspace, labeller: str, *, does_it: bool) -> Result:
     num_judgments = sum(one.labeller_id == who.id for one in judgments.all(ws.db))
     if not does_it:
         summary = (
-            f"would delete name, id, comments, drafts, sessions and links of {who.name}, whose "
-            f"{num_judgments} judgments stay. {NOTHING_DONE}"
+            f"would delete name, id, comments, drafts, sessions, links and served answers of "
+            f"{who.name}, whose {num_judgments} judgments stay. {NOTHING_DONE}"
         )
         return {"summary": summary, "judgments": num_judgments, "is_done": False}
     gone = labellers.forget(ws.db, who.id)
     summary = (
-        f"{who.name} is forgotten: {gone.num_comments} comments, {gone.num_drafts} drafts and "
-        f"{gone.num_logins} sessions and links were deleted; {gone.num_judgments} judgments stay, "
-        f"as those of {gone.id}. Restart a running app, write reports again, and look after "
-        "back-ups and exports yourself."
+        f"{who.name} is forgotten: {gone.num_comments} comments, {gone.num_drafts} drafts, "
+        f"{gone.num_logins} sessions and links and {gone.num_served} served answers were deleted; "
+        f"{gone.num_judgments} judgments stay, as those of {gone.id}. Restart a running app, write "
+        "reports again, and look after back-ups and exports yourself."
     )
+    ws.db.scrub()
     return {"summary": summary, **gone._asdict(), "is_done": True}
 
 

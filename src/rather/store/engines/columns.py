@@ -1,9 +1,9 @@
-"""The two column types of text, which refuse what some database could not store."""
+"""What tables are made of: the types of text, which refuse what some database could not store."""
 
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import JSON, Text
+from sqlalchemy import JSON, BigInteger, Column, Integer, MetaData, Text
 from sqlalchemy.types import TypeDecorator
 
 from rather.errors import DataError
@@ -54,3 +54,18 @@ class Document(TypeDecorator[Any]):
     def process_bind_param(self, value: Any, dialect: Any) -> Any:
         _refuse_unstorable(value)
         return value
+
+
+METADATA = MetaData()
+"""Of every table of the store."""
+
+
+def seq() -> Column[int]:
+    """The number of a row, in the order they came."""
+    # SQLite numbers rows by itself only where the type is spelt INTEGER.
+    return Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+
+
+def words(name: str, *, nullable: bool = False, unique: bool = False) -> Column[str]:
+    """A column of text."""
+    return Column(name, Words, nullable=nullable, unique=unique)

@@ -75,6 +75,7 @@ def make_engine(path: Path, *, is_writer: bool) -> Engine:
             "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
+            "secure_delete=ON",  # what is deleted is overwritten, not only let go
         ):
             connection.execute(f"PRAGMA {pragma}")
 
@@ -85,6 +86,16 @@ def make_engine(path: Path, *, is_writer: bool) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writer else "BEGIN")
 
     return engine
+
+
+def scrub(engine: Engine) -> bool:
+    """Empty the write-ahead log, which has what was deleted; False where a reader holds it."""
+    connection = engine.raw_connection()
+    try:
+        is_busy, *_ = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not is_busy
+    finally:
+        connection.close()
 
 
 def wrong_with(connection: Connection) -> list[str]:

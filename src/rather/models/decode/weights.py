@@ -6,13 +6,13 @@ and into calls.
 - oneDNN lays a bfloat16 weight out anew for the processor's matrix units at every call, which reads
   it twice. Laid out once, it is read once; the products stay the same numbers.
 - Layers that read the same input (queries, keys and values; gate and up) are one product, and so
-  are their adapters: [A₁; A₂; …] below each other, the Bs on a diagonal, times their scales.
+  are their adapters (`rather.models.decode.additions`).
 - A and B are put into the backbone's precision once.
 
 The copies take as much memory as the weights, so they live as long as somebody decodes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -21,7 +21,8 @@ from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from rather.models.backbone import Backbone
-from rather.models.lora import LoraLinear
+from rather.models.decode.additions import Additions, Strangers
+from rather.models.lora import LoraLinear, widths
 
 TOGETHER = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
 """Children of one module that are given the same input; they check that they are."""
@@ -50,13 +51,17 @@ class DecodeWeights:
         self._made_with: tuple[str, ...] | None = None
         self._products: list[Product] = []
         self._laid_out: dict[tuple[int, ...], LaidOut] = {}
+        self._strangers = Strangers()
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
         """For this long the backbone's layers compute by these products; only without gradients."""
         adapters = tuple(self.backbone.shapes)
         if self._made_with != adapters:
-            self._products = list(map(self._product, _groups(self.backbone.model)))
+            known = {product.key: product for product in self._products}
+            self._products = [
+                self._product(layers, known) for layers in _groups(self.backbone.model)
+            ]
             self._made_with = adapters
         try:
             for product in self._products:
@@ -66,25 +71,35 @@ class DecodeWeights:
             for product in self._products:
                 product.hand_back()
 
-    def _product(self, layers: list[nn.Module]) -> "Product":
+    def _product(
+        self, layers: list[nn.Module], known: Mapping[tuple[int, ...], "Product"]
+    ) -> "Product":
+        """The product of some layers; what it knows of adapters that stayed, it keeps."""
         bases = [layer.base if isinstance(layer, LoraLinear) else layer for layer in layers]
         key = tuple(map(id, bases))
         if self.lays_out and key not in self._laid_out and all(map(_can_be_laid_out, bases)):
             self._laid_out[key] = _lay_out(bases)
-        return Product(layers, bases, self._laid_out.get(key))
+        made = Product(layers, bases, self._laid_out.get(key), self._strangers)
+        if key in known:
+            made.additions.keep(known[key].additions)
+        return made
 
 
 class Product:
     """Linear layers that read the same input, as one."""
 
     def __init__(
-        self, layers: Sequence[nn.Module], bases: Sequence[nn.Module], laid_out: LaidOut | None
+        self,
+        layers: Sequence[nn.Module],
+        bases: Sequence[nn.Module],
+        laid_out: LaidOut | None,
+        strangers: Strangers,
     ) -> None:
         """`bases` are the layers without their adapters."""
         self.layers, self.bases, self.laid_out = layers, bases, laid_out
-        self.adapted = [layer for layer in layers if isinstance(layer, LoraLinear)]
-        self.widths = [_width(base) for base in bases]
-        self._sides: dict[str, tuple[Tensor, Tensor]] = {}
+        self.key = tuple(map(id, bases))
+        self.widths = [widths(base)[0] for base in bases]
+        self.additions = Additions(layers, self.widths, strangers)
         self._input: Tensor | None = None
         self._parts: tuple[Tensor, ...] = ()
 
@@ -119,38 +134,8 @@ class Product:
         else:
             outs = [type(base).forward(base, flat) for base in self.bases]
             out = outs[0] if len(outs) == 1 else torch.cat(outs, dim=-1)
-        for name, rows in self._additions():
-            a, b = self._sides_of(name, x.dtype)
-            if rows is None:
-                out.addmm_(flat @ a.t(), b.t())
-            else:
-                out.index_add_(0, rows, flat.index_select(0, rows) @ a.t() @ b.t())
+        self.additions.add_to(out, flat)
         return out.view(*x.shape[:-1], -1)
-
-    def _additions(self) -> list[tuple[str, Tensor | None]]:
-        """The adapters that are on here, each with its rows, or None for all of them."""
-        if not self.adapted:
-            return []
-        switch = self.adapted[0].switch
-        on = list(switch.rows.items()) if switch.rows else [(switch.active, None)]
-        return [
-            (name, rows)
-            for name, rows in on
-            if name is not None and any(name in layer.a for layer in self.adapted)
-        ]
-
-    def _sides_of(self, name: str, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """An adapter's A [Σ r, inputs] and scaled B [Σ outputs, Σ r]."""
-        if name not in self._sides:
-            all_a, all_b = [], []
-            for layer, width in zip(self.layers, self.widths, strict=True):
-                if isinstance(layer, LoraLinear) and name in layer.a:
-                    all_a.append(layer.a[name])
-                    all_b.append(layer.b[name] * layer.scale[name])
-                else:
-                    all_b.append(torch.zeros(width, 0, device=self.adapted[0].a[name].device))
-            self._sides[name] = torch.cat(all_a).to(dtype), torch.block_diag(*all_b).to(dtype)
-        return self._sides[name]
 
 
 def _groups(model: nn.Module) -> Iterator[list[nn.Module]]:
@@ -191,8 +176,3 @@ def _lay_out(layers: Sequence[nn.Module]) -> LaidOut:
         )
     weight = torch.ops.mkldnn._reorder_linear_weight(torch.cat(weights), USUAL_ROWS)
     return LaidOut(weight, joined)
-
-
-def _width(layer: nn.Module) -> int:
-    """Outputs of a linear layer."""
-    return int(layer.nf if isinstance(layer, Conv1D) else layer.out_features)  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from rather.errors import EnvironmentFault, TooLong
 from rather.records import Message, ModelVersion, Prompt
 from rather.rollout import local
 from rather.stages import tuning
-from rather.stages.playground import LocalResponder, responder_of
+from rather.stages.chat.playground import LocalResponder, responder_of
 from rather.stages.runs import open_library
 from rather.store import versions
 from rather.web.responder import Drawing
@@ -69,5 +69,5 @@ def test_an_answer_ends_with_the_server(ws: Workspace) -> None:
 def test_without_torch_nobody_answers(ws: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(responder_of(ws), LocalResponder)
     missing: Callable[[str], None] = lambda name: None  # noqa: E731
-    monkeypatch.setattr("rather.stages.playground.find_spec", missing)
+    monkeypatch.setattr("rather.stages.chat.playground.find_spec", missing)
     assert responder_of(ws) is None
