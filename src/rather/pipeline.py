@@ -94,29 +94,33 @@ def invite(
 def sft(ws: Workspace, dry_run: bool = False, fresh: bool = False) -> Result:
     """Learn from demonstrations and corrections, or from plain text."""
     from rather.stages import tuning
+    from rather.stages.together.following import led
 
-    return tuning.sft(ws, dry_run=dry_run, fresh=fresh)
+    return led(ws, lambda: tuning.sft(ws, dry_run=dry_run, fresh=fresh))
 
 
 def reward(ws: Workspace, dry_run: bool = False, fresh: bool = False) -> Result:
     """Learn from comparisons what people prefer."""
     from rather.stages import tuning
+    from rather.stages.together.following import led
 
-    return tuning.reward(ws, dry_run=dry_run, fresh=fresh)
+    return led(ws, lambda: tuning.reward(ws, dry_run=dry_run, fresh=fresh))
 
 
 def ppo(ws: Workspace, dry_run: bool = False, fresh: bool = False, force: bool = False) -> Result:
     """Tune the policy against the reward, close to its reference."""
     from rather.stages import reinforcing
+    from rather.stages.together.following import led
 
-    return reinforcing.ppo(ws, dry_run=dry_run, fresh=fresh, force=force)
+    return led(ws, lambda: reinforcing.ppo(ws, dry_run=dry_run, fresh=fresh, force=force))
 
 
 def dpo(ws: Workspace, dry_run: bool = False, fresh: bool = False) -> Result:
     """Tune the policy on the comparisons directly."""
     from rather.stages import tuning
+    from rather.stages.together.following import led
 
-    return tuning.dpo(ws, dry_run=dry_run, fresh=fresh)
+    return led(ws, lambda: tuning.dpo(ws, dry_run=dry_run, fresh=fresh))
 
 
 def evaluate(

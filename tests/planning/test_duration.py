@@ -8,7 +8,7 @@ from rather.planning import work
 from rather.planning.duration import duration_of
 from rather.planning.hardware import Hardware
 from rather.planning.shape import Shape
-from rather.planning.stages import Load, Trunk
+from rather.planning.stages import Load, Thrift, Trunk
 
 TINY = Shape(2, 4, 4, 2, 6, 10, rank=1)
 ROWS = [(3, (2, 1))]
@@ -50,6 +50,12 @@ def test_top_layers_still_pass_what_lies_below() -> None:
     assert duration_of(TINY, load, CARD, 2).total == 11760 / 2 + 3488 / 2 + 480
     kept = replace(load, keeps_lower=True)
     assert duration_of(TINY, kept, CARD, 2).total == 11760 / 2 + 480
+
+
+def test_layers_that_are_computed_again_cost_a_forward_pass() -> None:
+    load = Load("reward", ROWS, 10, (Trunk("reward model", 2),), has_logits=False)
+    again = replace(load, thrift=Thrift(recomputes=True))
+    assert duration_of(TINY, again, CARD, 2).total == 11760 + 3488 + 1392
 
 
 def test_two_ranks_share_the_rows_and_exchange_the_gradients() -> None:

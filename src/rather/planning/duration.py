@@ -42,6 +42,10 @@ def duration_of(shape: Shape, load: Load, hardware: Hardware, num_bytes: int) ->
     if looked := _looking(shape, load, rows).flops:
         parts["look"] = looked / reached
     learnt = sum((_learning(shape, trunk, load, rows) for trunk in load.learning), Work())
+    if load.thrift.recomputes:
+        forward = [replace(shape, num_layers=trunk.num_layers) for trunk in load.learning]
+        again = (work.trunk(one, rows, has_adapter=True, is_backward=False) for one in forward)
+        learnt = sum(again, learnt)
     parts["learn"] = load.num_epochs * learnt.flops / reached
     if hardware.count > 1:
         parts["exchange"] = load.num_epochs * _exchange(shape, load, hardware)

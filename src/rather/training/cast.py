@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from torch import nn
 
+from rather.models.storage.shards import Shards
 from rather.progress import Progress
 from rather.records import Prompt
 from rather.rollout.rollout import Roles, Scorer
@@ -39,3 +40,5 @@ class Cast:
     heldout: Heldout | None = None
     progress: Progress = field(default_factory=lambda: Progress(quiet=True))
     """Where a step shows how far it is."""
+    shards: tuple[Shards, ...] = ()
+    """Of backbones that are spread over ranks."""
