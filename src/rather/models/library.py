@@ -41,6 +41,7 @@ class Library:
     dtype: Precision
     versions: dict[str, ModelVersion]
     system_prompt: str | None = None
+    _folders: dict[str, Path] = field(default_factory=dict)
     _backbones: dict[Path, Backbone] = field(default_factory=dict)
     _codecs: dict[Path, Codec] = field(default_factory=dict)
 
@@ -102,7 +103,9 @@ class Library:
         if VERSION_NAME.fullmatch(name) and not (self.root / name).is_dir():
             known = ", ".join(self.versions) or "none yet"
             raise UsageError(f"There is no version {name}; this workspace has {known}.")
-        return resolve(self.base if name == "base" else name, self.root)
+        if name not in self._folders:  # a folder is checked whole, which may mean hashing it
+            self._folders[name] = resolve(self.base if name == "base" else name, self.root)
+        return self._folders[name]
 
     def _backbone(self, folder: Path) -> Backbone:
         if folder not in self._backbones:

@@ -75,6 +75,7 @@ class LocalBackend:
         until = time.monotonic() + grace_s
         while self._num_open and time.monotonic() < until and self._worker.is_healthy():
             await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
+        self._residents.close()
         self._worker.abort()
         until = time.monotonic() + 1.0
         while self._num_open and time.monotonic() < until:
