@@ -49,13 +49,19 @@ class Piece:
     text: str
     """Whole characters; empty while a character is incomplete or may begin a stop text."""
     num_tokens: int
+    """Drawn since the piece before, the stop token among them."""
     logprobs: tuple[TokenLogprob, ...] = ()
+    """Of those tokens at temperature 1, where they were wanted; a stop token has none."""
     finish_reason: EndReason | None = None
     """Set in a completion's last piece."""
 
 
 class QueueFull(Exception):
     """More is waiting than the server takes; come back later."""
+
+
+class EngineDown(Exception):
+    """The engine broke, and what it had begun is lost; the message is a sentence for clients."""
 
 
 class Backend(Protocol):
@@ -70,16 +76,20 @@ class Backend(Protocol):
     def generate(self, wish: Wish) -> AsyncIterator[Piece]:
         """The pieces of the wish's completions as they come; closing the iterator cancels.
 
-        Raises QueueFull before the first piece where too much is waiting.
+        Raises QueueFull before the first piece where too much is waiting, EngineDown where the
+        engine breaks.
         """
 
     async def score(
         self, model: str, prompt_ids: Sequence[int], completions: Sequence[Sequence[int]]
-    ) -> list[float]:
-        """Scores of completions of one prompt, by a reward version."""
+    ) -> list[list[float]]:
+        """Scores of completions of one prompt, by each member of a reward version: [M][N]."""
 
     async def load(self, version: str) -> None:
-        """Make a version available; a bad one raises DataError and disturbs nothing else."""
+        """Make a version available, a policy or a reward model; one that is stays so.
+
+        A bad one raises DataError and disturbs nothing else.
+        """
 
     async def unload(self, version: str) -> None:
         """Let a version go when its last running request has ended."""
