@@ -17,6 +17,7 @@ from rather import pipeline
 from rather.config.stages import Config
 from rather.data.exporting import ExportFormat
 from rather.data.importing import ImportKind, OnError
+from rather.records import Precision
 from rather.workspace import Workspace
 
 Result = dict[str, Any]
@@ -62,6 +63,16 @@ class Project:
     def export(self, format: ExportFormat, out: str | Path | None = None) -> Result:
         """Write the feedback to files other tools read."""
         return pipeline.export(self.workspace, format, Path(out) if out else None)
+
+    def export_merged(
+        self,
+        version: str = "newest",
+        out: str | Path | None = None,
+        precision: Precision = "auto",
+    ) -> Result:
+        """Write a version as a plain Hugging Face folder, its adapter merged into its base."""
+        where = Path(out) if out else None
+        return pipeline.export_merged(self.workspace, version, where, precision)
 
     def sample(self, **settings: Any) -> Result:
         """Let models answer the prompts."""

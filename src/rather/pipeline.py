@@ -14,6 +14,7 @@ from typing import Any, Literal
 from rather.data.exporting import ExportFormat
 from rather.data.importing import ImportKind, OnError
 from rather.errors import DataError
+from rather.records import Precision
 from rather.stages import exchange
 from rather.stages.next_step import next_command, sentence
 from rather.stages.rounds.standing import standing
@@ -39,6 +40,19 @@ def export(
 ) -> Result:
     """Write prompts, completions and feedback in a format other tools read."""
     return exchange.export(ws, format, out, dry_run=dry_run)
+
+
+def export_merged(
+    ws: Workspace,
+    version: str,
+    out: Path | None = None,
+    precision: Precision = "auto",
+    dry_run: bool = False,
+) -> Result:
+    """Write a version as a plain Hugging Face folder, its adapter merged into its base."""
+    from rather.stages import merging
+
+    return merging.export_merged(ws, version, out, precision, dry_run)
 
 
 def sample(ws: Workspace, dry_run: bool = False) -> Result:

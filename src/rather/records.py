@@ -23,6 +23,8 @@ RemarkKind = Literal["skip", "flag", "withdrawal", "restore", "retire"]
 """withdrawal takes a skip or flag back; an admin restores a flagged item, or retires it."""
 Choice = Literal["A", "B", "tie", "both_bad"]
 StageName = Literal["sft", "reward", "ppo", "dpo"]
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
+"""Of weights that are written out; auto is what they have where they come from."""
 NOT_ASKED = frozenset({"gold", "playground"})
 """Sources of prompts that are no work of ours: control items, and chats of the playground."""
 

@@ -18,7 +18,9 @@ from rather.cli.late import Result, Switch
 from rather.cli.training_verbs import dpo, ppo, reward, sft
 from rather.config.loading import load
 from rather.data.importing import ImportKind
+from rather.errors import UsageError
 from rather.progress import Progress
+from rather.records import Precision
 
 
 def init(directory: Path, *, common: Common = COMMON, **settings: Any) -> Result:
@@ -59,19 +61,35 @@ def import_(
 
 def export(
     *,
-    format: Annotated[Literal["trl", "arena", "jsonl", "parquet"], Parameter(name="--as")],
+    format: Annotated[
+        Literal["trl", "arena", "jsonl", "parquet"] | None, Parameter(name="--as")
+    ] = None,
+    merge: str | None = None,
+    precision: Precision = "auto",
     out: Path | None = None,
     common: Common = COMMON,
     **settings: Any,
 ) -> Result:
-    """Write the feedback to files other tools read.
+    """Write the feedback to files other tools read (--as), or a version's model (--merge).
 
     Parameters
     ----------
+    format
+        The feedback's format.
+    merge
+        A version, or newest, to write as a plain Hugging Face folder that needs no PEFT.
+    precision
+        Of the merged weights; auto is the base model's own.
     out
         File or folder to write; without it one is made in the workspace.
     """
+    if (format is None) == (merge is None):
+        raise UsageError("Give --as FORMAT to export the feedback, or --merge VERSION for a model.")
+    if merge is None and precision != "auto":
+        raise UsageError("--precision is that of a merged model; give --merge VERSION with it.")
     with common.open(settings) as ws:
+        if merge is not None:
+            return late.pipeline().export_merged(ws, merge, out, precision, dry_run=common.dry_run)
         return late.pipeline().export(ws, format, out, dry_run=common.dry_run)
 
 
