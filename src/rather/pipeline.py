@@ -162,6 +162,39 @@ def score(ws: Workspace, model: str, rows: Sequence[dict[str, Any]]) -> Result:
     return score_texts(ws, model, rows)
 
 
+def serve(ws: Workspace, dry_run: bool = False, expose: bool = False) -> Result:
+    """Serve the base and every version behind one OpenAI-compatible API, until it is stopped."""
+    from rather.stages import serving
+
+    return serving.serve(ws, dry_run=dry_run, expose=expose)
+
+
+def alias(
+    ws: Workspace,
+    name: str | None = None,
+    version: str | None = None,
+    roll_back: bool = False,
+    dry_run: bool = False,
+) -> Result:
+    """Let a name like `prod` mean a version, or what it meant before; or say what names mean."""
+    from rather.stages import serving
+
+    return serving.alias(ws, name, version, roll_back=roll_back, dry_run=dry_run)
+
+
+def key(
+    ws: Workspace,
+    name: str | None = None,
+    role: Literal["client", "admin"] = "client",
+    revoke: bool = False,
+    dry_run: bool = False,
+) -> Result:
+    """Make a key of the API, or close one; or list them."""
+    from rather.stages import serving
+
+    return serving.key(ws, name, role, revoke=revoke, dry_run=dry_run)
+
+
 def chat(ws: Workspace, models: Sequence[str], prompt: str | None = None) -> Result:
     """Talk to one or more models side by side; with a prompt, answer it once."""
     from rather.stages import answering

@@ -30,6 +30,7 @@ EVERYTHING = (
         "track",
         "evaluate",
         "run",
+        "serve",
     ),
 )
 

@@ -15,6 +15,7 @@ from rather.cli.flags import COMMON, EVERYTHING, Common, add_settings, overrides
 from rather.cli.history_verbs import forget, lineage, withdraw
 from rather.cli.label_verbs import choose, invite, label
 from rather.cli.late import Result, Switch
+from rather.cli.serving_verbs import alias, key, serve
 from rather.cli.training_verbs import dpo, ppo, reward, sft
 from rather.config.loading import load
 from rather.data.importing import ImportKind
@@ -267,6 +268,9 @@ VERBS: tuple[tuple[Callable[..., Result], str, tuple[str, ...]], ...] = (
     (promote, "evaluate", ("rules",)),
     (score, "", ()),
     (report, "", ()),
+    (serve, "serve", ()),
+    (alias, "", ()),
+    (key, "", ()),
     (chat, "", ("sample",)),
     (run, "run", EVERYTHING),
     (status, "", ()),

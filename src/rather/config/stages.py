@@ -9,6 +9,7 @@ from rather.config.labelling import Labelling
 from rather.config.optimization import Optimization, Tracking, Watch
 from rather.config.ppo import PPO
 from rather.config.section import Section
+from rather.config.serving import Serving
 
 
 class Sampling(Section):
@@ -232,6 +233,7 @@ class Config(Section):
     track: Tracking = Tracking()
     evaluate: Evaluation = Evaluation()
     run: Rounds = Rounds()
+    serve: Serving = Serving()
 
     @field_serializer("database", when_used="json")
     def _without_password(self, database: str | None) -> str | None:

@@ -36,15 +36,13 @@ class Codec:
 
     def prompt_ids(self, prompt: Prompt) -> tuple[int, ...]:
         """A prompt as the model sees it, ready to be answered; TooLong when it does not fit."""
-        ids = self._text_ids(prompt) if not self.is_chat else self._chat_ids(prompt)
-        if not ids:
-            raise DataError(f"Prompt {prompt.id} has no tokens; give it some text.")
-        if len(ids) >= self.context:
-            raise TooLong(
-                f"Prompt {prompt.id} takes {len(ids)} tokens and the model's context is "
-                f"{self.context}; shorten it or remove it."
-            )
-        return ids
+        return self._fitting(
+            prompt, self._chat_ids(prompt) if self.is_chat else self._text_ids(prompt)
+        )
+
+    def text_ids(self, prompt: Prompt) -> tuple[int, ...]:
+        """Like `prompt_ids`, as a text to go on with, whether or not there is a template."""
+        return self._fitting(prompt, self._text_ids(prompt))
 
     def fits(self, prompt: Prompt) -> bool:
         """Whether the model's context has room for a prompt and something of an answer."""
@@ -153,7 +151,20 @@ class Codec:
         """The text whose tokens `prompt_ids` gives, without the start token of a plain text."""
         if self.is_chat:
             return self.rendered(self.conversation(prompt))
+        return self._text_of(prompt)
+
+    def _text_of(self, prompt: Prompt) -> str:
         return "\n".join(message.content for message in prompt.messages)
+
+    def _fitting(self, prompt: Prompt, ids: tuple[int, ...]) -> tuple[int, ...]:
+        if not ids:
+            raise DataError(f"Prompt {prompt.id} has no tokens; give it some text.")
+        if len(ids) >= self.context:
+            raise TooLong(
+                f"Prompt {prompt.id} takes {len(ids)} tokens and the model's context is "
+                f"{self.context}; shorten it or remove it."
+            )
+        return ids
 
     def _chat_ids(self, prompt: Prompt) -> tuple[int, ...]:
         messages = self.conversation(prompt)
@@ -173,7 +184,7 @@ class Codec:
 
     def _text_ids(self, prompt: Prompt) -> tuple[int, ...]:
         """Without a template the plain text is continued, after the start token if there is one."""
-        ids = self._plain_ids(self.prompt_text(prompt))
+        ids = self._plain_ids(self._text_of(prompt))
         start = self.tokenizer.bos_token_id
         return (*([] if start is None else [start]), *ids)
 

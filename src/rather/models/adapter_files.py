@@ -1,8 +1,10 @@
 """An adapter on disk: exactly a PEFT folder, so that plain PEFT and vLLM load it."""
 
 import json
+import math
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -67,12 +69,19 @@ def load_adapter(folder: Path, layout: LoraLayout) -> tuple[LoraShape, dict[str,
         raise DataError(f"{path} is damaged ({error}).") from None
     if odd := next((key for key, w in weights.items() if not torch.isfinite(w).all()), None):
         raise DataError(f"{path} has numbers that are not finite in {odd}.")
+    rank, alpha = (_positive(config, key, folder) for key in ("r", "lora_alpha"))
     targets = {key.rsplit(".lora_", 1)[0] for key in weights}
     if unknown := sorted(targets - set(layout.names)):
         raise DataError(f"{folder} adapts {unknown[0]}, which the base model does not have.")
     ordered = tuple(name for name in layout.names if name in targets)
-    shape = LoraShape(int(config["r"]), float(config["lora_alpha"]), ordered)
-    return shape, weights
+    return LoraShape(int(rank), alpha, ordered), weights
+
+
+def _positive(config: dict[str, Any], key: str, folder: Path) -> float:
+    number = config.get(key)
+    if not isinstance(number, int | float) or not math.isfinite(number) or number <= 0:
+        raise DataError(f"{folder} says {key} is {number!r}; it should be a number above 0.")
+    return float(number)
 
 
 def _stack_name(target: str) -> str:

@@ -25,6 +25,7 @@ from rather.models.lora import (
     adapted_layers,
     decoder_layers,
     find_linear_layers,
+    widths,
     without_adapters,
 )
 from rather.models.packed import PackedLayout
@@ -140,6 +141,34 @@ class Backbone:
         self.shapes[name] = shape
         for parameter in self.adapter_parameters(name).values():
             parameter.requires_grad_(False)
+
+    def check_adapter(self, shape: LoraShape, weights: Mapping[str, Tensor]) -> None:
+        """DataError says where weights (by PEFT's names) are not those of an adapter on this model.
+
+        Touches nothing.
+        """
+        wanted: dict[str, tuple[int, int]] = {}
+        for target in shape.targets:
+            outputs, inputs = widths(self.model.get_submodule(target))
+            wanted[f"{target}.lora_A.weight"] = shape.rank, inputs
+            wanted[f"{target}.lora_B.weight"] = outputs, shape.rank
+        if odd := sorted(wanted.keys() ^ weights.keys()):
+            raise DataError(f"The adapter does not fit this model: {odd[0]} is on one side only.")
+        for key, size in wanted.items():
+            if tuple(weights[key].shape) != size:
+                raise DataError(
+                    f"The adapter does not fit this model: {key} is {list(weights[key].shape)} "
+                    f"where {list(size)} is needed."
+                )
+
+    def attach_adapter(self, name: str, shape: LoraShape, weights: Mapping[str, Tensor]) -> None:
+        """An adapter that is only used: its weights, checked, as they are and not a copy."""
+        assert name not in self.shapes, f"adapter {name} exists"
+        layers = adapted_layers(self.model, shape.targets, self._switch)
+        for target, layer in zip(shape.targets, layers, strict=True):
+            a, b = (weights[f"{target}.lora_{side}.weight"] for side in "AB")
+            layer.attach(name, a, b, shape.alpha / shape.rank)
+        self.shapes[name] = shape
 
     def remove_adapter(self, name: str) -> None:
         """Forget an adapter and free its memory."""

@@ -12,7 +12,7 @@ and into calls.
 The copies take as much memory as the weights, so they live as long as somebody decodes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from rather.models.backbone import Backbone
-from rather.models.lora import LoraLinear
+from rather.models.lora import LoraLinear, widths
 
 TOGETHER = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
 """Children of one module that are given the same input; they check that they are."""
@@ -56,7 +56,10 @@ class DecodeWeights:
         """For this long the backbone's layers compute by these products; only without gradients."""
         adapters = tuple(self.backbone.shapes)
         if self._made_with != adapters:
-            self._products = list(map(self._product, _groups(self.backbone.model)))
+            known = {product.key: product for product in self._products}
+            self._products = [
+                self._product(layers, known) for layers in _groups(self.backbone.model)
+            ]
             self._made_with = adapters
         try:
             for product in self._products:
@@ -66,12 +69,18 @@ class DecodeWeights:
             for product in self._products:
                 product.hand_back()
 
-    def _product(self, layers: list[nn.Module]) -> "Product":
+    def _product(
+        self, layers: list[nn.Module], known: Mapping[tuple[int, ...], "Product"]
+    ) -> "Product":
+        """The product of some layers; what it knows of adapters that stayed, it keeps."""
         bases = [layer.base if isinstance(layer, LoraLinear) else layer for layer in layers]
         key = tuple(map(id, bases))
         if self.lays_out and key not in self._laid_out and all(map(_can_be_laid_out, bases)):
             self._laid_out[key] = _lay_out(bases)
-        return Product(layers, bases, self._laid_out.get(key))
+        made = Product(layers, bases, self._laid_out.get(key))
+        if key in known:
+            made.keep_sides(known[key])
+        return made
 
 
 class Product:
@@ -82,11 +91,17 @@ class Product:
     ) -> None:
         """`bases` are the layers without their adapters."""
         self.layers, self.bases, self.laid_out = layers, bases, laid_out
+        self.key = tuple(map(id, bases))
         self.adapted = [layer for layer in layers if isinstance(layer, LoraLinear)]
-        self.widths = [_width(base) for base in bases]
+        self.widths = [widths(base)[0] for base in bases]
         self._sides: dict[str, tuple[Tensor, Tensor]] = {}
         self._input: Tensor | None = None
         self._parts: tuple[Tensor, ...] = ()
+
+    def keep_sides(self, before: "Product") -> None:
+        """Take over what was made of the adapters that are still there."""
+        there = {name for layer in self.adapted for name in layer.a}
+        self._sides = {name: made for name, made in before._sides.items() if name in there}
 
     def take_over(self) -> None:
         """Compute for the layers, whose adapters may have come or gone since."""
@@ -191,8 +206,3 @@ def _lay_out(layers: Sequence[nn.Module]) -> LaidOut:
         )
     weight = torch.ops.mkldnn._reorder_linear_weight(torch.cat(weights), USUAL_ROWS)
     return LaidOut(weight, joined)
-
-
-def _width(layer: nn.Module) -> int:
-    """Outputs of a linear layer."""
-    return int(layer.nf if isinstance(layer, Conv1D) else layer.out_features)  # type: ignore[arg-type]

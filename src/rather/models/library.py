@@ -17,6 +17,7 @@ from rather.errors import DataError, UsageError
 from rather.models.adapter_files import load_adapter, save_adapter
 from rather.models.backbone import Backbone, load_backbone
 from rather.models.heads import ScalarHead
+from rather.models.lora import LoraShape
 from rather.models.roles import Policy, RewardModel
 from rather.models.source import fingerprint, read_json, resolve
 from rather.records import ModelVersion
@@ -74,9 +75,7 @@ class Library:
         self, version: ModelVersion, card: dict[str, Any], place: str
     ) -> RewardModel:
         backbone, adapter = self._loaded(version, place)
-        head = ScalarHead(backbone.hidden_size)
-        head.load_state_dict(load_file(self.root / version.path / place / HEAD_FILE))
-        head = head.to(backbone.device).requires_grad_(False)
+        head = load_head(self.root / version.path / place, backbone)
         # versions made before there was a depth read all layers
         return RewardModel(backbone, adapter, head, card["pooling"], card.get("depth"))
 
@@ -116,29 +115,48 @@ class Library:
         `place` is the folder of an ensemble's member, inside the version's.
         """
         folder = self.root / version.path
-        if problems := verify(folder):
-            raise DataError(f"Model version {version.name} is damaged: {problems[0]}.")
         base = self.folder_of(version.name)
         backbone = self._backbone(base)
-        if base == folder:
-            return backbone, None
         adapter = f"{version.name}-{place}" if place else version.name
-        if adapter not in backbone.shapes:
-            card = read_json(folder / CARD_FILE)
-            if card["base_fingerprint"] != fingerprint(base):
-                raise DataError(
-                    f"{version.name} was trained on another model than {version.base} is now; "
-                    "its adapter does not belong to these weights."
-                )
-            if card["codec_fingerprint"] != self.codec(version.name).fingerprint:
-                raise DataError(
-                    f"{version.name} was trained with another tokenizer, chat template or system "
-                    f"prompt than {version.base} has now; restore it, or train again."
-                )
-            shape, weights = load_adapter(folder / place, backbone.linear_layers)
-            backbone.add_adapter(adapter, shape)
-            backbone.load_adapter(adapter, weights)
+        if base == folder or adapter in backbone.shapes:
+            require_sound(version, folder)
+            return backbone, None if base == folder else adapter
+        shape, weights = self.adapter(version, place)
+        backbone.add_adapter(adapter, shape)
+        backbone.load_adapter(adapter, weights)
         return backbone, adapter
+
+    def adapter(
+        self, version: ModelVersion, place: str = ""
+    ) -> tuple[LoraShape, dict[str, torch.Tensor]]:
+        """A version's adapter (or, at `place`, a member's of an ensemble), read and not yet used.
+
+        DataError where it is damaged, or belongs to another model, tokenizer or template.
+        """
+        folder = self.root / version.path
+        require_sound(version, folder)
+        base = self.folder_of(version.name)
+        card = read_json(folder / CARD_FILE)
+        if card["base_fingerprint"] != fingerprint(base):
+            raise DataError(
+                f"{version.name} was trained on another model than {version.base} is now; "
+                "its adapter does not belong to these weights."
+            )
+        if card["codec_fingerprint"] != self.codec(version.name).fingerprint:
+            raise DataError(
+                f"{version.name} was trained with another tokenizer, chat template or system "
+                f"prompt than {version.base} has now; restore it, or train again."
+            )
+        backbone = self._backbone(base)
+        shape, weights = load_adapter(folder / place, backbone.linear_layers)
+        backbone.check_adapter(shape, weights)
+        return shape, weights
+
+
+def require_sound(version: ModelVersion, folder: Path) -> None:
+    """DataError where a version's folder is not as it was published."""
+    if problems := verify(folder):
+        raise DataError(f"Model version {version.name} is damaged: {problems[0]}.")
 
 
 def member_folders(num_members: int) -> list[str]:
@@ -165,6 +183,13 @@ def save_head(folder: Path, head: ScalarHead) -> None:
     """Write a reward model's head beside its adapter."""
     state = {key: tensor.detach().cpu().contiguous() for key, tensor in head.state_dict().items()}
     save_file(state, folder / HEAD_FILE)
+
+
+def load_head(folder: Path, backbone: Backbone) -> ScalarHead:
+    """A reward model's head, where its backbone is."""
+    head = ScalarHead(backbone.hidden_size)
+    head.load_state_dict(load_file(folder / HEAD_FILE))
+    return head.to(backbone.device).requires_grad_(False)
 
 
 def pick_device() -> str:

@@ -88,12 +88,18 @@ class LoraLinear(nn.Module):
     def add(self, name: str, rank: int, alpha: float, generator: torch.Generator) -> None:
         """A new adapter that changes nothing yet: A uniform (Kaiming), B zero."""
         weight: Tensor = self.base.weight  # type: ignore[assignment]
-        outputs, inputs = weight.shape[::-1] if isinstance(self.base, Conv1D) else weight.shape
+        outputs, inputs = widths(self.base)
         bound = math.sqrt(1 / inputs)
         a = torch.empty(rank, inputs).uniform_(-bound, bound, generator=generator)
         self.a[name] = nn.Parameter(a.to(weight.device))
         self.b[name] = nn.Parameter(torch.zeros(outputs, rank, device=weight.device))
         self.scale[name] = alpha / rank
+
+    def attach(self, name: str, a: Tensor, b: Tensor, scale: float) -> None:
+        """An adapter that does not learn, in any precision: A [r, inputs], B [outputs, r]."""
+        self.a[name] = nn.Parameter(a, requires_grad=False)
+        self.b[name] = nn.Parameter(b, requires_grad=False)
+        self.scale[name] = scale
 
     def remove(self, name: str) -> None:
         """Forget an adapter."""
@@ -123,6 +129,14 @@ class LoraLinear(nn.Module):
             return Affine(weight, bias)
         a, b = self.a[name].to(dtype), self.b[name].to(dtype)
         return Affine(weight, bias, a, b, self.scale[name])
+
+
+def widths(layer: nn.Module) -> tuple[int, int]:
+    """Outputs and inputs of a linear layer, adapted or not."""
+    base = layer.base if isinstance(layer, LoraLinear) else layer
+    weight: Tensor = base.weight  # type: ignore[assignment]
+    outputs, inputs = weight.shape[::-1] if isinstance(base, Conv1D) else weight.shape
+    return int(outputs), int(inputs)
 
 
 def affine(layer: nn.Module, dtype: torch.dtype) -> "Affine":

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from rather.equations.sampling import filter_top_p, odds
-from rather.rollout.requests import Completion, Settings
+from rather.rollout.requests import Completion, Likelihood, Settings
 
 
 class Row(NamedTuple):
@@ -44,6 +44,22 @@ def draw(logits: Tensor, rows: Sequence[Row]) -> list[tuple[int, float]]:
     logprobs = scaled.gather(1, tokens[:, None])[:, 0] - whole.log_total
     both = torch.stack([tokens.double(), logprobs.double()], dim=1).tolist()
     return [(int(token), logprob) for token, logprob in both]
+
+
+def note_likelihoods(logits: Tensor, rows: Sequence[Row], tokens: Sequence[int]) -> None:
+    """Note what the model thinks of each row's drawn token, where its settings ask: [A, V]."""
+    places = [place for place, row in enumerate(rows) if row.settings.top_logprobs is not None]
+    if not places:
+        return
+    logprobs = logits[places].float().log_softmax(dim=-1)
+    drawn = torch.tensor([tokens[place] for place in places], device=logits.device)
+    most = max(rows[place].settings.top_logprobs or 0 for place in places)
+    values, ids = (found.tolist() for found in logprobs.topk(most, dim=-1))
+    for n, own in enumerate(logprobs.gather(1, drawn[:, None])[:, 0].tolist()):
+        row = rows[places[n]]
+        wanted = row.settings.top_logprobs or 0
+        top = tuple(zip(ids[n][:wanted], values[n][:wanted], strict=True))
+        row.completion.likelihoods.append(Likelihood(own, top))
 
 
 def _nucleus(tokens: Tensor, scaled: Tensor, drawn_with: Tensor, rows: Sequence[Row]) -> Tensor:

@@ -6,7 +6,7 @@ come and fits, draws one token for every completion, lets those that ended go an
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 
 import torch
 
@@ -66,6 +66,18 @@ class Engine:
         """Completions that are being decoded."""
         return len(self._rows)
 
+    def prepare(self) -> None:
+        """Lay the weights out now, not while the first request waits for it."""
+        with self.weights.in_use():
+            pass
+
+    def has_room(self, num_rows: int, span: int) -> bool:
+        """Whether so many completions, each with its prompt of at most so many tokens, could join
+        at the next step beside what runs and waits; by itself anything could."""
+        there = [*(ticket for ticket, _ in self._rows), *self._waiting]
+        rows = len(self._rows) + sum(len(ticket.completions) for ticket in self._waiting)
+        return not there or self._fits(rows + num_rows, max(span, *map(_span, there)))
+
     def submit(
         self,
         request: Request,
@@ -108,27 +120,40 @@ class Engine:
         while self._waiting:
             rows += len(self._waiting[0].completions)
             longest = max(longest, _span(self._waiting[0]))
-            is_full = (
-                rows > MOST_ROWS
-                or rows * longest * self.backbone.bytes_per_cached_token > self.most_bytes
-            )
-            if is_full and (self._rows or admitted):
+            if not self._fits(rows, longest) and (self._rows or admitted):
                 break
             admitted.append(self._waiting.popleft())
         return admitted
 
+    def _fits(self, rows: int, longest: int) -> bool:
+        """Whether the cache has room for so many rows when all have grown to that length."""
+        most = self.most_bytes // self.backbone.bytes_per_cached_token
+        return rows <= MOST_ROWS and rows * longest <= most
+
     def _join(self, admitted: Sequence[Ticket]) -> None:
-        """Prefill the prompts of requests, those with the same adapter together."""
+        """Prefill the prompts of requests, those with the same adapter together.
+
+        A prompt that several of them ask with the same adapter is computed once.
+        """
         by_adapter = sorted(admitted, key=lambda ticket: ticket.adapter or "")
         for adapter, group in groupby(by_adapter, key=lambda ticket: ticket.adapter):
-            tickets = list(group)
-            rows = [Row(ticket.request.prompt_ids, ()) for ticket in tickets]
+            askers: dict[tuple[int, ...], list[Ticket]] = {}
+            for ticket in group:
+                askers.setdefault(ticket.request.prompt_ids, []).append(ticket)
+            rows, tickets = [Row(ids, ()) for ids in askers], list(askers.values())
             for part in split_by_tokens(rows, PREFILL_TOKENS):
                 self._prefill([rows[i] for i in part], [tickets[i] for i in part], adapter)
 
-    def _prefill(self, rows: list[Row], tickets: list[Ticket], adapter: str | None) -> None:
+    def _prefill(
+        self, rows: list[Row], askers: Sequence[Sequence[Ticket]], adapter: str | None
+    ) -> None:
+        """Compute prompts, and let all completions of those who asked each begin from it."""
         batch = pack(rows).to(self.backbone.device)
-        copies = [len(ticket.completions) for ticket in tickets]
+        joining = [
+            [(ticket, n) for ticket in tickets for n in range(len(ticket.completions))]
+            for tickets in askers
+        ]
+        copies = list(map(len, joining))
         lengths = [len(row.prompt_ids) for row in rows]
         self.cache.expect(lengths, copies)
         layout = PackedLayout(batch, keep=self.cache)
@@ -136,7 +161,7 @@ class Engine:
         last = torch.tensor(lengths, device=hidden.device).cumsum(dim=0) - 1
         hidden = hidden[last].repeat_interleave(torch.tensor(copies, device=hidden.device), dim=0)
         self._hidden = torch.cat([self._hidden, hidden]) if self._rows else hidden
-        self._rows += [(one, n) for one in tickets for n in range(len(one.completions))]
+        self._rows += chain.from_iterable(joining)
 
     def _draw(self) -> set[int]:
         """One token for every row; the rows that end with it."""
@@ -145,7 +170,9 @@ class Engine:
             for ticket, number in self._rows
         ]
         ended = set()
-        drawn = drawing.draw(self.backbone.logits(self._hidden), wanted)
+        logits = self.backbone.logits(self._hidden)
+        drawn = drawing.draw(logits, wanted)
+        drawing.note_likelihoods(logits, wanted, [token for token, _ in drawn])
         for row, ((ticket, number), (token, logprob)) in enumerate(
             zip(self._rows, drawn, strict=True)
         ):

@@ -34,6 +34,17 @@ class Settings:
     max_new_tokens: int
     stop_ids: tuple[int, ...]
     top_p: float = 1.0
+    top_logprobs: int | None = None
+    """How many of the likeliest tokens are noted beside each drawn one; None notes nothing."""
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """What the model thought of a drawn token, whatever it was drawn with: at temperature 1."""
+
+    logprob: float
+    top: tuple[tuple[int, float], ...]
+    """The likeliest tokens in its place with their log-probabilities, the likeliest first."""
 
 
 @dataclass(eq=False)
@@ -44,6 +55,8 @@ class Completion:
     """What its tokens are drawn with: numbers in [0, 1), from a generator of its own seed."""
     ids: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
+    likelihoods: list[Likelihood] = field(default_factory=list)
+    """Of each token, where the settings ask for them."""
     finish_reason: FinishReason | None = None
     """None while it grows."""
 

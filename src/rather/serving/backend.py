@@ -3,7 +3,7 @@
 The API tokenizes prompts itself, so that every backend is asked for the same tokens.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -73,8 +73,8 @@ class Backend(Protocol):
     async def close(self, grace_s: float) -> None:
         """Take nothing more, let what runs finish for so long, then end it with `abort`."""
 
-    def generate(self, wish: Wish) -> AsyncIterator[Piece]:
-        """The pieces of the wish's completions as they come; closing the iterator cancels.
+    def generate(self, wish: Wish) -> AsyncGenerator[Piece, None]:
+        """The pieces of the wish's completions as they come; closing it cancels.
 
         Raises QueueFull before the first piece where too much is waiting, EngineDown where the
         engine breaks.

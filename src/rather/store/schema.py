@@ -18,7 +18,7 @@ from sqlalchemy import (
 
 from rather.store.engines.columns import Document, Words
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest migration, which is the schema version this code reads and writes."""
 
 
@@ -230,6 +230,31 @@ ROUNDS = Table(
     _words("why"),
     _words("started_at"),
     _words("finished_at", nullable=True),
+)
+
+ALIAS_SWITCHES = Table(
+    "alias_switches",
+    METADATA,
+    _seq(),
+    Column("alias", Words, nullable=False, index=True),
+    # What it meant from then on; the newest row of an alias is in force.
+    _words("version"),
+    # The switch that a rollback returns to; NULL where there is none.
+    Column("before", BigInteger),
+    Column("is_rollback", Boolean, nullable=False),
+    _words("switched_at"),
+    _words("switched_by"),
+)
+
+API_KEYS = Table(
+    "api_keys",
+    METADATA,
+    _seq(),
+    _words("hash", unique=True),
+    _words("name"),
+    _words("role"),
+    _words("created_at"),
+    _words("revoked_at", nullable=True),
 )
 
 META = Table(

@@ -3,7 +3,7 @@
 import ipaddress
 import re
 import socket
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -66,9 +66,16 @@ class HostList:
 class Guard:
     """ASGI middleware: refuses what no page of ours sends, and dresses every response."""
 
-    def __init__(self, app: ASGIApp, hosts: HostList) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        hosts: HostList,
+        is_foreign: Callable[[Headers], bool] = lambda headers: not is_same_origin(headers),
+    ) -> None:
+        """`is_foreign` says of a write that it must not come in."""
         self.app = app
         self.hosts = hosts
+        self.is_foreign = is_foreign
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -98,7 +105,7 @@ class Guard:
             return 400, "This server does not answer to that Host name."
         if method in SAFE_METHODS:
             return None
-        if not is_same_origin(headers):
+        if self.is_foreign(headers):
             return 403, "Only this page may write: send Origin or Sec-Fetch-Site of this server."
         if headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
             return 415, "Send application/json."
@@ -112,16 +119,19 @@ class Guard:
 
 def is_same_origin(headers: Headers) -> bool:
     """Whether the browser says that one of our own pages sent this request."""
+    says_so = "origin" in headers or "sec-fetch-site" in headers
+    return says_so and not comes_from_elsewhere(headers)
+
+
+def comes_from_elsewhere(headers: Headers) -> bool:
+    """Whether a browser says that another site's page sent this request; programs say nothing."""
     origin = headers.get("origin")
     if origin is not None:
         # Host only: behind a proxy that ends TLS, the scheme differs and means nothing.
         _, separator, host = origin.partition("://")
         if not separator or host.lower() != headers["host"].lower():
-            return False
-    site = headers.get("sec-fetch-site")
-    if site is not None:
-        return site in {"same-origin", "none"}
-    return origin is not None
+            return True
+    return headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}
 
 
 def is_loopback_host(host: str) -> bool:

@@ -1,0 +1,30 @@
+"""Everything `serve` can be told: where it listens, what it holds, how much it takes at once."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from rather.config.section import Section
+
+
+class Serving(Section):
+    """`serve`: the base and every version behind one OpenAI-compatible API."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on; anything but loopback needs --expose, and keys."""
+    port: int = Field(8471, ge=0, le=65535)
+    """Port to listen on; 0 takes a free one."""
+    engine: Literal["local", "vllm"] = "local"
+    """Who generates: this process on the machine's own backbone, or a vLLM server it starts."""
+    resident_adapters: int = Field(16, ge=1)
+    """Adapters kept in memory at most; others are read again when they are asked for."""
+    max_rank: int = Field(64, ge=1)
+    """An adapter of a higher rank is refused."""
+    max_new_tokens: int = Field(1024, ge=1)
+    """Longest completion a request may ask for, and what it gets when it names no limit."""
+    queue_size: int = Field(256, ge=1)
+    """Requests that may wait; beyond, a client is told to come back later."""
+    drain_seconds: int = Field(20, ge=0)
+    """How long running requests may go on after Ctrl-C or SIGTERM."""
+    watchdog_seconds: float = Field(5.0, gt=0)
+    """The engine counts as stuck when one step takes longer."""

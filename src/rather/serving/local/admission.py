@@ -1,0 +1,114 @@
+"""A version is read and checked whole before the engine hears of it; a bad one fails alone."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from rather.errors import DataError, RatherError
+from rather.models.backbone import Backbone
+from rather.models.heads import ScalarHead
+from rather.models.library import CARD_FILE, Library, load_head, member_folders
+from rather.models.lora import LoraShape
+from rather.models.roles import RewardModel
+from rather.models.source import read_json
+from rather.records import ModelVersion
+
+
+@dataclass(frozen=True)
+class AdapterRead:
+    """An adapter as it will be used."""
+
+    name: str
+    shape: LoraShape
+    weights: dict[str, Tensor]
+    """In the backbone's precision and place."""
+
+
+@dataclass(frozen=True)
+class HeadRead:
+    """What a reward model has beside its adapter."""
+
+    head: ScalarHead
+    pooling: Literal["last", "mean"]
+    depth: int | None
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """A version that may be used: a policy's adapter, or the adapters and heads of its members."""
+
+    adapters: tuple[AdapterRead, ...]
+    heads: tuple[HeadRead, ...] = ()
+
+    def members(self, backbone: Backbone) -> tuple[RewardModel, ...]:
+        """The reward models, once their adapters are attached; none of a policy."""
+        return tuple(
+            RewardModel(backbone, adapter.name, one.head, one.pooling, one.depth)
+            for adapter, one in zip(self.adapters, self.heads, strict=False)
+        )
+
+
+class Admission:
+    """Reads versions of one library for one backbone."""
+
+    def __init__(
+        self, library: Library, find: Callable[[str], ModelVersion | None], max_rank: int
+    ) -> None:
+        """`find` asks the store for a version, which may be newer than the server."""
+        self.library, self._find, self._max_rank = library, find, max_rank
+        self.backbone = library.policy("base").backbone
+
+    def read(self, name: str) -> Admitted:
+        """A version, read and checked; DataError says what is wrong with it."""
+        version = self._find(name)
+        if version is None:
+            raise DataError(f"There is no version {name}.")
+        self.library.versions[name] = version
+        folder = self.library.root / version.path
+        try:
+            self._require_inside(folder)
+            if (folder / "config.json").exists():
+                raise DataError(f"{name} is a whole model, no adapter on the base.")
+            if version.stage != "reward":
+                return Admitted((self._adapter(version, ""),))
+            return self._reward(version, folder)
+        except (RatherError, OSError, KeyError) as error:
+            # the registry's names, not the disk's
+            reason = str(error).replace(f"{self.library.root}/", "")
+            raise DataError(reason) from error
+
+    def _reward(self, version: ModelVersion, folder: Path) -> Admitted:
+        card = read_json(folder / CARD_FILE)
+        places = member_folders(int(card.get("ensemble", 1)))
+        adapters = tuple(self._adapter(version, place) for place in places)
+        heads = tuple(load_head(folder / place, self.backbone) for place in places)
+        pooling, depth = card["pooling"], card.get("depth")
+        return Admitted(adapters, tuple(HeadRead(head, pooling, depth) for head in heads))
+
+    def _adapter(self, version: ModelVersion, place: str) -> AdapterRead:
+        if self.library.folder_of(version.name) != self.library.folder_of("base"):
+            raise DataError(f"{version.name} sits on another model than this server holds.")
+        shape, weights = self.library.adapter(version, place)
+        if shape.rank > self._max_rank:
+            raise DataError(
+                f"{version.name} has rank {shape.rank}, and serve.max_rank is {self._max_rank}."
+            )
+        dtype, device = self.backbone.model.dtype, self.backbone.device
+        ready = {key: weight.to(device, dtype) for key, weight in weights.items()}
+        if not all(bool(torch.isfinite(weight).all()) for weight in ready.values()):
+            raise DataError(f"{version.name} has weights beyond what {dtype} can say.")
+        name = f"{version.name}-{place}" if place else version.name
+        return AdapterRead(name, shape, ready)
+
+    def _require_inside(self, folder: Path) -> None:
+        """Refuse a version with links that lead out of its folder, or that lies elsewhere."""
+        home = (self.library.root / "models").resolve()
+        if not folder.resolve().is_relative_to(home):
+            raise DataError(f"{folder} leads out of the workspace's models.")
+        for path in folder.rglob("*"):
+            if not path.resolve().is_relative_to(folder.resolve()):
+                raise DataError(f"{path} leads out of its version's folder.")

@@ -1,0 +1,219 @@
+"""This process generates: one engine in a thread of its own, on the machine's own backbone."""
+
+import asyncio
+import copy
+import time
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, contextmanager
+from functools import partial
+
+import torch
+from starlette.concurrency import run_in_threadpool
+
+from rather.config.serving import Serving
+from rather.data.batch import Row
+from rather.models.library import Library
+from rather.models.roles import RewardModel
+from rather.records import ModelVersion
+from rather.rollout.engine import Engine
+from rather.rollout.requests import Settings
+from rather.rollout.rollout import score_rows
+from rather.serving.backend import EngineDown, Piece, QueueFull, Wish
+from rather.serving.local.admission import Admission
+from rather.serving.local.jobs import Job
+from rather.serving.local.residents import Residents
+from rather.serving.local.worker import Worker
+
+SCORED_TOKENS = 2048
+"""Tokens scored in one pass; between two, others' tokens are made."""
+SECONDS_BETWEEN_LOOKS = 0.02
+
+
+class LocalBackend:
+    """See `rather.serving.backend.Backend`."""
+
+    def __init__(
+        self, library: Library, find: Callable[[str], ModelVersion | None], section: Serving
+    ) -> None:
+        """`find` asks the store for a version by its name."""
+        self._library, self._find, self._section = library, find, section
+        self._outbox: list[tuple[Job, Piece | EngineDown]] = []
+        self._waiting: Counter[str] = Counter()
+        self._num_open = 0
+        self._is_closing = False
+        self._worker: Worker | None = None
+
+    async def start(self) -> None:
+        """See `Backend`."""
+        self._loop = asyncio.get_running_loop()
+        admission = await run_in_threadpool(self._open)
+        tokenizer = self._library.codec("base").tokenizer
+        # one of its own: a tokenizer may not be used by two threads at once
+        self._tokenizer = copy.deepcopy(tokenizer)
+        worker = Worker(
+            lambda: Engine(admission.backbone), self._flush, self._section.watchdog_seconds
+        )
+        self._residents = Residents(admission, worker.call, self._section.resident_adapters)
+        await run_in_threadpool(worker.start)
+        self._worker = worker
+
+    def _open(self) -> Admission:
+        return Admission(self._library, self._find, self._section.max_rank)
+
+    async def close(self, grace_s: float) -> None:
+        """See `Backend`."""
+        self._is_closing = True
+        if self._worker is None:
+            return
+        until = time.monotonic() + grace_s
+        while self._num_open and time.monotonic() < until and self._worker.is_healthy():
+            await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
+        self._worker.abort()
+        until = time.monotonic() + 1.0
+        while self._num_open and time.monotonic() < until:
+            await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
+        await run_in_threadpool(self._worker.stop)
+
+    async def generate(self, wish: Wish) -> AsyncGenerator[Piece, None]:
+        """See `Backend`."""
+        worker = self._require_worker()
+        with self._a_place(wish.client) as begun:
+            async with AsyncExitStack() as stack:
+                if wish.model != "base":
+                    await stack.enter_async_context(self._residents.pinned(wish.model))
+                job = Job(wish, self._settings(wish), self._text, self._post)
+                worker.take(job)
+                num_left = job.num_rows
+                try:
+                    while num_left:
+                        piece = await job.inbox.get()
+                        begun()
+                        if isinstance(piece, EngineDown):
+                            raise piece
+                        num_left -= piece.finish_reason is not None
+                        yield piece
+                finally:
+                    if num_left:
+                        worker.cancel(job)
+
+    async def score(
+        self, model: str, prompt_ids: Sequence[int], completions: Sequence[Sequence[int]]
+    ) -> list[list[float]]:
+        """See `Backend`."""
+        worker = self._require_worker()
+        rows = _rows(tuple(prompt_ids), [tuple(one) for one in completions])
+        with self._a_place("") as begun:
+            async with self._residents.pinned(model) as resident:
+                begun()
+                found: list[list[float]] = [[] for _ in resident.members]
+                for scores, member in zip(found, resident.members, strict=True):
+                    for row in rows:
+                        scores += await asyncio.wrap_future(
+                            worker.call(partial(_score, member, row))
+                        )
+                return found
+
+    async def load(self, version: str) -> None:
+        """See `Backend`."""
+        self._require_worker()
+        await self._residents.load(version)
+
+    async def unload(self, version: str) -> None:
+        """See `Backend`."""
+        await self._residents.unload(version)
+
+    def loaded(self) -> tuple[str, ...]:
+        """See `Backend`."""
+        return tuple(self._residents.available)
+
+    def is_healthy(self) -> bool:
+        """See `Backend`."""
+        return self._worker is not None and not self._is_closing and self._worker.is_healthy()
+
+    def gauges(self) -> Mapping[str, float]:
+        """See `Backend`."""
+        worker = self._worker
+        if worker is None:
+            return {}
+        return {
+            "requests_open": self._num_open,
+            "requests_waiting": sum(self._waiting.values()),
+            "completions_running": worker.num_rows,
+            "adapters_resident": self._residents.num_adapters,
+            "tokens_total": worker.num_tokens,
+            "steps_total": worker.num_steps,
+            "crashes_total": worker.num_crashes,
+        }
+
+    def _require_worker(self) -> Worker:
+        if self._worker is None or self._is_closing:
+            raise EngineDown("The server is not taking requests.")
+        return self._worker
+
+    @contextmanager
+    def _a_place(self, client: str) -> Iterator[Callable[[], None]]:
+        """A place among those that wait, given back when `begun` is called, or at the end.
+
+        One client has half of the places at most, so that there is always room for another.
+        """
+        most = self._section.queue_size
+        if sum(self._waiting.values()) >= most or self._waiting[client] >= -(-most // 2):
+            raise QueueFull
+        self._waiting[client] += 1
+        self._num_open += 1
+        is_waiting = True
+
+        def begun() -> None:
+            nonlocal is_waiting
+            if is_waiting:
+                is_waiting = False
+                self._waiting[client] -= 1
+                if not self._waiting[client]:
+                    del self._waiting[client]
+
+        try:
+            yield begun
+        finally:
+            begun()
+            self._num_open -= 1
+
+    def _settings(self, wish: Wish) -> Settings:
+        stops = self._library.codec("base").stop_ids
+        return Settings(wish.temperature, wish.max_new_tokens, stops, wish.top_p, wish.top_logprobs)
+
+    def _text(self, ids: Sequence[int]) -> str:
+        """Of the engine's thread."""
+        return str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
+
+    def _post(self, job: Job, piece: Piece | EngineDown) -> None:
+        """Of the engine's thread: goes out at the end of the step, with all others of it."""
+        self._outbox.append((job, piece))
+
+    def _flush(self) -> None:
+        if self._outbox and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(_deliver, self._outbox)
+        self._outbox = []
+
+
+def _deliver(pieces: Sequence[tuple[Job, Piece | EngineDown]]) -> None:
+    for job, piece in pieces:
+        job.inbox.put_nowait(piece)
+
+
+def _rows(prompt_ids: tuple[int, ...], completions: Sequence[tuple[int, ...]]) -> list[Row]:
+    """One prompt with its completions, in rows that are scored in one pass each."""
+    parts: list[list[tuple[int, ...]]] = []
+    room = 0
+    for one in completions:
+        if len(one) > room:
+            parts.append([])
+            room = max(SCORED_TOKENS - len(prompt_ids), len(one))
+        parts[-1].append(one)
+        room -= len(one)
+    return [Row(prompt_ids, tuple(part)) for part in parts]
+
+
+def _score(member: RewardModel, row: Row) -> list[float]:
+    with torch.inference_mode():
+        return score_rows(member, [row], SCORED_TOKENS)[0]

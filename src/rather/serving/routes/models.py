@@ -1,0 +1,58 @@
+"""`GET /v1/models` and `GET /v1/models/{model}`."""
+
+from datetime import datetime
+
+from fastapi import APIRouter
+
+from rather.records import ModelVersion
+from rather.serving.context import Context, CurrentContext
+from rather.serving.contract.models import ModelEntry, ModelList
+from rather.serving.register import Known
+from rather.web.replies import Refusal
+
+router = APIRouter()
+
+
+@router.get("/v1/models")
+async def models(context: CurrentContext) -> ModelList:
+    """Everything that answers: the base, the versions on it, and the aliases."""
+    return ModelList(data=await _entries(context))
+
+
+@router.get("/v1/models/{model}")
+async def model(model: str, context: CurrentContext) -> ModelEntry:
+    """One of them."""
+    entries = await _entries(context)
+    found = next((one for one in entries if one.id == model), None)
+    if found is None:
+        there = ", ".join(one.id for one in entries)
+        raise Refusal(
+            404, f"The model {model!r} does not exist; there are: {there}.", code="model_not_found"
+        )
+    return found
+
+
+async def _entries(context: Context) -> list[ModelEntry]:
+    known, length = await context.register.known(), context.codec.context
+    base = ModelEntry(id="base", created=0, root="base", parent=None, max_model_len=length)
+    made = {one.name: one for one in await context.catalog.policies()}
+    entries = [base, *(_entry(one, known, length) for one in made.values())]
+    by_id = {one.id: one for one in entries}
+    for alias, version in known.aliases.items():
+        if version in by_id:
+            entries.append(by_id[version].model_copy(update={"id": alias, "parent": version}))
+    return entries
+
+
+def _entry(version: ModelVersion, known: Known, length: int) -> ModelEntry:
+    turn = known.rounds.get(version.name)
+    return ModelEntry(
+        id=version.name,
+        created=int(datetime.fromisoformat(version.created_at).timestamp()),
+        root=version.name,
+        parent="base",
+        max_model_len=length,
+        rather_stage=version.stage,
+        rather_round=turn.number if turn else None,
+        rather_winrate=None,
+    )
