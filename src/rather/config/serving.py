@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from rather.config.section import Section
+from rather.config.vllm import VllmEngine
 
 
 class Serving(Section):
@@ -28,3 +29,4 @@ class Serving(Section):
     """How long running requests may go on after Ctrl-C or SIGTERM."""
     watchdog_seconds: float = Field(5.0, gt=0)
     """The engine counts as stuck when one step takes longer."""
+    vllm: VllmEngine = VllmEngine()

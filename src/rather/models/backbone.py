@@ -25,7 +25,6 @@ from rather.models.lora import (
     adapted_layers,
     decoder_layers,
     find_linear_layers,
-    widths,
     without_adapters,
 )
 from rather.models.packed import PackedLayout
@@ -141,25 +140,6 @@ class Backbone:
         self.shapes[name] = shape
         for parameter in self.adapter_parameters(name).values():
             parameter.requires_grad_(False)
-
-    def check_adapter(self, shape: LoraShape, weights: Mapping[str, Tensor]) -> None:
-        """DataError says where weights (by PEFT's names) are not those of an adapter on this model.
-
-        Touches nothing.
-        """
-        wanted: dict[str, tuple[int, int]] = {}
-        for target in shape.targets:
-            outputs, inputs = widths(self.model.get_submodule(target))
-            wanted[f"{target}.lora_A.weight"] = shape.rank, inputs
-            wanted[f"{target}.lora_B.weight"] = outputs, shape.rank
-        if odd := sorted(wanted.keys() ^ weights.keys()):
-            raise DataError(f"The adapter does not fit this model: {odd[0]} is on one side only.")
-        for key, size in wanted.items():
-            if tuple(weights[key].shape) != size:
-                raise DataError(
-                    f"The adapter does not fit this model: {key} is {list(weights[key].shape)} "
-                    f"where {list(size)} is needed."
-                )
 
     def attach_adapter(self, name: str, shape: LoraShape, weights: Mapping[str, Tensor]) -> None:
         """An adapter that is only used: its weights, checked, as they are and not a copy."""

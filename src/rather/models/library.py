@@ -17,8 +17,9 @@ from rather.errors import DataError, UsageError
 from rather.models.adapter_files import load_adapter, save_adapter
 from rather.models.backbone import Backbone, load_backbone
 from rather.models.heads import ScalarHead
-from rather.models.lora import LoraShape
+from rather.models.lora import LoraShape, require_fit
 from rather.models.roles import Policy, RewardModel
+from rather.models.skeleton import Skeleton, skeleton_of
 from rather.models.source import fingerprint, read_json, resolve
 from rather.records import ModelVersion
 
@@ -42,6 +43,7 @@ class Library:
     versions: dict[str, ModelVersion]
     system_prompt: str | None = None
     _backbones: dict[Path, Backbone] = field(default_factory=dict)
+    _skeletons: dict[Path, Skeleton] = field(default_factory=dict)
     _codecs: dict[Path, Codec] = field(default_factory=dict)
 
     def policy(self, name: str) -> Policy:
@@ -147,10 +149,16 @@ class Library:
                 f"{version.name} was trained with another tokenizer, chat template or system "
                 f"prompt than {version.base} has now; restore it, or train again."
             )
-        backbone = self._backbone(base)
-        shape, weights = load_adapter(folder / place, backbone.linear_layers)
-        backbone.check_adapter(shape, weights)
+        model = self.skeleton(base)
+        shape, weights = load_adapter(folder / place, model.linear_layers)
+        require_fit(model.model, shape, weights)
         return shape, weights
+
+    def skeleton(self, folder: Path) -> Skeleton:
+        """The layers of a model folder, for which no weights are loaded."""
+        if folder not in self._skeletons:
+            self._skeletons[folder] = skeleton_of(folder)
+        return self._skeletons[folder]
 
 
 def require_sound(version: ModelVersion, folder: Path) -> None:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from rather.errors import UsageError
+from rather.errors import DataError, UsageError
 
 
 @dataclass(frozen=True)
@@ -137,6 +137,23 @@ def widths(layer: nn.Module) -> tuple[int, int]:
     weight: Tensor = base.weight  # type: ignore[assignment]
     outputs, inputs = weight.shape[::-1] if isinstance(base, Conv1D) else weight.shape
     return int(outputs), int(inputs)
+
+
+def require_fit(model: nn.Module, shape: LoraShape, weights: Mapping[str, Tensor]) -> None:
+    """DataError says where weights (by PEFT's names) are not those of an adapter on this model."""
+    wanted: dict[str, tuple[int, int]] = {}
+    for target in shape.targets:
+        outputs, inputs = widths(model.get_submodule(target))
+        wanted[f"{target}.lora_A.weight"] = shape.rank, inputs
+        wanted[f"{target}.lora_B.weight"] = outputs, shape.rank
+    if odd := sorted(wanted.keys() ^ weights.keys()):
+        raise DataError(f"The adapter does not fit this model: {odd[0]} is on one side only.")
+    for key, size in wanted.items():
+        if tuple(weights[key].shape) != size:
+            raise DataError(
+                f"The adapter does not fit this model: {key} is {list(weights[key].shape)} "
+                f"where {list(size)} is needed."
+            )
 
 
 def affine(layer: nn.Module, dtype: torch.dtype) -> "Affine":

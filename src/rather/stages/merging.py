@@ -9,7 +9,7 @@ import torch
 
 from rather.durable import staged_directory
 from rather.errors import UsageError
-from rather.models.library import CARD_FILE, Library
+from rather.models.library import CARD_FILE, Library, require_sound
 from rather.models.merging import Delta, merge, num_weights
 from rather.records import ModelVersion, Precision
 from rather.report.card import card
@@ -33,7 +33,7 @@ def export_merged(
     what = f"{found.name}, merged into {found.base},"
     if dry_run:
         return {"summary": f"would write {what} to {target}.", "out": str(target)}
-    base, deltas = library.folder_of(found.name), _deltas(library, found.name)
+    base, deltas = library.folder_of(found.name), _deltas(library, found)
     dtype = None if precision == "auto" else getattr(torch, precision)
     with (
         ws.progress.track(f"merge {found.name}", num_weights(base), "weights") as task,
@@ -66,19 +66,19 @@ def _mergeable(library: Library, name: str) -> ModelVersion:
     return found
 
 
-def _deltas(library: Library, name: str) -> dict[str, Delta]:
+def _deltas(library: Library, version: ModelVersion) -> dict[str, Delta]:
     """What a version's adapter, verified, adds to each layer; nothing for a whole model."""
-    policy = library.policy(name)
-    if policy.adapter is None:
+    folder, base = library.root / version.path, library.folder_of(version.name)
+    if base == folder:
+        require_sound(version, folder)
         return {}
-    backbone = policy.backbone
-    shape, weights = backbone.shapes[policy.adapter], backbone.adapter_parameters(policy.adapter)
+    shape, weights = library.adapter(version)
     return {
         target: Delta(
-            weights[f"{target}.lora_A.weight"].detach().cpu(),
-            weights[f"{target}.lora_B.weight"].detach().cpu(),
+            weights[f"{target}.lora_A.weight"],
+            weights[f"{target}.lora_B.weight"],
             shape.alpha / shape.rank,
-            backbone.linear_layers.is_transposed,
+            library.skeleton(base).linear_layers.is_transposed,
         )
         for target in shape.targets
     }

@@ -4,11 +4,14 @@ import getpass
 from typing import Any
 
 from rather.errors import UsageError
+from rather.models.library import Library
 from rather.models.source import fingerprint
+from rather.records import ModelVersion
 from rather.serving.app import create_app
 from rather.serving.backend import Backend
 from rather.serving.local.backend import LocalBackend
 from rather.serving.running import run
+from rather.serving.vllm.opening import open_backend
 from rather.stages.runs import open_library
 from rather.store import aliases, api_keys, versions
 from rather.web.security import is_loopback_host
@@ -32,7 +35,7 @@ def serve(ws: Workspace, *, dry_run: bool, expose: bool) -> Result:
     try:
         library = open_library(ws)
         ws.progress.say(f"Loading {ws.config.model} ...")
-        backend: Backend = LocalBackend(library, lambda name: versions.get(ws.db, name), section)
+        backend = _backend(ws, library)
         app = create_app(
             ws.db,
             ws.config,
@@ -53,6 +56,18 @@ def serve(ws: Workspace, *, dry_run: bool, expose: bool) -> Result:
     num_requests, num_tokens = totals.requests.total(), totals.tokens.total()
     summary = f"{num_requests} request(s) were served, {num_tokens} tokens read and made."
     return {"summary": summary, "requests": num_requests, "tokens": num_tokens, **facts}
+
+
+def _backend(ws: Workspace, library: Library) -> Backend:
+    """Whoever generates, as `serve.engine` says; nothing is loaded yet."""
+
+    def find(name: str) -> ModelVersion | None:
+        return versions.get(ws.db, name)
+
+    if ws.config.serve.engine == "local":
+        return LocalBackend(library, find, ws.config.serve)
+    log = ws.runs_dir / "serve" / "vllm.log"
+    return open_backend(library, find, ws.config.serve, log, ws.progress.say)
 
 
 def alias(

@@ -12,11 +12,37 @@ import pytest
 from rather.errors import DataError
 from rather.serving.backend import Piece, Wish
 from rather.serving.vllm import supervisor
-from rather.serving.vllm.adapters import Vetted
+from rather.serving.vllm.adapters import Registry, Vetted
 from rather.serving.vllm.backend import Limits, VllmBackend
+from rather.serving.vllm.judges import Judges
 from rather.serving.vllm.process import Launch
 
 FAKE = Path(__file__).with_name("fake_vllm.py")
+
+
+class OwnJudges:
+    """Our own engine's part: a score is how many tokens a completion has."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+
+    async def start(self) -> None:
+        self.done.append("start")
+
+    async def load(self, version: str) -> None:
+        self.done.append(f"load {version}")
+
+    async def unload(self, version: str) -> None:
+        self.done.append(f"unload {version}")
+
+    def loaded(self) -> tuple[str, ...]:
+        return ("reward-1",)
+
+    async def score(self, model: str, prompt: Any, completions: Any) -> list[list[float]]:
+        return [[float(len(one)) for one in completions]]
+
+    async def close(self, grace_s: float) -> None:
+        self.done.append("close")
 
 
 @pytest.fixture
@@ -53,14 +79,16 @@ def backend(
         config = json.loads((adapters / name / "adapter_config.json").read_text())
         return Vetted(adapters / name, config["r"])
 
-    async def score(model: str, prompt: Any, completions: Any) -> list[list[float]]:
-        return [[float(len(one)) for one in completions]]
-
     def make(*flags: str, **limits: Any) -> VllmBackend:
         known = {"max_running": 8, "max_waiting": 8, "max_rank": 16, "quiet_s": 5.0, "hang_s": 5.0}
         said: list[str] = []
         made = VllmBackend(
-            launch(*flags), [2], Limits(**{**known, **limits}), vet, score, said.append
+            launch(*flags),
+            [2],
+            Limits(**{**known, **limits}),
+            Registry(vet, lambda name: name.startswith("reward-")),
+            Judges(OwnJudges()),
+            said.append,
         )
         made.said = said  # type: ignore[attr-defined]
         return made

@@ -80,6 +80,8 @@ class Handler(BaseHTTPRequestHandler):
             return self._complain(404, f"The model `{body['model']}` does not exist.")
         if self.seen.fault == "500":
             return self._complain(500, "out of memory")
+        if self.seen.fault == "400":
+            return self._complain(400, "too long for it")
         while self.seen.fault == "silent":
             time.sleep(0.05)
         with self.seen.lock:

@@ -72,7 +72,7 @@ def test_each_seed_is_a_completion_and_a_stop_text_ends_it(backend: Make) -> Non
         assert await told(ours, wish(seeds=(1, 2, 3))) == {0: "bcd", 1: "cde", 2: "def"}
         last = (await pieces(ours, wish(stop=("c",))))[-1]
         assert (last.text, last.finish_reason) == ("", "stop")
-        assert ours.gauges()["tokens"] == 9 + 2
+        assert ours.gauges()["tokens_total"] == 9 + 2
 
     run(ours, ask)
 
@@ -151,18 +151,18 @@ def test_closing_the_iterator_has_the_server_stop(backend: Make) -> None:
             async for _ in stream:
                 break
         await until(lambda: seen(ours)["aborted"] == 2)
-        assert ours.gauges()["running"] == 0
+        assert ours.gauges()["completions_running"] == 0
 
     run(ours, ask)
 
 
 def test_what_is_too_much_is_refused_and_the_rest_waits(backend: Make) -> None:
-    ours = backend("--delay", "0.02", max_running=2, max_waiting=2)
+    ours = backend("--delay", "0.02", max_running=2, max_waiting=4)
 
     async def ask() -> None:
         four = asyncio.create_task(told(ours, wish(seeds=(1, 2, 3, 4))))
-        await until(lambda: ours.gauges()["running"] == 2)
-        assert ours.gauges()["waiting"] == 2
+        await until(lambda: ours.gauges()["completions_running"] == 2)
+        assert ours.gauges()["completions_waiting"] == 2
         with pytest.raises(QueueFull):
             await told(ours, wish())
         assert await four == {0: "bcd", 1: "cde", 2: "def", 3: "efg"}
@@ -211,7 +211,7 @@ def test_a_killed_server_comes_back_with_its_adapters(backend: Make) -> None:
         await until(ours.is_healthy)
         assert set(seen(ours)["loaded"]) == {"ppo-1", "ppo-2"}
         assert await told(ours, wish(model="ppo-2")) == {0: "BCD"}
-        assert ours.gauges()["restarts"] == 1
+        assert ours.gauges()["restarts_total"] == 1
 
     run(ours, ask)
 
@@ -264,5 +264,27 @@ def test_what_is_cut_off_by_the_end_ends_with_abort(backend: Make) -> None:
     assert found[-1].finish_reason == "abort" and len(found) > 1
 
 
-def test_scores_are_given_by_whoever_can(backend: Make) -> None:
-    assert asyncio.run(backend().score("reward-1", (1,), [(1, 2), (3,)])) == [[2.0, 1.0]]
+def test_scores_are_our_own_engine_s_which_is_begun_when_first_asked(backend: Make) -> None:
+    ours = backend()
+    own = ours._judges._own
+
+    async def ask() -> None:
+        assert own.done == [] and ours.loaded() == ()
+        await ours.load("reward-1")
+        assert await ours.score("reward-1", (1,), [(1, 2), (3,)]) == [[2.0, 1.0]]
+        assert ours.loaded() == ("reward-1",)
+        await ours.unload("reward-1")
+
+    run(ours, ask)
+    assert own.done == ["start", "load reward-1", "unload reward-1", "close"]
+
+
+def test_what_the_server_will_not_do_is_told_in_its_words(backend: Make) -> None:
+    ours = backend()
+
+    async def ask() -> None:
+        break_it(ours, "400")
+        with pytest.raises(DataError, match=r"refuses this request \(400 too long for it\)"):
+            await told(ours, wish())
+
+    run(ours, ask)

@@ -53,7 +53,7 @@ def test_the_settings_become_flags(tmp_path: Path) -> None:
         cache_gb=0.5,
         arguments=("--enforce-eager",),
     )
-    given = command(section, tmp_path / "model", "bfloat16", 32)
+    given = command(section, tmp_path / "model", "bfloat16", max_rank=32, resident_adapters=16)
     assert given[0] == str(python) and given[-1] == "--enforce-eager"
     told = dict(zip(given[4:-1:2], given[5:-1:2], strict=True))
     assert told == {
@@ -62,6 +62,7 @@ def test_the_settings_become_flags(tmp_path: Path) -> None:
         "--dtype": "bfloat16",
         "--max-num-seqs": "5",
         "--max-loras": "3",
+        "--max-cpu-loras": "16",
         "--max-lora-rank": "32",
         "--generation-config": "vllm",
         "--logprobs-mode": "raw_logprobs",

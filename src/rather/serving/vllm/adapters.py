@@ -22,6 +22,15 @@ class Vetted:
     rank: int
 
 
+@dataclass(frozen=True)
+class Registry:
+    """What the workspace says of its versions."""
+
+    vet: Callable[[str], Vetted]
+    """A policy's adapter, verified; DataError for one that must not be served."""
+    is_reward: Callable[[str], bool]
+
+
 class Adapters:
     """The adapters of one server, by the names of their versions."""
 

@@ -2,24 +2,24 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
 from rather.errors import DataError
 from rather.rollout.vllm.wire import BASE
 from rather.serving.backend import EngineDown, Piece, Wish
-from rather.serving.vllm.adapters import Adapters, Vetted
+from rather.serving.vllm.adapters import Adapters, Registry
 from rather.serving.vllm.client import Client, ServerFailed, ServerRefused
+from rather.serving.vllm.judges import Judges
+from rather.serving.vllm.places import Place, Places
 from rather.serving.vllm.process import PROBE_S, Launch
 from rather.serving.vllm.supervisor import Supervisor
-from rather.serving.vllm.turns import Turns
 from rather.serving.vllm.wire import body_of, piece_of
 
 PIECES_AHEAD = 64
 """How far the server may be ahead of whoever reads, before its stream is read no further."""
 
-Score = Callable[[str, Sequence[int], Sequence[Sequence[int]]], Awaitable[list[list[float]]]]
 Ending = Piece | Exception
 
 
@@ -37,27 +37,25 @@ class Limits:
 
 
 class VllmBackend:
-    """Generates with a supervised vLLM server; scores, which it cannot give, are somebody else's.
-
-    Implements `rather.serving.backend.Backend`.
-    """
+    """Generates with a supervised vLLM server. See `rather.serving.backend.Backend`."""
 
     def __init__(
         self,
         launch: Launch,
         stop_ids: Sequence[int],
         limits: Limits,
-        vet: Callable[[str], Vetted],
-        score: Score,
+        registry: Registry,
+        judges: Judges,
         say: Callable[[str], None],
     ) -> None:
         self._client = Client()
-        self._adapters = Adapters(self._client, vet, limits.max_rank, say)
+        self._adapters = Adapters(self._client, registry.vet, limits.max_rank, say)
         self._server = Supervisor(
             launch, self._adapters.load_again, self._is_working, limits.hang_s, say
         )
-        self._turns = Turns(limits.max_running, limits.max_waiting)
-        self._stop_ids, self._quiet_s, self._score = tuple(stop_ids), limits.quiet_s, score
+        self._places = Places(limits.max_running, limits.max_waiting)
+        self._registry, self._judges = registry, judges
+        self._stop_ids, self._quiet_s = tuple(stop_ids), limits.quiet_s
         self._tokens = 0
         self._last_word = time.monotonic()
         self._closing = False
@@ -70,9 +68,10 @@ class VllmBackend:
         """Take nothing more, let what runs finish for so long, then end the server."""
         self._closing = True
         ends = time.monotonic() + grace_s
-        while self._turns.running and time.monotonic() < ends:
+        while self._places.running and time.monotonic() < ends:
             await asyncio.sleep(0.05)
         await self._server.close()
+        await self._judges.close()
         await self._client.close()
 
     async def generate(self, wish: Wish) -> AsyncGenerator[Piece]:
@@ -82,12 +81,12 @@ class VllmBackend:
         are cut off as the server closes end with `abort`.
         """
         self._require(wish.model)
-        self._turns.require_room(len(wish.seeds))
+        places = self._places.ask(wish.client, len(wish.seeds))
         pieces: asyncio.Queue[Ending] = asyncio.Queue(PIECES_AHEAD)
         with self._adapters.used(wish.model):
             tasks = [
-                asyncio.create_task(self._answer(wish, number, pieces))
-                for number in range(len(wish.seeds))
+                asyncio.create_task(self._answer(wish, number, place, pieces))
+                for number, place in enumerate(places)
             ]
             try:
                 left = len(tasks)
@@ -101,32 +100,39 @@ class VllmBackend:
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
+                for place in places:
+                    self._places.give_back(place)
 
-    async def _answer(self, wish: Wish, number: int, pieces: asyncio.Queue[Ending]) -> None:
+    async def _answer(
+        self, wish: Wish, number: int, place: Place, pieces: asyncio.Queue[Ending]
+    ) -> None:
         """One completion from its turn to its end."""
         try:
-            async with self._turns.turn(wish.client):
-                last = None
-                async with aclosing(self._stream(wish, number)) as stream:
-                    async for piece in stream:
-                        if piece.finish_reason is None:
-                            await pieces.put(piece)
-                        else:
-                            last = piece
-                if last is None:
-                    raise ServerFailed("the stream ended before the completion")
+            await place.turn
+            last = None
+            async with aclosing(self._stream(wish, number)) as stream:
+                async for piece in stream:
+                    if piece.finish_reason is None:
+                        await pieces.put(piece)
+                    else:
+                        last = piece
+            if last is None:
+                raise ServerFailed("the stream ended before the completion")
+            self._places.give_back(place)
             await pieces.put(last)
         except ServerFailed as failure:
             if self._closing:
                 await pieces.put(Piece(number, "", 0, finish_reason="abort"))
             else:
                 await pieces.put(EngineDown(f"vLLM failed ({failure}); try again in a moment."))
+        except ServerRefused as refusal:
+            await pieces.put(DataError(f"vLLM refuses this request ({refusal})."))
         except Exception as error:
             await pieces.put(error)
 
     async def _stream(self, wish: Wish, number: int) -> AsyncGenerator[Piece]:
         self._require(wish.model)  # a turn may have been long in coming
-        if self._turns.running == 1:
+        if self._places.running == 1:
             self._last_word = time.monotonic()
         body = body_of(wish, number, self._stop_ids)
         async with aclosing(self._client.events(self._server.url, body)) as events:
@@ -147,17 +153,21 @@ class VllmBackend:
     async def score(
         self, model: str, prompt_ids: Sequence[int], completions: Sequence[Sequence[int]]
     ) -> list[list[float]]:
-        """Scores by a reward version: vLLM has no such head, so our own backbone gives them."""
-        return await self._score(model, prompt_ids, completions)
+        """Scores by a reward version: our own backbone gives them."""
+        return await self._judges.score(model, prompt_ids, completions)
 
     async def load(self, version: str) -> None:
-        """Verify an adapter and have the server read it; DataError says why not."""
+        """Verify a version and have it read by whoever uses it; DataError says why not."""
+        if self._registry.is_reward(version):
+            await self._judges.load(version)
+            return
         if not self._server.is_up:
             raise EngineDown("vLLM is not answering; try again in a moment.")
         await self._adapters.load(self._server.url, version)
 
     async def unload(self, version: str) -> None:
         """Offer an adapter no longer; the server forgets it when its last request has ended."""
+        await self._judges.unload(version)
         was_there = await self._adapters.forget(version)
         if not was_there or not self._server.is_up:
             return  # one that is started anew is never given it
@@ -170,7 +180,7 @@ class VllmBackend:
 
     def loaded(self) -> tuple[str, ...]:
         """Versions that are available, without `base`."""
-        return self._adapters.names
+        return (*self._adapters.names, *self._judges.loaded())
 
     def is_healthy(self) -> bool:
         """Whether the server is up and, having work, does it."""
@@ -179,15 +189,15 @@ class VllmBackend:
     def gauges(self) -> Mapping[str, float]:
         """Numbers for `/metrics`."""
         return {
-            "waiting": self._turns.waiting,
-            "running": self._turns.running,
-            "tokens": self._tokens,
-            "restarts": self._server.restarts,
+            "completions_waiting": self._places.waiting,
+            "completions_running": self._places.running,
+            "tokens_total": self._tokens,
+            "restarts_total": self._server.restarts,
         }
 
     @property
     def _is_quiet(self) -> bool:
-        return bool(self._turns.running) and time.monotonic() - self._last_word > self._quiet_s
+        return bool(self._places.running) and time.monotonic() - self._last_word > self._quiet_s
 
     async def _is_working(self, url: str) -> bool:
         """Of a server that answers `/health`: its engine may hang all the same."""

@@ -44,7 +44,9 @@ def find_python(section: VllmEngine) -> Path:
     return python
 
 
-def command(section: VllmEngine, model: Path, dtype: str, max_rank: int) -> tuple[str, ...]:
+def command(
+    section: VllmEngine, model: Path, dtype: str, *, max_rank: int, resident_adapters: int
+) -> tuple[str, ...]:
     """What starts a server on a model folder, for adapters up to a rank."""
     flags: dict[str, object] = {
         "--model": model,
@@ -52,6 +54,7 @@ def command(section: VllmEngine, model: Path, dtype: str, max_rank: int) -> tupl
         "--dtype": dtype,
         "--max-num-seqs": section.max_running,
         "--max-loras": section.max_adapters_at_once,
+        "--max-cpu-loras": max(resident_adapters, section.max_adapters_at_once),
         "--max-lora-rank": max_rank,
         # the request alone says how is drawn, never a model's generation_config.json
         "--generation-config": "vllm",
