@@ -9,7 +9,7 @@ import transformers as hf
 
 from rather.data.batch import Row, pack
 from rather.errors import UsageError
-from rather.models.backbone import Backbone, load_backbone
+from rather.models.backbone import Backbone, load_backbone, skeleton_of
 from rather.models.lora import LoraShape
 
 Loud = Callable[..., str]
@@ -210,3 +210,11 @@ def test_lower_states_of_another_backbone_or_below_an_adapter_are_not_used(
     assert torch.equal(tiny_backbone.hidden(known, "loud"), tiny_backbone.hidden(batch, "loud"))
     other = load_backbone(tiny_model, torch.float32, "cpu")
     assert torch.equal(other.hidden(known, None), other.hidden(batch, None))
+
+
+def test_a_skeleton_has_the_layers_of_the_model_and_no_weights(
+    tiny_backbone: Backbone, tiny_model: Path
+) -> None:
+    skeleton = skeleton_of(tiny_model)
+    assert skeleton.linear_layers == tiny_backbone.linear_layers
+    assert {p.device.type for p in skeleton.model.parameters()} == {"meta"}

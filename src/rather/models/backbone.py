@@ -7,12 +7,13 @@ adapter (or none) switched on. Nobody else toggles adapters.
 import copy
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
-from transformers import AutoModelForCausalLM, PreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 from rather.data.batch import Batch, Lower
 from rather.errors import DataError, UsageError
@@ -20,6 +21,7 @@ from rather.models.attention import NAME, AskedLayers, Layout
 from rather.models.fused import fuse
 from rather.models.layers import Stack
 from rather.models.lora import (
+    LoraLayout,
     LoraShape,
     Switch,
     adapted_layers,
@@ -219,6 +221,22 @@ def load_backbone(folder: Path, dtype: torch.dtype, device: torch.device | str) 
         raise DataError(f"The model in {folder} cannot be loaded: {reason}.") from error
     model.to(torch.device(device))  # type: ignore[arg-type]
     return Backbone(model)
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """A model folder's modules, their weights nothing but shapes: whether an adapter fits."""
+
+    model: nn.Module
+    linear_layers: LoraLayout
+
+
+def skeleton_of(folder: Path) -> Skeleton:
+    """The skeleton of a checked model folder; takes no memory."""
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+    return Skeleton(model, find_linear_layers(model, model.get_decoder()))
 
 
 def _require_plain_head(model: PreTrainedModel) -> None:
