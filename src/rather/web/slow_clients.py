@@ -1,4 +1,5 @@
-"""Drops clients that take for ever to say what they want, so that they hold nobody else up."""
+"""Drops clients that take for ever to say what they want or to take what they are sent, so that
+they hold nobody else up."""
 
 import asyncio
 
@@ -8,11 +9,16 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 REQUEST_SECONDS = 30.0
 """From a request's first byte (or the connection's beginning) to its last one."""
 
+TAKING_SECONDS = 30.0
+"""That a client may take nothing of an answer while more is waiting for it than buffers hold."""
+
 
 class PunctualProtocol(H11Protocol):
-    """uvicorn's HTTP/1.1, with a deadline for each request to be there whole (slowloris)."""
+    """uvicorn's HTTP/1.1, with a deadline for each request to be there whole (slowloris), and one
+    for a reader that has stopped to read."""
 
     _deadline: asyncio.TimerHandle | None = None
+    _patience: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A connection that says nothing is dropped too."""
@@ -30,7 +36,23 @@ class PunctualProtocol(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Nobody is left to wait for."""
         self._stop_waiting()
+        self._lose_no_patience()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The buffers are full: the client may take its time, but not for ever."""
+        super().pause_writing()
+        self._patience = self.loop.call_later(TAKING_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """It has read on."""
+        super().resume_writing()
+        self._lose_no_patience()
+
+    def _lose_no_patience(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
 
     def _wait(self) -> None:
         # The first byte's deadline holds: one byte a second is no excuse.
