@@ -24,12 +24,12 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from benchmarks.speed import results, workloads
 from benchmarks.speed.conductor import Conductor, say
-from benchmarks.speed.floors import Shape
 from benchmarks.speed.races import least_work
 from benchmarks.speed.systems import SYSTEMS, System
 from benchmarks.speed.workloads import Ids, Workload
 from rather.errors import EnvironmentFault
 from rather.models.embedded import embedded_folder
+from rather.planning.shape import Shape
 
 RESULTS = results.FOLDER / "gpu.json"
 CARD_BYTES = 80e9

@@ -3,20 +3,36 @@
 import io
 import json
 import re
+import shutil
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from transformers import Lfm2Config, Lfm2ForCausalLM
 
 from rather.cli.app import main
+from rather.models.source import read_json
 from rather.training import checkpoints
 
 pytestmark = pytest.mark.slow  # they train, again and again
 
 BABYLLAMA = Path(__file__).parents[2] / "shared" / "data" / "models" / "babyllama-tok105" / "hf"
 PROMPTS = [f"What would you rather have, the tea or {n} coffees?" for n in range(16)]
+KEPT = (
+    "vocab_size",
+    "hidden_size",
+    "intermediate_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "num_key_value_heads",
+    "max_position_embeddings",
+    "pad_token_id",
+    "bos_token_id",
+    "eos_token_id",
+)
+"""What the tiny model shares with its twin of another architecture."""
 TRAINING = ("sft", "reward", "ppo", "dpo")
 SMALL = {
     "dtype": "float32",
@@ -225,3 +241,33 @@ def test_the_loop_on_a_real_model(tmp_path: Path) -> None:
     # What the model writes is English, which a wrong tokenizer or position would spoil at once.
     assert judged["base_perplexity"] < 10
     assert abs(judged["kl"]) < 20  # an estimate from three answers, so it may be negative
+
+
+@pytest.mark.parametrize("tuning", ["lora", "top_layers"])
+def test_an_architecture_that_cannot_be_packed_goes_the_whole_way(
+    tuning: str, tiny_model: Path, tmp_path: Path
+) -> None:
+    """Convolutions between its attention layers: batches are padded, everything else is equal."""
+    config = Lfm2Config(
+        **{
+            key: value
+            for key, value in read_json(tiny_model / "config.json").items()
+            if key in KEPT
+        },
+        layer_types=["conv", "full_attention"],
+    )
+    shutil.copytree(tiny_model, tmp_path / "model")
+    Lfm2ForCausalLM(config).save_pretrained(tmp_path / "model")
+    shell = Shell(tmp_path / "mine")
+    top = {"top_layers": {"adapter.num-top-layers": "1"}, "lora": {}}[tuning]
+    tuned = {f"{stage}.adapter.tuning": tuning for stage in TRAINING}
+    more = {f"{stage}.{name}": value for stage in TRAINING for name, value in top.items()}
+    shell.init(tmp_path / "model", {**SMALL, **tuned, **more})
+    shell("import", write_rows(tmp_path / "asked.jsonl", [{"prompt": text} for text in PROMPTS]))
+    shell("sample")
+    shell("label --simulate rules")
+    shell("reward")
+    shell("ppo --force")
+    shell("dpo")
+    assert "padded instead of packed" in json.dumps(shell("doctor"))
+    assert {"ppo-1", "dpo-1"} <= set(re.findall(r"(?:ppo|dpo)-1", json.dumps(shell("evaluate"))))

@@ -4,8 +4,8 @@
     python -m benchmarks.serving --only local         # without vLLM
 
 All are resident and take turns, one measured turn each, on both cores, so that what the machine
-does meanwhile meets them alike: 32 streams over four adapters, then one alone. `--lock` names a file
-that is locked during each round of turns, for others on the machine to wait for. Writes
+does meanwhile meets them alike: 32 streams over four adapters, then one alone. `--lock` names a
+file that is locked during each round of turns, for others on the machine to wait for. Writes
 results/serving.json.
 """
 

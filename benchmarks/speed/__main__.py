@@ -16,10 +16,10 @@ from typing import Any
 
 from benchmarks.speed import results, workloads
 from benchmarks.speed.conductor import Conductor
-from benchmarks.speed.floors import Shape
 from benchmarks.speed.races import MAKERS, expected_tokens, least_work
 from benchmarks.speed.systems import SYSTEMS, WORKLOADS, System, is_by_wall
 from rather.models.embedded import embedded_folder
+from rather.planning.shape import Shape
 
 FLOORS = "floors"
 """The measurement of the machine itself, by which the others' shares are taken."""

@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.speed import floors, workloads
-from benchmarks.speed.floors import Lengths, Shape, Work
+from benchmarks.speed import workloads
 from benchmarks.speed.workloads import Ids, Pairs, Workload, Writing
+from rather.planning import work
+from rather.planning.shape import Shape
+from rather.planning.work import Lengths, Work
 
 EPOCHS = 4
 """Of PPO, as its workers have them."""
@@ -37,14 +39,14 @@ def least_work(shape: Shape, name: str, workload: Workload, settings: dict[str, 
     rows, kind = rows_of(workload), name.partition("-")[0]
     if kind in ("generation", "wall"):
         adapted = shape.num_layers if settings.get("adapter", False) else 0
-        return floors.generation(shape, rows, adapted_layers=adapted)
+        return work.generation(shape, rows, adapted_layers=adapted)
     if kind == "reward":
-        return floors.reward(shape, rows, settings.get("depth", 1.0))
+        return work.reward(shape, rows, settings.get("depth", 1.0))
     if kind == "dpo":
-        return floors.dpo(shape, rows, is_live=settings["reference"] == "live")
+        return work.dpo(shape, rows, is_live=settings["reference"] == "live")
     top = settings.get("adapter", {}).get("num_top_layers", shape.num_layers)
     has_critic = settings.get("value_model", "adapter") == "adapter"
-    return floors.ppo(shape, rows, epochs=EPOCHS, top_layers=top, has_critic=has_critic)
+    return work.ppo(shape, rows, epochs=EPOCHS, top_layers=top, has_critic=has_critic)
 
 
 def expected_tokens(workload: Workload, *, is_ours: bool) -> int:

@@ -9,17 +9,21 @@ torch are imported inside the functions, so that `status` and `--help` answer at
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from rather.config.stages import Config
 from rather.data.exporting import ExportFormat
 from rather.data.importing import ImportKind, OnError
 from rather.errors import DataError
 from rather.records import Precision
-from rather.stages import exchange
+from rather.stages.exchange import feedback
 from rather.stages.next_step import next_command, sentence
 from rather.stages.rounds.standing import standing
 from rather.store import completions, judgments, prompts, runs, versions
 from rather.workspace import Workspace
+
+if TYPE_CHECKING:
+    from rather.planning.plan import Sizes
 
 Result = dict[str, Any]
 
@@ -32,25 +36,21 @@ def import_file(
     dry_run: bool = False,
 ) -> Result:
     """Bring prompts or feedback into the workspace; rows that cannot be used are listed."""
-    return exchange.import_file(ws, path, kind, on_error=on_error, dry_run=dry_run)
+    return feedback.import_file(ws, path, kind, on_error=on_error, dry_run=dry_run)
 
 
 def export(
     ws: Workspace, format: ExportFormat, out: Path | None = None, dry_run: bool = False
 ) -> Result:
     """Write prompts, completions and feedback in a format other tools read."""
-    return exchange.export(ws, format, out, dry_run=dry_run)
+    return feedback.export(ws, format, out, dry_run=dry_run)
 
 
 def export_merged(
-    ws: Workspace,
-    version: str,
-    out: Path | None = None,
-    precision: Precision = "auto",
-    dry_run: bool = False,
+    ws: Workspace, version: str, out: Path | None, precision: Precision, dry_run: bool = False
 ) -> Result:
     """Write a version as a plain Hugging Face folder, its adapter merged into its base."""
-    from rather.stages import merging
+    from rather.stages.exchange import merging
 
     return merging.export_merged(ws, version, out, precision, dry_run)
 
@@ -278,3 +278,21 @@ def doctor(ws: Workspace, dry_run: bool = False) -> Result:
     from rather.doctor import examination
 
     return examination.planned() if dry_run else examination.outcome(ws)
+
+
+def plan(config: Config, root: Path, size: str | None, gpus: str, sizes: "Sizes") -> Result:
+    """What training takes, stage by stage, on devices that need not be here."""
+    from rather.models.library import pick_dtype
+    from rather.planning import model, plan, processor, shape
+    from rather.planning.hardware import cards_of
+
+    if size is None:
+        of, called = model.shape_of(config.model, root)
+    else:
+        of, called = shape.of_size(size), f"{size} model"
+    if gpus == "cpu":
+        dtype = pick_dtype(config.dtype)
+        hardware, num_bytes = processor.processor(dtype), dtype.itemsize
+    else:
+        hardware, num_bytes = cards_of(gpus), 4 if config.dtype == "float32" else 2
+    return plan.plan(config, plan.Asked(of, called, hardware, num_bytes, sizes))

@@ -79,13 +79,13 @@ def test_a_policy_that_does_not_start_as_its_reference_is_found(
 def test_dropout_while_learning_is_found(
     judged_ws: Workspace, look: Look, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = Backbone.run
+    own = Backbone.hidden
 
     def dropping(self: Backbone, *arguments: Any) -> Tensor:
         """Drops a tenth of the numbers where a gradient will be taken."""
-        hidden = run(self, *arguments)
+        hidden = own(self, *arguments)
         return torch.nn.functional.dropout(hidden, 0.1) if torch.is_grad_enabled() else hidden
 
-    monkeypatch.setattr(Backbone, "run", dropping)
+    monkeypatch.setattr(Backbone, "hidden", dropping)
     torch.manual_seed(0)
     assert look(judged_ws, "first step").found.startswith("the ratio is not 1: ")

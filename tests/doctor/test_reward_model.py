@@ -73,13 +73,13 @@ def test_scores_that_depend_on_the_neighbours_are_found(
     judged_ws: Workspace, look: Look, trained: Train, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained(judged_ws, "reward")
-    run = Backbone.run
+    own = Backbone.hidden
 
     def leaking(self: Backbone, *arguments: Any) -> Tensor:
-        hidden = run(self, *arguments)
+        hidden = own(self, *arguments)
         return hidden + hidden.mean(dim=0)
 
-    monkeypatch.setattr(Backbone, "run", leaking)
+    monkeypatch.setattr(Backbone, "hidden", leaking)
     assert look(judged_ws, "scores packed").severity == "problem"
 
 

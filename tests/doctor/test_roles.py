@@ -41,13 +41,13 @@ def test_the_tiny_model_is_well(judged_ws: Workspace, look: Look, name: str) -> 
 def test_an_adapter_that_stays_on_is_found(
     judged_ws: Workspace, look: Look, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = Backbone.run
+    switch_to = Backbone.switch_to
 
-    def forgetful(self: Backbone, ids: Tensor, positions: Tensor, layout: Any, adapter: Any) -> Any:
+    def forgetful(self: Backbone, adapter: Any) -> None:
         """Switches adapters on, never off."""
-        return run(self, ids, positions, layout, adapter or self._switch.active)
+        switch_to(self, adapter or self._switch.active)
 
-    monkeypatch.setattr(Backbone, "run", forgetful)
+    monkeypatch.setattr(Backbone, "switch_to", forgetful)
     found = look(judged_ws, "adapters off")
     assert found.severity == "problem"
     assert "differ by up to" in found.found
@@ -56,10 +56,8 @@ def test_an_adapter_that_stays_on_is_found(
 def test_an_adapter_that_is_never_on_is_found(
     judged_ws: Workspace, look: Look, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = Backbone.run
-    monkeypatch.setattr(
-        Backbone, "run", lambda self, ids, places, layout, _: run(self, ids, places, layout, None)
-    )
+    switch_to = Backbone.switch_to
+    monkeypatch.setattr(Backbone, "switch_to", lambda self, _: switch_to(self, None))
     found = look(judged_ws, "adapters off")
     assert found.severity == "problem"
     assert "did not move with the adapter on" in found.found
@@ -122,13 +120,13 @@ def test_a_whole_model_is_its_own_reference(
 def test_numbers_that_depend_on_the_neighbours_are_found(
     judged_ws: Workspace, look: Look, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = Backbone.run
+    own = Backbone.hidden
 
     def leaking(self: Backbone, *arguments: Any) -> Tensor:
-        hidden = run(self, *arguments)
+        hidden = own(self, *arguments)
         return hidden + hidden.mean(dim=0)
 
-    monkeypatch.setattr(Backbone, "run", leaking)
+    monkeypatch.setattr(Backbone, "hidden", leaking)
     found = look(judged_ws, "packing")
     assert found.severity == "problem"
     assert found.mend.startswith("set dtype: float32")

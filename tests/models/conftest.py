@@ -55,7 +55,33 @@ CONFIGS: dict[str, Callable[[], hf.PreTrainedConfig]] = {
         v_head_dim=12,  # values narrower than keys
         first_k_dense_replace=2,
     ),
+    "cohere": lambda: hf.CohereConfig(**GROUPED, logit_scale=0.25),
+    "granite": lambda: hf.GraniteConfig(**GROUPED, logits_scaling=4.0),
 }
+PADDED: dict[str, Callable[[], hf.PreTrainedConfig]] = {
+    "lfm2": lambda: hf.Lfm2Config(**GROUPED, layer_types=["conv", "full_attention"]),
+    "gpt_oss": lambda: hf.GptOssConfig(
+        **GROUPED, head_dim=8, num_local_experts=4, num_experts_per_tok=2
+    ),
+    "diffllama": lambda: hf.DiffLlamaConfig(**GROUPED),
+    "bloom": lambda: hf.BloomConfig(vocab_size=262, hidden_size=32, n_layer=2, n_head=4),
+    "mamba": lambda: hf.MambaConfig(
+        vocab_size=262, hidden_size=32, num_hidden_layers=2, state_size=8
+    ),
+    "falcon_h1": lambda: hf.FalconH1Config(
+        **GROUPED,
+        mamba_d_ssm=32,
+        mamba_n_heads=4,
+        mamba_d_head=8,
+        mamba_d_state=8,
+        lm_head_multiplier=0.5,
+    ),
+    "recurrent_gemma": lambda: hf.RecurrentGemmaConfig(
+        **{**GROUPED, "num_hidden_layers": 3}, lru_width=32, attention_window_size=WINDOW
+    ),
+}
+"""Architectures whose layers would mix neighbours in a pack: convolutions, attention sinks, two
+products a layer, biases by distance, recurrences."""
 
 
 def build(config: hf.PreTrainedConfig, seed: int = 0) -> hf.PreTrainedModel:
@@ -72,7 +98,7 @@ def build(config: hf.PreTrainedConfig, seed: int = 0) -> hf.PreTrainedModel:
 @pytest.fixture(scope="session")
 def new_model() -> Callable[[str], hf.PreTrainedModel]:
     """Builds a model of a family; the same family gives the same weights."""
-    return lambda family: build(CONFIGS[family]())
+    return lambda family: build({**CONFIGS, **PADDED}[family]())
 
 
 @pytest.fixture(scope="session")

@@ -4,8 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from rather.errors import UsageError
-from rather.models.attention import AskedLayers, Style, packed_attention
+from rather.models.attention import AskedLayers, CannotPack, Style, packed_attention
 
 
 def test_what_a_query_sees_by_distance() -> None:
@@ -21,5 +20,5 @@ def test_a_model_that_asks_for_more_is_refused(extra: dict[str, int | None]) -> 
     module = nn.Linear(1, 1)
     tensors = [torch.zeros(1, 1, 1, 1)] * 3
     call = {"attention_mask": None, "layout": AskedLayers(), **extra}
-    with pytest.raises(UsageError, match="Linear has its own masks or attention sinks"):
+    with pytest.raises(CannotPack, match="Linear has its own masks or attention sinks"):
         packed_attention(module, *tensors, **call)  # type: ignore[arg-type]

@@ -9,61 +9,54 @@ import transformers as hf
 
 from rather.data.batch import Row, pack
 from rather.errors import UsageError
-from rather.models.backbone import Backbone, load_backbone, skeleton_of
+from rather.models.backbone import Backbone, load_backbone
 from rather.models.lora import LoraShape
 
 Loud = Callable[..., str]
-SMALL = {
-    "vocab_size": 99,
-    "hidden_size": 32,
-    "intermediate_size": 64,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "pad_token_id": 0,
-    "bos_token_id": 1,
-    "eos_token_id": 2,
-}
-REFUSED: dict[str, tuple[Callable[[], hf.PreTrainedConfig], str]] = {
-    "scaled logits": (
-        lambda: hf.GraniteConfig(**SMALL, logits_scaling=8.0),
-        "GraniteForCausalLM scales its logits",
-    ),
-    "alibi": (
-        lambda: hf.BloomConfig(vocab_size=99, hidden_size=32, n_layer=2, n_head=4),
-        "BloomForCausalLM cannot run packed attention",
-    ),
-    "convolutions": (
-        lambda: hf.Lfm2Config(**SMALL, layer_types=["conv", "full_attention"]),
-        r"Lfm2ForCausalLM has layers that are not plain attention \(conv\)",
-    ),
-    "sinks": (
-        lambda: hf.GptOssConfig(**SMALL, head_dim=8, num_local_experts=2),
-        "GptOssAttention has its own masks or attention sinks",
-    ),
-    "two products a layer": (
-        lambda: hf.DiffLlamaConfig(**SMALL),
-        "DiffLlamaForCausalLM has layers that are not plain attention",
-    ),
-    "an encoder": (
-        lambda: hf.BertConfig(
-            vocab_size=99,
-            hidden_size=32,
-            intermediate_size=64,
-            num_hidden_layers=1,
-            num_attention_heads=4,
-            is_decoder=True,
-        ),
-        "BertModel has no stack of layers",
-    ),
+PADDED = {
+    "lfm2": "some of its layers are not plain attention (conv)",
+    "gpt_oss": "GptOssAttention has its own masks or attention sinks",
+    "diffllama": "some of its layers are not plain attention",
+    "bloom": "its attention cannot be replaced",
+    "mamba": "its attention cannot be replaced",
 }
 
 
-@pytest.mark.parametrize("why", REFUSED)
-def test_what_packing_would_get_wrong_is_refused(why: str) -> None:
-    config, message = REFUSED[why]
-    with pytest.raises(UsageError, match=message):
-        Backbone(hf.AutoModelForCausalLM.from_config(config()))
+@pytest.mark.parametrize("family", PADDED)
+def test_what_packing_would_get_wrong_is_padded_and_says_why(
+    family: str, new_model: Callable[[str], hf.PreTrainedModel]
+) -> None:
+    model = new_model(family)
+    own = model.config._attn_implementation
+    assert Backbone(model).why_padded == PADDED[family]
+    assert model.config._attn_implementation == own
+
+
+def test_loading_says_that_a_model_is_padded(
+    new_model: Callable[[str], hf.PreTrainedModel], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    new_model("bloom").save_pretrained(tmp_path)
+    load_backbone(tmp_path, torch.float32, "cpu")
+    assert caplog.messages == [
+        "BloomForCausalLM runs padded, which is slower than packed: its attention cannot be "
+        "replaced."
+    ]
+
+
+def test_an_encoder_is_refused() -> None:
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 4}
+    config = hf.BertConfig(vocab_size=99, num_hidden_layers=1, is_decoder=True, **sizes)
+    with pytest.raises(UsageError, match="BertModel has no stack of layers"):
+        Backbone(hf.AutoModelForCausalLM.from_config(config))
+
+
+def test_logits_made_in_an_unknown_way_are_refused(
+    new_model: Callable[[str], hf.PreTrainedModel],
+) -> None:
+    model = new_model("llama")
+    model.config.final_logit_softcapping = 0.5  # which its own module does not read
+    with pytest.raises(UsageError, match="LlamaForCausalLM makes its logits in a way"):
+        Backbone(model)
 
 
 def test_a_backbone_is_frozen_and_known(tiny_backbone: Backbone) -> None:
@@ -179,7 +172,16 @@ def test_capped_logits(
     assert tiny_backbone.logits(torch.full((1, 32), 50.0)).abs().max() > 3
 
 
-@pytest.mark.parametrize("family", ["llama", "gemma2", "gpt2"])
+@pytest.mark.parametrize("family", ["cohere", "granite", "falcon_h1"])
+def test_scaled_logits(family: str, new_model: Callable[[str], hf.PreTrainedModel]) -> None:
+    scaled = {"cohere": 0.25, "granite": 0.25, "falcon_h1": 0.5}[family]
+    backbone = Backbone(new_model(family))
+    assert not backbone.head_is_linear_and_frozen
+    states = torch.ones(1, 32)
+    assert torch.equal(backbone.logits(states), backbone.head(states) * scaled)
+
+
+@pytest.mark.parametrize("family", ["llama", "gemma2", "gpt2", "lfm2", "bloom"])
 def test_known_lower_states_give_the_same_as_all_layers(
     family: str, new_model: Callable[[str], hf.PreTrainedModel], rows: list[Row]
 ) -> None:
@@ -210,11 +212,3 @@ def test_lower_states_of_another_backbone_or_below_an_adapter_are_not_used(
     assert torch.equal(tiny_backbone.hidden(known, "loud"), tiny_backbone.hidden(batch, "loud"))
     other = load_backbone(tiny_model, torch.float32, "cpu")
     assert torch.equal(other.hidden(known, None), other.hidden(batch, None))
-
-
-def test_a_skeleton_has_the_layers_of_the_model_and_no_weights(
-    tiny_backbone: Backbone, tiny_model: Path
-) -> None:
-    skeleton = skeleton_of(tiny_model)
-    assert skeleton.linear_layers == tiny_backbone.linear_layers
-    assert {p.device.type for p in skeleton.model.parameters()} == {"meta"}

@@ -14,7 +14,18 @@ from rather.models.key_values import KeyValues
 from rather.models.packed import PackedLayout
 
 NewModel = Callable[[str], PreTrainedModel]
-FAMILIES = ["llama", "qwen2", "qwen3", "mistral", "gemma2", "gpt_neox", "gpt2", "deepseek_v3"]
+FAMILIES = [
+    "llama",
+    "qwen2",
+    "qwen3",
+    "mistral",
+    "gemma2",
+    "gpt_neox",
+    "gpt2",
+    "deepseek_v3",
+    "cohere",
+    "granite",
+]
 CPU = torch.device("cpu")
 
 

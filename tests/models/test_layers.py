@@ -43,7 +43,7 @@ def test_below_takes_down_what_the_lower_layers_give(layers: nn.ModuleList) -> N
     for depth, expected in ((0, 5.0), (1, 6.0), (2, 16.0)):
         with stack.below(depth) as found:
             run(layers, 5.0)
-        assert [tensor.tolist() for tensor in found] == [[[expected]]]
+        assert [tensor.tolist() for tensor in found] == [[[[expected]]]]
     assert run(layers, 0.0) == 111.0
 
 

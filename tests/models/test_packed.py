@@ -17,7 +17,18 @@ from rather.models.roles import Policy
 
 NewModel = Callable[[str], PreTrainedModel]
 Separate = Callable[[PreTrainedModel, Sequence[Row]], list[Tensor]]
-FAMILIES = ["llama", "qwen2", "qwen3", "mistral", "gemma2", "gpt_neox", "gpt2", "deepseek_v3"]
+FAMILIES = [
+    "llama",
+    "qwen2",
+    "qwen3",
+    "mistral",
+    "gemma2",
+    "gpt_neox",
+    "gpt2",
+    "deepseek_v3",
+    "cohere",
+    "granite",
+]
 
 
 def test_every_family_is_tried(families: list[str]) -> None:

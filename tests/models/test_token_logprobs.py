@@ -26,7 +26,7 @@ def plain(backbone: Backbone, hidden: Tensor, temperature: float) -> Tensor:
 
 @pytest.mark.parametrize("chunk", [1, 4, 512])
 @pytest.mark.parametrize("temperature", [1.0, 0.7])
-@pytest.mark.parametrize("family", ["llama", "gemma2", "full"])
+@pytest.mark.parametrize("family", ["llama", "gemma2", "granite", "full"])
 def test_values_and_gradients(
     family: str,
     temperature: float,

@@ -14,8 +14,8 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from rather.models.embedded import embedded_folder
+from rather.models.files.merging import Delta, merge
 from rather.models.library import Library
-from rather.models.merging import Delta, merge
 from rather.records import Message, Prompt
 
 HERE = Path(__file__).parent

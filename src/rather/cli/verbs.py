@@ -15,6 +15,7 @@ from rather.cli.flags import COMMON, EVERYTHING, Common, add_settings, overrides
 from rather.cli.history_verbs import forget, lineage, withdraw
 from rather.cli.label_verbs import choose, invite, label
 from rather.cli.late import Result, Switch
+from rather.cli.plan_verb import plan
 from rather.cli.serving_verbs import alias, key, serve
 from rather.cli.training_verbs import dpo, ppo, reward, sft
 from rather.config.loading import load
@@ -278,6 +279,7 @@ VERBS: tuple[tuple[Callable[..., Result], str, tuple[str, ...]], ...] = (
     (withdraw, "", ()),
     (forget, "", ()),
     (doctor, "", ("sft", "reward", "ppo", "dpo")),
+    (plan, "", ("sft", "reward", "ppo", "dpo")),
     (demo, "", ()),
     (config, "", EVERYTHING),
 )

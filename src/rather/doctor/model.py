@@ -1,5 +1,7 @@
 """The model itself: it loads, and knows every token of its tokenizer."""
 
+from collections.abc import Collection
+
 from rather.doctor.finding import NUM_SHOWN, Check, Finding, ok
 from rather.doctor.patient import Patient
 
@@ -10,12 +12,24 @@ def model(patient: Patient) -> Finding:
     rows = int(network.get_input_embeddings().weight.shape[0])
     names = codec.tokenizer.get_vocab()
     beyond = sorted(name for name, id in names.items() if id >= rows)
-    if not beyond:
-        size = sum(parameter.numel() for parameter in network.parameters())
-        return ok(
-            f"{patient.start} has {size / 1e6:.4g} million weights and {rows} rows for "
-            f"{len(names)} tokens, and runs on {running_on(patient)}"
-        )
+    if beyond:
+        return _without_rows(beyond, names, rows)
+    size = sum(parameter.numel() for parameter in network.parameters())
+    described = (
+        f"{patient.start} has {size / 1e6:.4g} million weights and {rows} rows for "
+        f"{len(names)} tokens, and runs on {running_on(patient)}"
+    )
+    if (why := patient.policy.backbone.why_padded) is None:
+        return ok(described)
+    return Finding(
+        "note",
+        f"{described}, padded instead of packed: {why}",
+        "every stage computes a prompt once for each of its completions, and padding beside",
+        "nothing need be done; choose another architecture where speed matters",
+    )
+
+
+def _without_rows(beyond: list[str], names: Collection[str], rows: int) -> Finding:
     return Finding(
         "problem",
         f"{len(beyond)} of {len(names)} tokens have no row among the model's {rows}",

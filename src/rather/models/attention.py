@@ -17,9 +17,11 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 from transformers import AttentionInterface
 
-from rather.errors import UsageError
-
 NAME = "rather_packed"
+
+
+class CannotPack(Exception):
+    """A model asks for more of its attention than a layout can give."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,8 @@ class Keeper(Protocol):
 
 
 class AskedLayers:
-    """Computes nothing; remembers which layers ask for attention, to refuse models that mix tokens
-    in another way (convolutions, recurrences): packed neighbours would leak into each other."""
+    """Computes nothing; remembers which layers ask for attention, to tell models that mix tokens in
+    another way (convolutions, recurrences): packed neighbours would leak into each other."""
 
     def __init__(self) -> None:
         self.layers: list[int] = []
@@ -92,14 +94,11 @@ def packed_attention(
 ) -> tuple[Tensor, None]:
     """transformers' attention interface: [1, H·G, S, D] in, [1, S, H·G, D] out.
 
-    Raises UsageError for a model that asks for more than a layout can give.
+    Raises CannotPack for a model that asks for more than a layout can give.
     """
     assert query.shape[0] == 1, "packed rows travel as a batch of one"
     if layout is None or attention_mask is not None or other.get("s_aux") is not None:
-        raise UsageError(
-            f"{type(module).__name__} has its own masks or attention sinks, which packed attention "
-            "does not have; choose another model."
-        )
+        raise CannotPack(f"{type(module).__name__} has its own masks or attention sinks")
     scale = scaling if scaling is not None else query.shape[-1] ** -0.5
     q, k, v = (x[0].transpose(0, 1) for x in (query, key, value))
     style = Style(scaling=scale, softcap=softcap, sliding_window=sliding_window)

@@ -5,53 +5,61 @@ adapter (or none) switched on. Nobody else toggles adapters.
 """
 
 import copy
+import logging
+import math
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from transformers import AutoModelForCausalLM, PreTrainedModel
 
-from rather.data.batch import Batch, Lower
+from rather.data.batch import Batch, Lower, Row, pack
 from rather.errors import DataError, UsageError
-from rather.models.attention import NAME, AskedLayers, Layout
+from rather.models.attention import NAME, AskedLayers, CannotPack, Layout
 from rather.models.fused import fuse
 from rather.models.layers import Stack
 from rather.models.lora import (
-    LoraLayout,
     LoraShape,
     Switch,
     adapted_layers,
     decoder_layers,
     find_linear_layers,
+    unused_layers,
     without_adapters,
 )
-from rather.models.packed import PackedLayout
+from rather.models.passage import Packed, Passage, Unpacked
 
 Adapters = str | None | Mapping[str, Tensor]
 """One adapter for all tokens, none, or the tokens (their places in the pack) of each of several."""
+
+LOGITS_RTOL = 2e-2
+"""How far a model's own logits may be from ours: a few roundings of bfloat16."""
+LOG = logging.getLogger(__name__)
 
 
 class Backbone:
     """A causal language model with adapters; frozen unless it is a `full` copy."""
 
     def __init__(self, model: PreTrainedModel) -> None:
-        """Take over a loaded model: evaluation mode, frozen, our attention."""
-        _require_plain_head(model)
-        model.set_attn_implementation(NAME)
+        """Take over a loaded model: evaluation mode, frozen, our attention where that can be."""
         self.model = model.eval().requires_grad_(False)
         self.decoder: nn.Module = model.get_decoder()
-        fuse(self.decoder)
         self.head: nn.Module = model.get_output_embeddings()
         self.linear_layers = find_linear_layers(model, self.decoder)
         self.stack = Stack(decoder_layers(self.decoder)[1])
         self.shapes: dict[str, LoraShape] = {}
         self._switch = Switch()
-        self._softcap: float | None = getattr(model.config, "final_logit_softcapping", None)
-        self._require_packing()
+        self._cached_numbers = 0
+        self.why_padded = self._take_over_attention()
+        """Why this architecture's batches are padded, at a cost; None where they are packed."""
+        if self.why_padded is None:
+            fuse(self.decoder)
+        self._scale, self._softcap = _scale_of(model), _softcap_of(model)
+        self._examine()
 
     @property
     def device(self) -> torch.device:
@@ -70,21 +78,22 @@ class Backbone:
 
     @property
     def bytes_per_cached_token(self) -> int:
-        """Memory that the keys and values of one token take, in all layers."""
+        """Memory that the keys and values of one token take, in all layers; 0 where unknown."""
         return self._cached_numbers * self.model.dtype.itemsize
 
     def run(self, ids: Tensor, positions: Tensor, layout: Layout, adapter: Adapters) -> Tensor:
         """Hidden states of packed tokens: ids [S], positions [S] -> [S, d]."""
+        assert self.why_padded is None
+        self.switch_to(adapter)
+        return self._decoded(input_ids=ids[None], position_ids=positions[None], layout=layout)[0]
+
+    def switch_to(self, adapter: Adapters) -> None:
+        """Let the layers add an adapter from now on; for whoever runs the model by itself."""
         by_row = {} if adapter is None or isinstance(adapter, str) else adapter
         one = adapter if isinstance(adapter, str) else None
         for name in (*by_row, *([one] if one else [])):
             assert name in self.shapes, f"no adapter {name}"
         self._switch.active, self._switch.rows = one, by_row
-        output = self.decoder(
-            input_ids=ids[None], position_ids=positions[None], layout=layout, use_cache=False
-        )
-        hidden: Tensor = output.last_hidden_state[0]
-        return hidden
 
     def hidden(self, batch: Batch, adapter: str | None, depth: int | None = None) -> Tensor:
         """Hidden states of a whole batch after its first `depth` layers (None: all): [S, d].
@@ -94,11 +103,14 @@ class Backbone:
         depth = len(self.stack) if depth is None else depth
         lower = batch.lower
         is_known = lower is not None and lower.source is self
+        passage = self._passage(batch)
+        self.switch_to(adapter)
         with ExitStack() as only:
             only.enter_context(self.stack.first(depth))
             if lower and is_known and lower.depth <= min(depth, self.lowest_layer(adapter)):
-                only.enter_context(self.stack.above(lower.depth, lower.hidden))
-            return self.run(batch.input_ids, batch.position_ids, PackedLayout(batch), adapter)
+                known = passage.spread(lower.hidden)
+                only.enter_context(self.stack.above(lower.depth, known))
+            return passage.collect(self._decoded(**passage.inputs()))
 
     def depth_of(self, share: float) -> int:
         """How many layers a share of them is, at least one."""
@@ -112,9 +124,11 @@ class Backbone:
     @torch.no_grad()
     def lower(self, batch: Batch, depth: int) -> Lower:
         """What the first `depth` layers give without an adapter: the same for all roles above."""
+        passage = self._passage(batch)
+        self.switch_to(None)
         with self.stack.below(depth) as found:
-            self.run(batch.input_ids, batch.position_ids, PackedLayout(batch), None)
-        return Lower(self, depth, found[0])
+            self._decoded(**passage.inputs())
+        return Lower(self, depth, passage.collect(found[0]))
 
     def lowest_layer(self, adapter: str | None) -> int:
         """The first decoder layer an adapter changes; all of them are above it for no adapter."""
@@ -125,13 +139,16 @@ class Backbone:
     def logits(self, hidden: Tensor) -> Tensor:
         """Next-token logits: [..., d] -> [..., V]."""
         logits: Tensor = self.head(hidden)
+        if self._scale != 1:
+            logits = logits * self._scale
         return logits if self._softcap is None else self._softcap * (logits / self._softcap).tanh()
 
     @property
     def head_is_linear_and_frozen(self) -> bool:
         """Whether logits are h·Wᵀ with a W that is not trained."""
         plain = isinstance(self.head, nn.Linear) and self.head.bias is None
-        return plain and self._softcap is None and not self.head.weight.requires_grad
+        is_bare = self._softcap is None and self._scale == 1
+        return plain and is_bare and not self.head.weight.requires_grad
 
     def add_adapter(self, name: str, shape: LoraShape, seed: int = 0) -> None:
         """A new adapter that changes nothing yet; its random half depends on the seed only."""
@@ -188,18 +205,58 @@ class Backbone:
         twin.model.requires_grad_(True)
         return twin
 
+    def _passage(self, batch: Batch) -> Passage:
+        return Packed(batch) if self.why_padded is None else Unpacked(batch)
+
+    def _decoded(self, **inputs: Any) -> Tensor:
+        """What the decoder gives, in the shape of what it was given."""
+        hidden: Tensor = self.decoder(**inputs, use_cache=False).last_hidden_state
+        return hidden
+
+    def _take_over_attention(self) -> str | None:
+        """Put our attention in; where a layer mixes tokens by anything else, say so and do not."""
+        own = self.model.config._attn_implementation
+        if not self.model._supports_attention_backend:
+            return "its attention cannot be replaced"
+        self.model.set_attn_implementation(NAME)
+        try:
+            why = self._why_not_packed()
+        except CannotPack as error:
+            why = str(error)
+        if why is not None:
+            self.model.set_attn_implementation(own)
+        return why
+
     @torch.no_grad()
-    def _require_packing(self) -> None:
-        """Refuse a model with a layer that mixes tokens by anything but our attention."""
-        asked, token = AskedLayers(), torch.zeros(1, dtype=torch.long, device=self.device)
-        self.run(token, token, asked, None)
-        self._cached_numbers = asked.cached_numbers
+    def _why_not_packed(self) -> str | None:
         kinds = set(getattr(self.model.config, "layer_types", None) or ())
-        odd = kinds - {"full_attention", "sliding_attention"}
-        if odd or asked.layers != list(range(len(self.stack))):
+        if odd := kinds - {"full_attention", "sliding_attention"}:
+            return f"some of its layers are not plain attention ({', '.join(sorted(odd))})"
+        asked, token = AskedLayers(), torch.zeros(1, 1, dtype=torch.long, device=self.device)
+        self._decoded(input_ids=token, position_ids=token, layout=asked)
+        if asked.layers != list(range(len(self.stack))):
+            return "some of its layers are not plain attention"
+        self._cached_numbers = asked.cached_numbers
+        return None
+
+    @torch.no_grad()
+    def _examine(self) -> None:
+        """Learn from one pass what differs between architectures.
+
+        UsageError where logits are made in a way that `logits` does not know."""
+        passage = self._passage(pack([Row((0,), ((0, 0),))]).to(self.device))
+        inputs = passage.inputs()
+        with self.stack.watched(), unused_layers(self.model, self.linear_layers) as unused:
+            its = self.model(**inputs, use_cache=False).logits.float()
+        if self.why_padded is not None:  # of packed ones, experts nobody was sent to are used too
+            self.linear_layers = self.linear_layers.without(unused)
+        ours = self.logits(self._decoded(**inputs)).float()
+        if not torch.allclose(
+            its, ours, rtol=LOGITS_RTOL, atol=LOGITS_RTOL * float(its.abs().max())
+        ):
             raise UsageError(
-                f"{type(self.model).__name__} has layers that are not plain attention"
-                f"{' (' + ', '.join(sorted(odd)) + ')' if odd else ''}; choose another model."
+                f"{type(self.model).__name__} makes its logits in a way rather does not know; "
+                "choose another architecture."
             )
 
 
@@ -220,30 +277,23 @@ def load_backbone(folder: Path, dtype: torch.dtype, device: torch.device | str) 
         reason = str(error).strip().partition("\n")[0].rstrip(".")
         raise DataError(f"The model in {folder} cannot be loaded: {reason}.") from error
     model.to(torch.device(device))  # type: ignore[arg-type]
-    return Backbone(model)
+    backbone = Backbone(model)
+    if backbone.why_padded is not None:
+        name, why = type(model).__name__, backbone.why_padded
+        LOG.warning("%s runs padded, which is slower than packed: %s.", name, why)
+    return backbone
 
 
-@dataclass(frozen=True)
-class Skeleton:
-    """A model folder's modules, their weights nothing but shapes: whether an adapter fits."""
-
-    model: nn.Module
-    linear_layers: LoraLayout
-
-
-def skeleton_of(folder: Path) -> Skeleton:
-    """The skeleton of a checked model folder; takes no memory."""
-    config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-    with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
-    return Skeleton(model, find_linear_layers(model, model.get_decoder()))
+def _scale_of(model: PreTrainedModel) -> float:
+    """What an architecture multiplies its head's output with: Cohere's, Granite's, Falcon-H1's."""
+    config = model.config
+    times = [getattr(config, key, None) or 1.0 for key in ("logit_scale", "lm_head_multiplier")]
+    return math.prod(times) / (getattr(config, "logits_scaling", None) or 1.0)
 
 
-def _require_plain_head(model: PreTrainedModel) -> None:
-    """Refuse architectures whose logits are not the head's output (scaled), or without packing."""
-    name = type(model).__name__
-    for key in ("logit_scale", "logits_scaling", "lm_head_multiplier"):
-        if getattr(model.config, key, 1) not in (None, 1, 1.0):
-            raise UsageError(f"{name} scales its logits ({key}); rather does not support that yet.")
-    if not model._supports_attention_backend:
-        raise UsageError(f"{name} cannot run packed attention; choose another architecture.")
+def _softcap_of(model: PreTrainedModel) -> float | None:
+    """Where an architecture caps its logits: Gemma 2's and RecurrentGemma's."""
+    for key in ("final_logit_softcapping", "logits_soft_cap"):
+        if (cap := getattr(model.config, key, None)) is not None:
+            return float(cap)
+    return None

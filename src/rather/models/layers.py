@@ -18,7 +18,7 @@ class _StandIn(nn.Module):
     def __init__(self, layer: nn.Module) -> None:
         super().__init__()
         self.__dict__["layer"] = layer  # not registered: its weights are not ours
-        self.__dict__.update(known=None, seen=None)
+        self.__dict__.update(known=None, seen=None, in_tuple=False)
 
     def __getattr__(self, name: str) -> Any:
         """Some decoders read settings off their layers (an attention type, say)."""
@@ -26,11 +26,12 @@ class _StandIn(nn.Module):
             return self.__dict__[name]
         return getattr(self.__dict__["layer"], name)
 
-    def forward(self, hidden_states: Tensor, *_: Any, **__: Any) -> Tensor:
-        """[1, S, d] -> [1, S, d]."""
+    def forward(self, hidden_states: Tensor, *_: Any, **__: Any) -> Tensor | tuple[Tensor]:
+        """[..., d] -> [..., d], alone in a tuple where the architecture's layers have one."""
         self.__dict__["seen"] = hidden_states
         known = self.__dict__["known"]
-        return hidden_states if known is None else known
+        handed_on = hidden_states if known is None else known
+        return (handed_on,) if self.__dict__["in_tuple"] else handed_on
 
 
 class Stack:
@@ -44,15 +45,30 @@ class Stack:
     def __len__(self) -> int:
         return len(self._originals)
 
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Learn from a pass through the decoder whether its layers hand tuples on."""
+
+        def look(_: nn.Module, __: Any, output: Any) -> None:
+            for stand_in in self._stand_ins:
+                stand_in.__dict__["in_tuple"] = isinstance(output, tuple)
+
+        hook = self._originals[0].register_forward_hook(look)
+        yield
+        hook.remove()
+
     def from_layer(self, depth: int | None) -> list[nn.Module]:
         """The layers from `depth` on; none for None."""
         return [] if depth is None else self._originals[depth:]
 
     @contextmanager
     def above(self, depth: int, known: Tensor) -> Iterator[None]:
-        """Run only the layers from `depth` on, starting from `known` hidden states [S, d]."""
+        """Run only the layers from `depth` on, starting from `known` hidden states.
+
+        They have the shape the layers hand on, as all hidden states here: [..., d].
+        """
         with self._without(range(depth)):
-            self._stand_ins[depth - 1].__dict__["known"] = known[None]
+            self._stand_ins[depth - 1].__dict__["known"] = known
             yield
 
     @contextmanager
@@ -63,11 +79,11 @@ class Stack:
 
     @contextmanager
     def below(self, depth: int) -> Iterator[list[Tensor]]:
-        """Run only the first `depth` layers; the list then holds what they give: [S, d]."""
+        """Run only the first `depth` layers; the list then holds what they give."""
         found: list[Tensor] = []
         with self._without(range(depth, len(self))):
             yield found
-            found.append(self._stand_ins[depth].__dict__["seen"][0])
+            found.append(self._stand_ins[depth].__dict__["seen"])
 
     @contextmanager
     def _without(self, places: range) -> Iterator[None]:

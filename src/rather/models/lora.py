@@ -8,8 +8,9 @@ adapter is a plain PEFT folder (`rather.models.adapter_files`).
 """
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from rather.errors import DataError, UsageError
+from rather.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,11 @@ class LoraLayout:
     layer_of: dict[str, int] = field(default_factory=dict)
     is_transposed: bool = False
     """The layers keep their weights as [inputs, outputs] (GPT-2's Conv1D)."""
+
+    def without(self, unused: Collection[str]) -> "LoraLayout":
+        """The same without some of the layers."""
+        layer_of = {name: at for name, at in self.layer_of.items() if name not in unused}
+        return replace(self, names=tuple(layer_of), layer_of=layer_of)
 
     def select(
         self, wanted: tuple[str, ...] | str, top_layers: int | None, depth: int | None = None
@@ -139,23 +145,6 @@ def widths(layer: nn.Module) -> tuple[int, int]:
     return int(outputs), int(inputs)
 
 
-def require_fit(model: nn.Module, shape: LoraShape, weights: Mapping[str, Tensor]) -> None:
-    """DataError says where weights (by PEFT's names) are not those of an adapter on this model."""
-    wanted: dict[str, tuple[int, int]] = {}
-    for target in shape.targets:
-        outputs, inputs = widths(model.get_submodule(target))
-        wanted[f"{target}.lora_A.weight"] = shape.rank, inputs
-        wanted[f"{target}.lora_B.weight"] = outputs, shape.rank
-    if odd := sorted(wanted.keys() ^ weights.keys()):
-        raise DataError(f"The adapter does not fit this model: {odd[0]} is on one side only.")
-    for key, size in wanted.items():
-        if tuple(weights[key].shape) != size:
-            raise DataError(
-                f"The adapter does not fit this model: {key} is {list(weights[key].shape)} "
-                f"where {list(size)} is needed."
-            )
-
-
 def affine(layer: nn.Module, dtype: torch.dtype) -> "Affine":
     """What a linear layer computes right now, adapted or not."""
     if isinstance(layer, LoraLinear):
@@ -241,6 +230,25 @@ def find_linear_layers(model: nn.Module, decoder: nn.Module) -> LoraLayout:
                 layer_of[f"{prefix}.{stack_name}.{index}.{name}"] = index
                 is_transposed |= isinstance(module, Conv1D)
     return LoraLayout(tuple(layer_of), len(stack), layer_of, is_transposed)
+
+
+@contextmanager
+def unused_layers(model: nn.Module, layout: LoraLayout) -> Iterator[set[str]]:
+    """Linear layers that are not called in a pass, as the set says afterwards.
+
+    Some architectures read a layer's weight and multiply by themselves (Mamba's step sizes); an
+    adapter on it would be passed by.
+    """
+    unused = set(layout.names)
+    hooks = [
+        model.get_submodule(name).register_forward_pre_hook(
+            lambda *_, name=name: unused.discard(name)
+        )
+        for name in layout.names
+    ]
+    yield unused
+    for hook in hooks:
+        hook.remove()
 
 
 def adapted_layers(

@@ -18,16 +18,12 @@ from rather.models.key_values import KeyValues
 from rather.models.memory import device_memory
 from rather.models.packed import PackedLayout
 from rather.rollout import drawing
-from rather.rollout.requests import Completion, Request, Settings, Ticket, uniforms
+from rather.rollout.requests import Request, Settings, Ticket, limited, unheard
 
 MOST_ROWS = 256
 """Completions at once, at most: beyond that a step grows as fast as what it makes."""
 PREFILL_TOKENS = 4096
 """Prompt tokens of one pass."""
-
-
-def unheard(number: int, token: int, logprob: float) -> None:
-    """Nobody listens."""
 
 
 class Engine:
@@ -86,12 +82,8 @@ class Engine:
         heard: Callable[[int, int, float], None] = unheard,
     ) -> Ticket:
         """Hand a request in; it joins at the next step that has room for it."""
-        # what does not fit the context cannot be trained on or scored: the completion ends there
-        room = max(1, self.backbone.context - len(request.prompt_ids))
-        limit = min(settings.max_new_tokens, room)
-        completions = [Completion(uniforms(seed, settings)) for seed in request.seeds]
-        ticket = Ticket(request, settings, adapter, limit, heard, completions)
-        if completions:
+        ticket = limited(request, settings, adapter, heard, self.backbone.context)
+        if ticket.completions:
             self._waiting.append(ticket)
         return ticket
 
@@ -176,16 +168,9 @@ class Engine:
         for row, ((ticket, number), (token, logprob)) in enumerate(
             zip(self._rows, drawn, strict=True)
         ):
-            completion = ticket.completions[number]
-            completion.ids.append(token)
-            completion.logprobs.append(logprob)
-            if token in ticket.settings.stop_ids:
-                completion.finish_reason = "stop"
-            elif len(completion.ids) == ticket.limit:
-                completion.finish_reason = "length"
-            if completion.finish_reason:
+            ticket.add(number, token, logprob)
+            if ticket.completions[number].finish_reason:
                 ended.add(row)
-            ticket.heard(number, token, logprob)
         return ended
 
     def _leave(self, ended: set[int]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from rather.interrupts import safe_point
 from rather.models.backbone import Backbone
 from rather.rollout.engine import Engine
+from rather.rollout.padded import PaddedEngine
 from rather.rollout.requests import Request, Sampled, Settings
 
 LONG = 16
@@ -24,11 +25,19 @@ def sample(
 
     What a completion draws depends on its own seed only, never on what is decoded beside it.
     """
-    will_pay = settings.max_new_tokens >= LONG
-    several = any(len(request.seeds) > 1 for request in requests)
-    engine = Engine(backbone, shares_prompts=several, lays_out=will_pay)
+    engine = _engine(backbone, requests, settings)
     tickets = [engine.submit(request, settings, adapter) for request in requests]
     while not engine.is_idle:
         safe_point()
         advance(engine.step())
     return [ticket.results() for ticket in tickets]
+
+
+def _engine(
+    backbone: Backbone, requests: Sequence[Request], settings: Settings
+) -> Engine | PaddedEngine:
+    if backbone.why_padded is not None:
+        return PaddedEngine(backbone)
+    will_pay = settings.max_new_tokens >= LONG
+    several = any(len(request.seeds) > 1 for request in requests)
+    return Engine(backbone, shares_prompts=several, lays_out=will_pay)

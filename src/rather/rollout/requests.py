@@ -66,6 +66,10 @@ class Completion:
         return Sampled(tuple(self.ids), tuple(self.logprobs), self.finish_reason)
 
 
+def unheard(number: int, token: int, logprob: float) -> None:
+    """Nobody listens."""
+
+
 @dataclass(eq=False)
 class Ticket:
     """A request that was handed in, and what there is of its completions."""
@@ -85,9 +89,35 @@ class Ticket:
         """Whether nothing more will come."""
         return self.is_cancelled or all(one.finish_reason for one in self.completions)
 
+    def add(self, number: int, token: int, logprob: float) -> None:
+        """One more token of a completion, which may be its last."""
+        completion = self.completions[number]
+        completion.ids.append(token)
+        completion.logprobs.append(logprob)
+        if token in self.settings.stop_ids:
+            completion.finish_reason = "stop"
+        elif len(completion.ids) == self.limit:
+            completion.finish_reason = "length"
+        self.heard(number, token, logprob)
+
     def results(self) -> list[Sampled]:
         """Its completions in the order of the seeds, once all have ended."""
         return [one.result() for one in self.completions]
+
+
+def limited(
+    request: Request,
+    settings: Settings,
+    adapter: str | None,
+    heard: Callable[[int, int, float], None],
+    context: int,
+) -> Ticket:
+    """A request's ticket; what does not fit the context cannot be trained on or scored, so its
+    completions end there."""
+    room = max(1, context - len(request.prompt_ids))
+    completions = [Completion(uniforms(seed, settings)) for seed in request.seeds]
+    limit = min(settings.max_new_tokens, room)
+    return Ticket(request, settings, adapter, limit, heard, completions)
 
 
 def uniforms(seed: int, settings: Settings) -> tuple[float, ...]:

@@ -1,10 +1,10 @@
 """Races: all of them can be made, and each knows the least work of its algorithm."""
 
-from benchmarks.speed import floors
-from benchmarks.speed.floors import Shape
 from benchmarks.speed.races import MAKERS, expected_tokens, least_work, rows_of
 from benchmarks.speed.systems import SYSTEMS, WORKLOADS
 from benchmarks.speed.workloads import Pairs, Writing
+from rather.planning import work as floors
+from rather.planning.shape import Shape
 
 SHAPE = Shape(2, 4, 4, 2, 6, 10, rank=1)
 PAIRS = Pairs([[1] * 3], [[1] * 2], [[1]])

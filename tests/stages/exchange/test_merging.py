@@ -13,7 +13,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from rather.data.batch import Row, pack
 from rather.durable import verify
 from rather.errors import UsageError
-from rather.pipeline import dpo, export_merged, reward
+from rather.pipeline import dpo, reward
+from rather.stages.exchange.merging import export_merged
 from rather.stages.runs import open_library
 from rather.workspace import Workspace
 

@@ -1,4 +1,4 @@
-"""How little work each workload's algorithm is: multiplications, and bytes that must move.
+"""How little work each stage's algorithm is: multiplications, and bytes that must move.
 
 What is counted is the exact algorithm at its leanest: no padding, a prompt once for all its
 completions, logits only where a completion token is predicted, layers below the lowest trained one
@@ -14,63 +14,13 @@ outputs, r the adapter's rank, a = heads · head width, N pairs of tokens that a
     a head:  2·d·V·(1+b) a predicted token
 """
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+
+from rather.planning.shape import Shape
 
 Lengths = tuple[int, tuple[int, ...]]
 """Tokens of a prompt, and of each of its completions."""
-
-
-@dataclass(frozen=True)
-class Shape:
-    """A Llama-shaped model in numbers."""
-
-    num_layers: int
-    width: int
-    attention_width: int
-    """Heads times head width."""
-    key_value_width: int
-    feed_forward_width: int
-    vocabulary: int
-    rank: int = 16
-    """Of the adapters."""
-
-    @classmethod
-    def of(cls, folder: Path) -> "Shape":
-        """The shape of a model folder."""
-        config = json.loads((folder / "config.json").read_text("utf-8"))
-        head = config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
-        return cls(
-            config["num_hidden_layers"],
-            config["hidden_size"],
-            head * config["num_attention_heads"],
-            head * config["num_key_value_heads"],
-            config["intermediate_size"],
-            config["vocab_size"],
-        )
-
-    @property
-    def linear_layers(self) -> list[tuple[int, int]]:
-        """(inputs, outputs) of a decoder layer's q, k, v, o, gate, up and down."""
-        d, a, kv, ff = (
-            self.width,
-            self.attention_width,
-            self.key_value_width,
-            self.feed_forward_width,
-        )
-        return [(d, a), (d, kv), (d, kv), (a, d), (d, ff), (d, ff), (ff, d)]
-
-    @property
-    def layer_weights(self) -> int:
-        """P: weights of a decoder layer."""
-        return sum(inputs * outputs for inputs, outputs in self.linear_layers)
-
-    @property
-    def layer_widths(self) -> int:
-        """W: inputs and outputs of a decoder layer's linear layers, added up."""
-        return sum(inputs + outputs for inputs, outputs in self.linear_layers)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from rather.data.batch import Row, pack
 from rather.errors import DataError
 from rather.models.backbone import Backbone
-from rather.models.merging import Delta, merge, num_weights, weight_files
+from rather.models.files.merging import Delta, merge, num_weights, weight_files
 
 IDS = (5, 6, 7, 8, 9, 10, 11)
 

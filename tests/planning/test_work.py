@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.speed import floors
-from benchmarks.speed.floors import Shape, Work
+from rather.planning import work as floors
+from rather.planning.shape import Shape
+from rather.planning.work import Work
 
 # q 4·4, k 4·2, v 4·2, o 4·4, gate 4·6, up 4·6, down 6·4: P = 120;
 # W = 8 + 6 + 6 + 8 + 10 + 10 + 10 = 58

@@ -9,8 +9,8 @@ import torch
 
 from rather.durable import staged_directory
 from rather.errors import UsageError
+from rather.models.files.merging import Delta, merge, num_weights
 from rather.models.library import CARD_FILE, Library, require_sound
-from rather.models.merging import Delta, merge, num_weights
 from rather.records import ModelVersion, Precision
 from rather.report.card import card
 from rather.stages.reported.cards import about
@@ -22,7 +22,11 @@ Result = dict[str, Any]
 
 
 def export_merged(
-    ws: Workspace, version: str, out: Path | None, precision: Precision, dry_run: bool
+    ws: Workspace,
+    version: str,
+    out: Path | None = None,
+    precision: Precision = "auto",
+    dry_run: bool = False,
 ) -> Result:
     """Write a version's weights, tokenizer, template and card as one plain model folder."""
     library = open_library(ws)

@@ -1,0 +1,1 @@
+"""What a run will take: memory, time and money, said before anything is downloaded."""

@@ -1,0 +1,126 @@
+"""How much memory a stage takes on one rank, role by role.
+
+With P weights, A weights of an adapter, S tokens of a microbatch, b bytes a number of the backbone
+(2 in bfloat16), and per layer the widths d, a (attention), v (keys, values), f (feed-forward), rank
+r, H heads that look at K keys on average:
+
+    backbone        P·b
+    an adapter      16·A while it learns (float32: weight, gradient, two moments of Adam), else 4·A
+    a full copy     16·P, and the frozen backbone in float32 beside it; over R ranks 16·P/R
+    kept for the gradient, a layer and token
+                    adapters   b·(4d + 2a + 2v + 2f + 7r + H·K)
+                    all        4·(4d + 2a + 2v + 4f + H·K)
+    logits          256 tokens' at once: 256·V·(4 + b)
+    while it writes keys and values: rows·length·2v·b a layer, an eighth spare; on a CPU in bfloat16
+                    the weights once more, laid out for decoding
+
+What is kept for the gradient was counted on the tensors that PyTorch keeps (tests/planning).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from rather.planning.hardware import Hardware
+from rather.planning.shape import Shape
+from rather.planning.stages import Load, Trunk
+from rather.planning.work import num_attended, num_tokens
+
+LOGITS_AT_ONCE = 256
+KEPT_WEIGHTS = 1 << 22
+"""Attention weights of a layer that are kept; more are made again."""
+SPARE = 9 / 8
+"""A cache has an eighth more room than it needs."""
+HOLES = 1.1
+"""What an allocator holds beyond what is asked for."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes on one rank, by what they are for."""
+
+    parts: dict[str, float]
+    """Held all the time, by role."""
+    learning: float
+    """On top of it while a gradient is taken."""
+    writing: float
+    """On top of it while completions are sampled."""
+
+    @property
+    def by_use(self) -> dict[str, float]:
+        """All of it; of learning and writing only the larger counts towards the peak."""
+        return {**self.parts, "while learning": self.learning, "while writing": self.writing}
+
+    @property
+    def peak(self) -> float:
+        """The most at any time."""
+        return sum(self.parts.values()) + HOLES * max(self.learning, self.writing)
+
+
+def memory_of(shape: Shape, load: Load, hardware: Hardware, num_bytes: int) -> Memory:
+    """What a stage takes on one rank; `num_bytes` is a number of the frozen backbone."""
+    is_full = any(trunk.is_full for trunk in load.learning)
+    num_bytes = 4 if is_full else num_bytes
+    parts = {
+        "interpreter and libraries": hardware.runtime,
+        "frozen backbone": float(shape.num_weights * num_bytes),
+    }
+    for trunk in load.learning:
+        parts[f"{trunk.role}, learning"] = 16.0 * _weights(shape, trunk) / _spread(trunk, hardware)
+    for trunk in load.looking:
+        parts[trunk.role] = 4.0 * shape.adapter_weights(trunk.num_layers) * trunk.num_copies
+    if load.keeps_lower:
+        held = num_tokens(load.rows) / hardware.count
+        parts["states below the trained layers"] = held * shape.width * num_bytes
+    learning = max(_for_gradient(shape, trunk, load, num_bytes) for trunk in load.learning)
+    logits = LOGITS_AT_ONCE * shape.vocabulary * (4 + num_bytes) if load.has_logits else 0
+    writing = _writing(shape, load, hardware, num_bytes) if load.writes else 0.0
+    return Memory(parts, learning + logits, writing + logits)
+
+
+def kept_for_gradient(shape: Shape, num_bytes: int, *, is_full: bool, keys: float) -> float:
+    """Bytes kept of one token in one layer; `keys` is what a head looks at on average."""
+    d, a, v = shape.width, shape.attention_width, shape.key_value_width
+    f, heads = shape.feed_forward_width, shape.num_heads * keys
+    if is_full:
+        return 4 * (4 * d + 2 * a + 2 * v + 4 * f + heads)
+    return num_bytes * (4 * d + 2 * a + 2 * v + 2 * f + 7 * shape.rank + heads)
+
+
+def _for_gradient(shape: Shape, trunk: Trunk, load: Load, num_bytes: int) -> float:
+    """What a microbatch leaves behind for the backward pass of one role."""
+    rows = _microbatch(load)
+    tokens = num_tokens(rows)
+    # a head's keys lie on a grid as long as the longest of a microbatch
+    keys = 2 * num_attended(rows) / tokens
+    if shape.num_heads * keys * tokens > KEPT_WEIGHTS:
+        keys = 0.0
+    of_token = kept_for_gradient(shape, num_bytes, is_full=trunk.is_full, keys=keys)
+    return tokens * trunk.num_layers * of_token
+
+
+def _microbatch(load: Load) -> Sequence[tuple[int, tuple[int, ...]]]:
+    """As many of the rows as go into a microbatch, at least one."""
+    most = max(1, load.microbatch_tokens // num_tokens(load.rows[:1]))
+    return load.rows[:most]
+
+
+def _writing(shape: Shape, load: Load, hardware: Hardware, num_bytes: int) -> float:
+    completions = [len(row[1]) for row in load.rows]
+    tokens = sum(prompt for prompt, _ in load.rows) + sum(sum(row[1]) for row in load.rows)
+    if max(completions) == 1:  # each row has its own copy of the prompt in any case
+        tokens = sum(prompt + own[0] for prompt, own in load.rows)
+    cache = tokens * 2 * shape.key_value_width * num_bytes * shape.num_layers * SPARE
+    laid_out = hardware.is_cpu and num_bytes == 2
+    return cache / hardware.count + laid_out * num_bytes * float(shape.linear_weights)
+
+
+def _weights(shape: Shape, trunk: Trunk) -> float:
+    if not trunk.is_full:
+        return shape.adapter_weights(trunk.num_layers) + shape.width
+    read = replace(shape, num_layers=trunk.num_layers)
+    return float(read.num_weights)
+
+
+def _spread(trunk: Trunk, hardware: Hardware) -> int:
+    """Over how many ranks a role's weights are spread: full copies are, adapters are not."""
+    return hardware.count if trunk.is_full else 1

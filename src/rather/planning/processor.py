@@ -1,0 +1,40 @@
+"""This machine's own processor, measured in two seconds: its products and its memory."""
+
+import os
+import time
+from collections.abc import Callable
+
+import torch
+
+from rather.models.memory import device_memory
+from rather.planning.hardware import Hardware
+
+WIDTH = 2048
+NUM_NUMBERS = 1 << 27
+"""Bytes of the copy: beyond every cache."""
+NUM_TRIES = 5
+
+
+def processor(dtype: torch.dtype) -> Hardware:
+    """The processor, with what it reaches in a precision with all the threads it is given."""
+    left, right = (torch.randn(WIDTH, WIDTH).to(dtype) for _ in range(2))
+    from_, to = (torch.zeros(NUM_NUMBERS, dtype=torch.uint8) for _ in range(2))
+    return Hardware(
+        name=f"{os.cpu_count()} cores",
+        count=1,
+        memory=float(device_memory(torch.device("cpu"))),
+        flops=2 * WIDTH**3 / _best(lambda: left @ right),
+        bandwidth=2 * NUM_NUMBERS / _best(lambda: to.copy_(from_)),
+        link=1e9,
+        is_cpu=True,
+    )
+
+
+def _best(of: Callable[[], object]) -> float:
+    """Seconds of the fastest of a few tries; the first warms up."""
+    seconds = []
+    for _ in range(NUM_TRIES + 1):
+        start = time.perf_counter()
+        of()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds[1:])

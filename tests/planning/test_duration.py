@@ -1,0 +1,67 @@
+"""How long a step takes: its parts by hand on hardware that reaches everything."""
+
+from dataclasses import replace
+
+import pytest
+
+from rather.planning import work
+from rather.planning.duration import duration_of
+from rather.planning.hardware import Hardware
+from rather.planning.shape import Shape
+from rather.planning.stages import Load, Trunk
+
+TINY = Shape(2, 4, 4, 2, 6, 10, rank=1)
+ROWS = [(3, (2, 1))]
+
+
+class Perfect(Hardware):
+    """Reaches its best, and starts operations for nothing."""
+
+    share_of_products = 1.0  # type: ignore[assignment]
+    share_of_bytes = 1.0  # type: ignore[assignment]
+    seconds_a_layer = 0.0  # type: ignore[assignment]
+
+
+CARD = Perfect("card", 1, 10e9, 1.0, 1.0, 1.0)
+"""One product, one byte a second."""
+
+
+def test_a_reward_model_s_update_is_its_pass() -> None:
+    load = Load("reward", ROWS, 10, (Trunk("reward model", 2),), has_logits=False)
+    assert duration_of(TINY, load, CARD, 2).parts == {"learn": 11760}  # as in test_work
+
+
+def test_a_policy_s_update_has_a_head_and_perhaps_a_reference() -> None:
+    load = Load("dpo", ROWS, 10, (Trunk("policy", 2),), has_reference=True)
+    # the reference's pass, 3488 and 240 of its head
+    assert duration_of(TINY, load, CARD, 2).parts == {"look": 3728, "learn": 11760 + 480}
+
+
+def test_all_weights_cost_three_forward_passes() -> None:
+    load = Load("sft", ROWS, 10, (Trunk("policy", 2, is_full=True),))
+    assert duration_of(TINY, load, CARD, 2).total == 3 * 3488 + 480
+
+
+def test_top_layers_still_pass_what_lies_below() -> None:
+    load = Load("sft", ROWS, 10, (Trunk("policy", 1),))
+    assert duration_of(TINY, load, CARD, 2).total == 11760 / 2 + 3488 / 2 + 480
+    kept = replace(load, keeps_lower=True)
+    assert duration_of(TINY, kept, CARD, 2).total == 11760 / 2 + 480
+
+
+def test_two_ranks_share_the_rows_and_exchange_the_gradients() -> None:
+    load = Load("reward", ROWS * 2, 10, (Trunk("reward model", 2),), has_logits=False)
+    found = duration_of(TINY, load, replace(CARD, count=2), 2).parts
+    assert found == {"learn": 11760, "exchange": 2 * 4 * 116 / 2}
+
+
+def test_writing_is_bound_by_weights_or_by_products() -> None:
+    load = Load("ppo", ROWS, 10, (Trunk("policy", 2),), writes=True)
+    slow_memory = replace(CARD, flops=1e9, bandwidth=1.0)
+    # two tokens of the longest completion, all weights in two bytes each time
+    assert duration_of(TINY, load, slow_memory, 2).parts["write"] == pytest.approx(
+        2 * 2 * (240 + 40), rel=1e-3
+    )
+    fast_memory = replace(CARD, bandwidth=1e9)
+    whole = work.generation(TINY, ROWS, adapted_layers=2).flops
+    assert duration_of(TINY, load, fast_memory, 2).parts["write"] == pytest.approx(whole, rel=0.01)
