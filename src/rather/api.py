@@ -111,13 +111,29 @@ class Project:
         """Measure the kept checkpoints of a version's run."""
         return pipeline.sweep(self._with("evaluate", settings), version)
 
-    def promote(self, version: str = "newest", step: int | None = None, **settings: Any) -> Result:
-        """Publish the best checkpoint of a version's run, or that of a step."""
-        return pipeline.promote(self._with("evaluate", settings), version, step)
+    def promote(
+        self,
+        version: str = "newest",
+        step: int | None = None,
+        alias: str | None = None,
+        **settings: Any,
+    ) -> Result:
+        """Publish the best checkpoint of a version's run, or that of a step; `alias` means it."""
+        return pipeline.promote(self._with("evaluate", settings), version, step, alias=alias)
 
     def score(self, rows: Sequence[dict[str, Any]], model: str = "newest") -> Result:
         """Score rows of {"prompt", "completion"} with a reward model."""
         return pipeline.score(self.workspace, model, list(rows))
+
+    def serve(self, expose: bool = False, **settings: Any) -> Result:
+        """Serve the base and every version behind one OpenAI-compatible API, until Ctrl-C."""
+        return pipeline.serve(self._with("serve", settings), expose=expose)
+
+    def alias(
+        self, name: str | None = None, version: str | None = None, roll_back: bool = False
+    ) -> Result:
+        """Let a name mean a version, or what it meant before; or say what names mean."""
+        return pipeline.alias(self.workspace, name, version, roll_back)
 
     def chat(self, prompt: str, *models: str) -> Result:
         """Let models answer one message."""

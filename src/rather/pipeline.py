@@ -147,12 +147,16 @@ def sweep(ws: Workspace, version: str = "newest", dry_run: bool = False) -> Resu
 
 
 def promote(
-    ws: Workspace, version: str = "newest", step: int | None = None, dry_run: bool = False
+    ws: Workspace,
+    version: str = "newest",
+    step: int | None = None,
+    dry_run: bool = False,
+    alias: str | None = None,
 ) -> Result:
     """Publish the checkpoint that the frontier of a version's run chooses, or that of a step."""
     from rather.stages.measuring import promoting
 
-    return promoting.promote(ws, version, step=step, dry_run=dry_run)
+    return promoting.promote(ws, version, step=step, dry_run=dry_run, alias=alias)
 
 
 def score(ws: Workspace, model: str, rows: Sequence[dict[str, Any]]) -> Result:

@@ -127,6 +127,7 @@ def promote(
     version: str = "newest",
     *,
     step: int | None = None,
+    alias: str | None = None,
     common: Common = COMMON,
     **settings: Any,
 ) -> Result:
@@ -136,9 +137,11 @@ def promote(
     ----------
     step
         Publish the checkpoint of this step instead.
+    alias
+        Let this name, for example prod, mean it from then on.
     """
     with common.open(settings) as ws:
-        return late.pipeline().promote(ws, version, step=step, dry_run=common.dry_run)
+        return late.pipeline().promote(ws, version, step=step, alias=alias, dry_run=common.dry_run)
 
 
 def score(

@@ -6,7 +6,7 @@ and into calls.
 - oneDNN lays a bfloat16 weight out anew for the processor's matrix units at every call, which reads
   it twice. Laid out once, it is read once; the products stay the same numbers.
 - Layers that read the same input (queries, keys and values; gate and up) are one product, and so
-  are their adapters: [A₁; A₂; …] below each other, the Bs on a diagonal, times their scales.
+  are their adapters (`rather.models.additions`).
 - A and B are put into the backbone's precision once.
 
 The copies take as much memory as the weights, so they live as long as somebody decodes.
@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
+from rather.models.additions import Additions, Strangers
 from rather.models.backbone import Backbone
 from rather.models.lora import LoraLinear, widths
 
@@ -50,6 +51,7 @@ class DecodeWeights:
         self._made_with: tuple[str, ...] | None = None
         self._products: list[Product] = []
         self._laid_out: dict[tuple[int, ...], LaidOut] = {}
+        self._strangers = Strangers()
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
@@ -77,9 +79,9 @@ class DecodeWeights:
         key = tuple(map(id, bases))
         if self.lays_out and key not in self._laid_out and all(map(_can_be_laid_out, bases)):
             self._laid_out[key] = _lay_out(bases)
-        made = Product(layers, bases, self._laid_out.get(key))
+        made = Product(layers, bases, self._laid_out.get(key), self._strangers)
         if key in known:
-            made.keep_sides(known[key])
+            made.additions.keep(known[key].additions)
         return made
 
 
@@ -87,21 +89,19 @@ class Product:
     """Linear layers that read the same input, as one."""
 
     def __init__(
-        self, layers: Sequence[nn.Module], bases: Sequence[nn.Module], laid_out: LaidOut | None
+        self,
+        layers: Sequence[nn.Module],
+        bases: Sequence[nn.Module],
+        laid_out: LaidOut | None,
+        strangers: Strangers,
     ) -> None:
         """`bases` are the layers without their adapters."""
         self.layers, self.bases, self.laid_out = layers, bases, laid_out
         self.key = tuple(map(id, bases))
-        self.adapted = [layer for layer in layers if isinstance(layer, LoraLinear)]
         self.widths = [widths(base)[0] for base in bases]
-        self._sides: dict[str, tuple[Tensor, Tensor]] = {}
+        self.additions = Additions(layers, self.widths, strangers)
         self._input: Tensor | None = None
         self._parts: tuple[Tensor, ...] = ()
-
-    def keep_sides(self, before: "Product") -> None:
-        """Take over what was made of the adapters that are still there."""
-        there = {name for layer in self.adapted for name in layer.a}
-        self._sides = {name: made for name, made in before._sides.items() if name in there}
 
     def take_over(self) -> None:
         """Compute for the layers, whose adapters may have come or gone since."""
@@ -134,38 +134,8 @@ class Product:
         else:
             outs = [type(base).forward(base, flat) for base in self.bases]
             out = outs[0] if len(outs) == 1 else torch.cat(outs, dim=-1)
-        for name, rows in self._additions():
-            a, b = self._sides_of(name, x.dtype)
-            if rows is None:
-                out.addmm_(flat @ a.t(), b.t())
-            else:
-                out.index_add_(0, rows, flat.index_select(0, rows) @ a.t() @ b.t())
+        self.additions.add_to(out, flat)
         return out.view(*x.shape[:-1], -1)
-
-    def _additions(self) -> list[tuple[str, Tensor | None]]:
-        """The adapters that are on here, each with its rows, or None for all of them."""
-        if not self.adapted:
-            return []
-        switch = self.adapted[0].switch
-        on = list(switch.rows.items()) if switch.rows else [(switch.active, None)]
-        return [
-            (name, rows)
-            for name, rows in on
-            if name is not None and any(name in layer.a for layer in self.adapted)
-        ]
-
-    def _sides_of(self, name: str, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """An adapter's A [Σ r, inputs] and scaled B [Σ outputs, Σ r]."""
-        if name not in self._sides:
-            all_a, all_b = [], []
-            for layer, width in zip(self.layers, self.widths, strict=True):
-                if isinstance(layer, LoraLinear) and name in layer.a:
-                    all_a.append(layer.a[name])
-                    all_b.append(layer.b[name] * layer.scale[name])
-                else:
-                    all_b.append(torch.zeros(width, 0, device=self.adapted[0].a[name].device))
-            self._sides[name] = torch.cat(all_a).to(dtype), torch.block_diag(*all_b).to(dtype)
-        return self._sides[name]
 
 
 def _groups(model: nn.Module) -> Iterator[list[nn.Module]]:

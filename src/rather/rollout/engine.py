@@ -5,8 +5,8 @@ come and fits, draws one token for every completion, lets those that ended go an
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
-from itertools import chain, groupby
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 
 import torch
 
@@ -123,22 +123,15 @@ class Engine:
         return rows <= MOST_ROWS and rows * longest <= most
 
     def _join(self, admitted: Sequence[Ticket]) -> None:
-        """Prefill the prompts of requests, those with the same adapter together.
+        """Prefill the prompts of requests; one that several ask with the same adapter, once."""
+        askers: dict[tuple[str | None, tuple[int, ...]], list[Ticket]] = {}
+        for ticket in admitted:
+            askers.setdefault((ticket.adapter, ticket.request.prompt_ids), []).append(ticket)
+        rows, tickets = [Row(ids, ()) for _, ids in askers], list(askers.values())
+        for part in split_by_tokens(rows, PREFILL_TOKENS):
+            self._prefill([rows[i] for i in part], [tickets[i] for i in part])
 
-        A prompt that several of them ask with the same adapter is computed once.
-        """
-        by_adapter = sorted(admitted, key=lambda ticket: ticket.adapter or "")
-        for adapter, group in groupby(by_adapter, key=lambda ticket: ticket.adapter):
-            askers: dict[tuple[int, ...], list[Ticket]] = {}
-            for ticket in group:
-                askers.setdefault(ticket.request.prompt_ids, []).append(ticket)
-            rows, tickets = [Row(ids, ()) for ids in askers], list(askers.values())
-            for part in split_by_tokens(rows, PREFILL_TOKENS):
-                self._prefill([rows[i] for i in part], [tickets[i] for i in part], adapter)
-
-    def _prefill(
-        self, rows: list[Row], askers: Sequence[Sequence[Ticket]], adapter: str | None
-    ) -> None:
+    def _prefill(self, rows: list[Row], askers: Sequence[Sequence[Ticket]]) -> None:
         """Compute prompts, and let all completions of those who asked each begin from it."""
         batch = pack(rows).to(self.backbone.device)
         joining = [
@@ -149,7 +142,12 @@ class Engine:
         lengths = [len(row.prompt_ids) for row in rows]
         self.cache.expect(lengths, copies)
         layout = PackedLayout(batch, keep=self.cache)
-        hidden = self.backbone.run(batch.input_ids, batch.position_ids, layout, adapter)
+        adapters = self._by_place(
+            tickets[0].adapter
+            for tickets, length in zip(askers, lengths, strict=True)
+            for _ in range(length)
+        )
+        hidden = self.backbone.run(batch.input_ids, batch.position_ids, layout, adapters)
         last = torch.tensor(lengths, device=hidden.device).cumsum(dim=0) - 1
         hidden = hidden[last].repeat_interleave(torch.tensor(copies, device=hidden.device), dim=0)
         self._hidden = torch.cat([self._hidden, hidden]) if self._rows else hidden
@@ -185,17 +183,18 @@ class Engine:
         newest = [ticket.completions[number].ids[-1] for ticket, number in self._rows]
         layout = DecodeLayout(self.cache, device)
         tokens = torch.tensor(newest, device=device)
-        self._hidden = self.backbone.run(tokens, layout.positions, layout, self._adapters())
+        adapters = self._by_place(ticket.adapter for ticket, _ in self._rows)
+        self._hidden = self.backbone.run(tokens, layout.positions, layout, adapters)
 
-    def _adapters(self) -> Adapters:
-        """The adapter of all rows, or the rows of each."""
-        rows_of: dict[str | None, list[int]] = {}
-        for row, (ticket, _) in enumerate(self._rows):
-            rows_of.setdefault(ticket.adapter, []).append(row)
-        if len(rows_of) == 1:
-            return next(iter(rows_of))
+    def _by_place(self, names: Iterable[str | None]) -> Adapters:
+        """The adapter of all places, or the places of each."""
+        places_of: dict[str | None, list[int]] = {}
+        for place, name in enumerate(names):
+            places_of.setdefault(name, []).append(place)
+        if len(places_of) == 1:
+            return next(iter(places_of))
         device = self.backbone.device
-        return {name: torch.tensor(rows, device=device) for name, rows in rows_of.items() if name}
+        return {name: torch.tensor(p, device=device) for name, p in places_of.items() if name}
 
 
 def _span(ticket: Ticket) -> int:

@@ -114,8 +114,7 @@ class Worker:
             self._wake.notify()
 
     def _work(self) -> None:
-        while not self._is_ending:
-            commands = self._next_commands()
+        while (commands := self._next_commands()) or not self._is_ending:
             self._busy_since = time.monotonic()
             try:
                 for command in commands:

@@ -1,5 +1,6 @@
 """`promote`: the checkpoint of a run that the frontier chooses, published as a version."""
 
+import getpass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,7 +21,7 @@ from rather.stages.measuring.sweep import (
 )
 from rather.stages.runs import Plan, finished_version, publish
 from rather.stages.stage import metrics_at, writer
-from rather.store import runs
+from rather.store import aliases, runs
 from rather.training.checkpoints import path_of
 from rather.workspace import Workspace
 
@@ -28,11 +29,23 @@ SECTIONS: dict[StageName, type[Optimization]] = {"ppo": PPO, "dpo": DPO, "sft": 
 Result = dict[str, Any]
 
 
-def promote(ws: Workspace, name: str, *, step: int | None, dry_run: bool) -> Result:
+def promote(
+    ws: Workspace, name: str, *, step: int | None, dry_run: bool, alias: str | None = None
+) -> Result:
     """Publish the point of a run's frontier that is to be taken, or the step that was asked for.
 
-    Raises StoppedByRule where nothing is better than the start.
+    With `alias` that name means it from then on. Raises StoppedByRule where nothing is better than
+    the start.
     """
+    result = _promote(ws, name, step=step, dry_run=dry_run)
+    if alias is None or dry_run:
+        return result
+    made = result["promoted"] if "promoted" in result else result["version"]
+    aliases.switch(ws.db, alias, made, getpass.getuser())
+    return {**result, "summary": f"{result['summary']} {alias} means it now.", "alias": alias}
+
+
+def _promote(ws: Workspace, name: str, *, step: int | None, dry_run: bool) -> Result:
     version = find_version(ws, name)
     swept = measure_run(ws, version)
     found = plain(describe(swept))

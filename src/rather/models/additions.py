@@ -1,0 +1,126 @@
+"""What adapters add to a product of layers that read the same input, several adapters at once.
+
+A layer's addition is x·Aᵀ·Bᵀ·(α/r). Adapters of one product lie below each other, [A₁; A₂; …], and
+their scaled Bs beside each other. With few rows the calls cost more than the products, so rows of
+several adapters are multiplied with all of them, and what is not a row's own is set to zero
+between the two products: three calls, however many adapters there are.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from rather.models.lora import LoraLinear
+
+FEW_ROWS = 256
+"""Up to so many rows are multiplied with every adapter, beyond with their own only."""
+
+
+class Sides(NamedTuple):
+    """A [Σ r, inputs] and scaled B [Σ outputs, Σ r], of one adapter or of several."""
+
+    a: Tensor
+    b: Tensor
+    names: tuple[str, ...]
+    ranks: tuple[int, ...]
+    """Rows of A that are each one's."""
+
+
+class Strangers:
+    """Which columns of x·[A₁; A₂; …]ᵀ are not a row's own: made once a pass, for all layers."""
+
+    def __init__(self) -> None:
+        self._rows: Mapping[str, Tensor] = {}
+        self._made: dict[tuple[tuple[str, ...], tuple[int, ...], int], Tensor] = {}
+
+    def of(self, rows: Mapping[str, Tensor], sides: Sides, num_rows: int) -> Tensor:
+        """[rows, Σ r] True where a column belongs to another adapter, or the row has none."""
+        if rows is not self._rows:
+            self._rows, self._made = rows, {}
+        key = sides.names, sides.ranks, num_rows
+        if key not in self._made:
+            size = num_rows, sum(sides.ranks)
+            strange = torch.ones(size, dtype=torch.bool, device=sides.a.device)
+            start = 0
+            for name, rank in zip(sides.names, sides.ranks, strict=True):
+                if name in rows:
+                    strange[rows[name], start : start + rank] = False
+                start += rank
+            self._made[key] = strange
+        return self._made[key]
+
+
+class Additions:
+    """The adapters of some layers with the same input, as one product."""
+
+    def __init__(
+        self, layers: Sequence[nn.Module], widths: Sequence[int], strangers: Strangers
+    ) -> None:
+        """`widths`: each layer's outputs."""
+        self._layers, self._widths, self._strangers = layers, widths, strangers
+        self._adapted = [layer for layer in layers if isinstance(layer, LoraLinear)]
+        self._sides: dict[str, Sides] = {}
+        self._together: Sides | None = None
+
+    def keep(self, before: "Additions") -> None:
+        """Take over what was made of adapters that are still there."""
+        there = {name for layer in self._adapted for name in layer.a}
+        self._sides = {name: made for name, made in before._sides.items() if name in there}
+        together = before._together
+        if together is not None and there.issuperset(together.names):
+            self._together = together
+
+    def add_to(self, out: Tensor, x: Tensor) -> None:
+        """Add what the adapters that are on make of x [S, inputs] to out [S, Σ outputs]."""
+        if not self._adapted:
+            return
+        switch = self._adapted[0].switch
+        if not switch.rows:
+            if switch.active is not None and self._has(switch.active):
+                sides = self._sides_of(switch.active, x.dtype)
+                out.addmm_(x @ sides.a.t(), sides.b.t())
+            return
+        on = tuple(name for name in switch.rows if self._has(name))
+        if len(on) > 1 and len(x) <= FEW_ROWS:
+            sides = self._all_sides(on, x.dtype)
+            low = x @ sides.a.t()
+            low.masked_fill_(self._strangers.of(switch.rows, sides, len(x)), 0)
+            out.addmm_(low, sides.b.t())
+            return
+        for name in on:
+            sides, rows = self._sides_of(name, x.dtype), switch.rows[name]
+            out.index_add_(0, rows, x.index_select(0, rows) @ sides.a.t() @ sides.b.t())
+
+    def _has(self, name: str) -> bool:
+        return any(name in layer.a for layer in self._adapted)
+
+    def _sides_of(self, name: str, dtype: torch.dtype) -> Sides:
+        if name not in self._sides:
+            all_a, all_b = [], []
+            for layer, width in zip(self._layers, self._widths, strict=True):
+                if isinstance(layer, LoraLinear) and name in layer.a:
+                    all_a.append(layer.a[name])
+                    all_b.append(layer.b[name] * layer.scale[name])
+                else:
+                    device = self._adapted[0].base.weight.device
+                    all_b.append(torch.zeros(width, 0, device=device))  # type: ignore[arg-type]
+            a, b = torch.cat(all_a).to(dtype), torch.block_diag(*all_b).to(dtype)
+            self._sides[name] = Sides(a, b, (name,), (len(a),))
+        return self._sides[name]
+
+    def _all_sides(self, on: tuple[str, ...], dtype: torch.dtype) -> Sides:
+        """Those of several adapters together, and perhaps of some that were on a moment ago: it
+        is put together anew when one is missing, or as many again are idle."""
+        known = self._together
+        if known is None or len(known.names) > 2 * len(on) or not set(on) <= set(known.names):
+            each = [self._sides_of(name, dtype) for name in on]
+            known = Sides(
+                torch.cat([one.a for one in each]),
+                torch.cat([one.b for one in each], dim=1),
+                on,
+                tuple(len(one.a) for one in each),
+            )
+            self._together = known
+        return known

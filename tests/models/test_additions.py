@@ -1,0 +1,109 @@
+"""Rows of several adapters in one product: each gets its own adapter's addition and no other's."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from rather.models import additions
+from rather.models.additions import Additions, Sides, Strangers
+from rather.models.lora import LoraLinear, Switch
+
+
+@pytest.fixture
+def switch() -> Switch:
+    return Switch()
+
+
+@pytest.fixture
+def layers(switch: Switch) -> list[nn.Module]:
+    """Two layers of 3 and 2 outputs that read 4 numbers; adapters one (both), two (first only)."""
+    generator = torch.Generator().manual_seed(0)
+    made: list[nn.Module] = []
+    for width, names in ((3, ("one", "two")), (2, ("one",))):
+        layer = LoraLinear(nn.Linear(4, width), switch)
+        for rank, name in enumerate(names, start=1):
+            a = torch.randn(rank, 4, generator=generator)
+            layer.attach(name, a, torch.randn(width, rank, generator=generator), 0.5)
+        made.append(layer)
+    return made
+
+
+def addition(layer: nn.Module, name: str, x: Tensor) -> Tensor:
+    """By the formula: x·Aᵀ·Bᵀ·scale, zero where the layer has no such adapter."""
+    assert isinstance(layer, LoraLinear)
+    if name not in layer.a:
+        return torch.zeros(len(x), layer.base.weight.shape[0])  # type: ignore[arg-type, index]
+    return x @ layer.a[name].t() @ layer.b[name].t() * layer.scale[name]
+
+
+ROWS = {"one": torch.tensor([0, 3]), "two": torch.tensor([2])}
+
+
+@pytest.mark.parametrize("few_rows", [256, 0])
+def test_each_row_gets_its_own(
+    switch: Switch,
+    layers: list[nn.Module],
+    few_rows: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(additions, "FEW_ROWS", few_rows)
+    x, out = torch.randn(5, 4), torch.zeros(5, 5)
+    switch.rows = ROWS
+    with torch.no_grad():
+        Additions(layers, (3, 2), Strangers()).add_to(out, x)
+        for name, rows in ROWS.items():
+            expected = torch.cat([addition(layer, name, x[rows]) for layer in layers], dim=1)
+            torch.testing.assert_close(out[rows], expected)
+    assert torch.equal(out[[1, 4]], torch.zeros(2, 5))
+
+
+def test_a_strangers_overflow_touches_nobody_else(switch: Switch, layers: list[nn.Module]) -> None:
+    first = layers[0]
+    assert isinstance(first, LoraLinear)
+    with torch.no_grad():
+        first.a["two"].fill_(3e38)
+        x, out = torch.full((5, 4), 9.0), torch.zeros(5, 5)
+        switch.rows = ROWS
+        Additions(layers, (3, 2), Strangers()).add_to(out, x)
+    assert torch.isfinite(out[[0, 1, 3, 4]]).all()
+
+
+def test_strangers_are_told_by_their_columns() -> None:
+    sides = Sides(torch.zeros(3, 4), torch.zeros(5, 3), ("one", "two"), (2, 1))
+    made = Strangers().of({"two": torch.tensor([1])}, sides, 2)
+    # nobody asked for "one", row 0 has no adapter, row 1 has the last column
+    assert made.tolist() == [[True, True, True], [True, True, False]]
+
+
+def test_what_was_put_together_serves_fewer_and_not_more(
+    switch: Switch, layers: list[nn.Module], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+    real: Callable[..., Tensor] = torch.cat
+
+    def counted(parts: list[Tensor], dim: int = 0) -> Tensor:
+        made.append(dim)
+        return real(parts, dim=dim)
+
+    both = Additions(layers, (3, 2), Strangers())
+    x = torch.randn(5, 4)
+    with torch.no_grad():
+        switch.rows = ROWS
+        both.add_to(torch.zeros(5, 5), x)
+        monkeypatch.setattr(additions.torch, "cat", counted)
+        switch.rows = dict(ROWS)
+        both.add_to(torch.zeros(5, 5), x)
+        assert made == []
+        again = Additions(layers, (3, 2), Strangers())
+        again.keep(both)
+        again.add_to(torch.zeros(5, 5), x)
+        assert made == []
+        for layer in layers:
+            assert isinstance(layer, LoraLinear)
+            layer.a.pop("two", None)
+        fresh = Additions(layers, (3, 2), Strangers())
+        fresh.keep(both)
+        fresh.add_to(torch.zeros(5, 5), x)
+        assert made == []  # one is left, and known

@@ -1,0 +1,235 @@
+"""The local engine by itself: mixed requests, a bounded queue, adapters that come and go."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from rather.errors import DataError
+from rather.rollout.engine import Engine
+from rather.serving.backend import EngineDown, QueueFull, Wish
+from rather.serving.local.backend import LocalBackend
+from tests.serving.conftest import NUM_POLICIES, House
+
+PROMPT = (7, 8, 9, 10)
+NAMES = ["base", *(f"ppo-{n + 1}" for n in range(NUM_POLICIES))]
+
+
+def wish(model: str = "base", **how: Any) -> Wish:
+    return Wish(**{"prompt_ids": PROMPT, "model": model, "seeds": (1,), "max_new_tokens": 20} | how)
+
+
+@asynccontextmanager
+async def started(house: House, **settings: Any) -> AsyncIterator[LocalBackend]:
+    backend = house.backend(**settings)
+    await backend.start()
+    try:
+        yield backend
+    finally:
+        await backend.close(0)
+
+
+async def text_of(backend: LocalBackend, wanted: Wish) -> list[str]:
+    texts = ["" for _ in wanted.seeds]
+    async for piece in backend.generate(wanted):
+        texts[piece.number] += piece.text
+    return texts
+
+
+def run(work: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(asyncio.wait_for(work, 120))
+
+
+def test_everybody_gets_what_they_would_get_alone(house: House) -> None:
+    """Settings, adapters and lengths all differ; two adapters are in memory at a time."""
+
+    async def work() -> None:
+        wishes = [
+            wish(
+                name,
+                seeds=(n, n + 1),
+                temperature=(0.0, 0.7, 1.3)[n % 3],
+                top_p=(1.0, 0.8)[n % 2],
+                max_new_tokens=8 + n,
+                prompt_ids=tuple(range(5, 8 + n % 4)),
+                client=str(n % 3),
+            )
+            for n, name in enumerate(NAMES * 3)
+        ]
+        async with started(house) as backend:
+            alone = [await text_of(backend, one) for one in wishes]
+        async with started(house, resident_adapters=2) as backend:
+            mixed = await asyncio.gather(*(text_of(backend, one) for one in wishes))
+            assert backend.gauges()["adapters_resident"] == 2
+        assert mixed == alone
+        assert len(set(map(tuple, alone))) > 25
+
+    run(work())
+
+
+def test_who_leaves_frees_the_engine_before_the_next_token(house: House) -> None:
+    async def work() -> None:
+        async with started(house) as backend:
+            leaving = backend.generate(wish("ppo-1", max_new_tokens=200, seeds=(3, 4)))
+            async for _ in leaving:
+                break
+            await leaving.aclose()
+            worker = backend._worker
+            assert worker is not None
+            # a command is done after the one before it, and that one let the rows go
+            await asyncio.wrap_future(worker.call(lambda: None))
+            before = worker.num_tokens
+            assert await text_of(backend, wish(max_new_tokens=5))
+            # nothing but those five tokens was made since
+            assert worker.num_tokens - before <= 5
+            assert backend.gauges()["requests_open"] == 0
+
+    run(work())
+
+
+def test_who_leaves_while_waiting_never_starts(house: House) -> None:
+    async def work() -> None:
+        async with started(house, resident_adapters=1) as backend:
+            first = backend.generate(wish("ppo-1", max_new_tokens=200))
+            await anext(first)
+            # it waits for the place of the one that runs
+            second = asyncio.ensure_future(text_of(backend, wish("ppo-2")))
+            await asyncio.sleep(0.05)
+            assert not second.done()
+            second.cancel()
+            await asyncio.gather(second, return_exceptions=True)
+            await first.aclose()
+            assert await text_of(backend, wish("ppo-3"))
+            assert backend.gauges()["adapters_resident"] == 1
+            assert backend.gauges()["requests_open"] == 0
+
+    run(work())
+
+
+def test_a_full_queue_is_told_and_leaves_room_for_others(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Engine, "has_room", lambda self, rows, span: self.is_idle)
+
+    async def work() -> None:
+        async with started(house, queue_size=4) as backend:
+            running = backend.generate(wish(max_new_tokens=240, client="greedy"))
+            await anext(running)
+            waiting = [
+                asyncio.ensure_future(text_of(backend, wish(client="greedy"))) for _ in range(2)
+            ]
+            await asyncio.sleep(0.01)
+            with pytest.raises(QueueFull):  # half of the places are taken by this one
+                await text_of(backend, wish(client="greedy"))
+            waiting += [asyncio.ensure_future(text_of(backend, wish(client=name))) for name in "ab"]
+            await asyncio.sleep(0.01)
+            with pytest.raises(QueueFull):
+                await text_of(backend, wish(client="c"))
+            assert backend.gauges()["requests_waiting"] == 4
+            await running.aclose()
+            assert all(await asyncio.gather(*waiting))
+            assert backend.gauges()["requests_waiting"] == 0
+
+    run(work())
+
+
+def test_clients_take_turns(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Engine, "has_room", lambda self, rows, span: self.is_idle)
+
+    async def work() -> None:
+        ended: list[str] = []
+
+        async def one(backend: LocalBackend, client: str, number: int) -> None:
+            await text_of(backend, wish(client=client, max_new_tokens=3))
+            ended.append(f"{client}{number}")
+
+        async with started(house) as backend:
+            running = backend.generate(wish(max_new_tokens=240, client="x"))
+            await anext(running)
+            waiting = [one(backend, "a", n) for n in range(4)] + [one(backend, "b", 0)]
+            tasks = [asyncio.ensure_future(work) for work in waiting]
+            await asyncio.sleep(0.05)
+            await running.aclose()
+            await asyncio.gather(*tasks)
+        assert ended.index("b0") == 1  # not behind all of a's
+
+    run(work())
+
+
+def test_a_bad_adapter_fails_alone(house: House) -> None:
+    (house.root / "models" / "ppo-2" / "adapter_model.safetensors").write_bytes(b"\x00" * 64)
+
+    async def work() -> None:
+        async with started(house) as backend:
+            alone = await text_of(backend, wish("ppo-1"))
+            running = asyncio.ensure_future(text_of(backend, wish("ppo-1")))
+            with pytest.raises(DataError, match="ppo-2 is damaged"):
+                await backend.load("ppo-2")
+            assert await running == alone
+            assert backend.loaded() == ()
+            await backend.load("ppo-1")
+            assert backend.loaded() == ("ppo-1",)
+
+    run(work())
+
+
+def test_what_is_unloaded_ends_first(house: House) -> None:
+    async def work() -> None:
+        async with started(house) as backend:
+            await backend.load("ppo-1")
+            alone = await text_of(backend, wish("ppo-1", max_new_tokens=100))
+            pieces = backend.generate(wish("ppo-1", max_new_tokens=100))
+            text = (await anext(pieces)).text
+            unloading = asyncio.ensure_future(backend.unload("ppo-1"))
+            await asyncio.sleep(0)
+            assert backend.loaded() == ()
+            async for piece in pieces:
+                text += piece.text
+            assert [text] == alone
+            await unloading
+            assert backend.gauges()["adapters_resident"] == 0
+
+    run(work())
+
+
+def test_closing_lets_what_runs_end_or_says_that_it_did_not(house: House) -> None:
+    async def close(grace: float, tokens: int) -> str | None:
+        backend = house.backend()
+        await backend.start()
+        pieces = backend.generate(wish(max_new_tokens=tokens, seeds=(1, 2)))
+        await anext(pieces)
+        closing = asyncio.ensure_future(backend.close(grace))
+        await asyncio.sleep(0)
+        assert not backend.is_healthy()
+        with pytest.raises(EngineDown, match="not taking requests"):
+            await text_of(backend, wish())
+        last = None
+        async for piece in pieces:
+            last = piece.finish_reason or last
+        await closing
+        return last
+
+    assert asyncio.run(close(30, 30)) == "length"
+    assert asyncio.run(close(0, 250)) == "abort"
+
+
+def test_prompts_that_are_the_same_are_computed_once(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prefilled: list[int] = []
+    real: Callable[..., None] = Engine._prefill
+
+    def noted(self: Engine, rows: Any, askers: Any) -> None:
+        prefilled.append(len(rows))
+        real(self, rows, askers)
+
+    monkeypatch.setattr(Engine, "_prefill", noted)
+
+    async def work() -> None:
+        async with started(house) as backend:
+            assert len(set(await text_of(backend, wish(seeds=(1, 2, 3, 4))))) == 4
+
+    run(work())
+    assert prefilled == [1]
