@@ -31,6 +31,7 @@ EVERYTHING = (
         "evaluate",
         "run",
         "serve",
+        "rollout",
     ),
 )
 

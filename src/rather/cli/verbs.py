@@ -265,7 +265,7 @@ VERBS: tuple[tuple[Callable[..., Result], str, tuple[str, ...]], ...] = (
     (invite, "", ()),
     (sft, "sft", ("watch", "track")),
     (reward, "reward", ("track",)),
-    (ppo, "ppo", ("rules", "watch", "track")),
+    (ppo, "ppo", ("rollout", "rules", "watch", "track")),
     (dpo, "dpo", ("watch", "track")),
     (evaluate, "evaluate", ("rules",)),
     (sweep, "evaluate", ("rules",)),

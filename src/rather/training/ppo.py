@@ -179,6 +179,7 @@ class Trainer:
             self.roles,
             kl_coefficient=self.kept.numbers["kl_coefficient"],
             policy_learns=number >= self.section.critic.warmup_steps,
+            most_importance=self.cast.most_importance,
         )
         device = self.roles.policy.backbone.device
         for indices, batch in microbatches(rows, self.section.microbatch_tokens, device):

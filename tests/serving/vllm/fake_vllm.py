@@ -2,7 +2,8 @@
 
 Started as a process, like the real one: `fake_vllm.py --host H --port P [--delay S] [--dies]`.
 Token t of a completion is the letter number (last prompt token + seed + t), A-Z with an adapter.
-`GET /seen` tells what it was asked; `POST /fault {"name": ...}` makes it misbehave from then on.
+`GET /seen` tells what it was asked; `POST /fault {"name": ...}` makes it misbehave from then on,
+`POST /probe {"logprobs": [...]}` says what it answers about prompts.
 """
 
 import argparse
@@ -25,6 +26,8 @@ class Seen:
         self.bodies: list[dict[str, Any]] = []
         self.aborted = self.running = self.most_running = 0
         self.fault = ""
+        self.probe: list[float] = []
+        """What it says of a prompt's tokens after the first."""
         self.lock = threading.Lock()
 
 
@@ -42,6 +45,8 @@ class Handler(BaseHTTPRequestHandler):
         """Health, and what was seen."""
         if self.path == "/health":
             self._reply(503 if self.seen.fault == "unhealthy" else 200, {})
+        elif self.path == "/v1/models":
+            self._reply(200, {"data": [{"id": name} for name in ("base", *self.seen.loaded)]})
         elif self.path == "/seen":
             told = {key: value for key, value in vars(self.seen).items() if key != "lock"}
             self._reply(200, told)
@@ -53,6 +58,9 @@ class Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if self.path == "/fault":
             self.seen.fault = body["name"]
+            self._reply(200, {})
+        elif self.path == "/probe":
+            self.seen.probe = body["logprobs"]
             self._reply(200, {})
         elif self.path == "/v1/load_lora_adapter":
             self._load(body["lora_name"], body["lora_path"])
@@ -155,6 +163,9 @@ class Handler(BaseHTTPRequestHandler):
             "logprobs": {"token_logprobs": [-0.5] * len(choices)},
             "finish_reason": choices[-1]["finish_reason"],
         }
+        if body.get("prompt_logprobs") is not None:
+            told = zip(body["prompt"][1:], self.seen.probe, strict=True)
+            whole["prompt_logprobs"] = [None, *({str(i): {"logprob": p}} for i, p in told)]
         self._reply(200, {"choices": [whole]})
 
     def _complain(self, status: int, message: str) -> None:
@@ -163,6 +174,7 @@ class Handler(BaseHTTPRequestHandler):
     def _reply(self, status: int, body: Any) -> None:
         data = json.dumps(body).encode()
         self.send_response(status)
+        self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)

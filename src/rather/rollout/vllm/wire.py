@@ -13,6 +13,14 @@ SEEDS = 2**63
 """vLLM takes seeds of 64 bits with a sign."""
 
 
+class ServerFailed(Exception):
+    """The server is gone, or says that it cannot go on."""
+
+
+class ServerRefused(Exception):
+    """The server is well and will not do what it was asked."""
+
+
 def draw(
     model: str, prompt_ids: Sequence[int], seed: int, stop_ids: Sequence[int], **sampling: Any
 ) -> dict[str, Any]:
@@ -31,3 +39,9 @@ def error_text(reply: Any) -> str | None:
     """What a reply complains of, in the server's words; None where it is no complaint."""
     found = reply.get("error") if isinstance(reply, dict) else None
     return str(found.get("message", found) if isinstance(found, dict) else found) if found else None
+
+
+def complaint(status: int, reply: Any, reason: str) -> ServerFailed | ServerRefused:
+    """The error of a reply that is none of success."""
+    words = f"{status} {error_text(reply) or reason}"
+    return ServerFailed(words) if status >= 500 else ServerRefused(words)

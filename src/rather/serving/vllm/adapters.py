@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rather.errors import DataError
-from rather.serving.vllm.client import Client, ServerFailed, ServerRefused
+from rather.rollout.vllm.wire import ServerFailed, ServerRefused
+from rather.serving.vllm.client import Client
 
 RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 """What vLLM's --max-lora-rank may be."""

@@ -7,10 +7,10 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from rather.errors import DataError
-from rather.rollout.vllm.wire import BASE
+from rather.rollout.vllm.wire import BASE, ServerFailed, ServerRefused
 from rather.serving.backend import EngineDown, Piece, Wish
 from rather.serving.vllm.adapters import Adapters, Registry
-from rather.serving.vllm.client import Client, ServerFailed, ServerRefused
+from rather.serving.vllm.client import Client
 from rather.serving.vllm.judges import Judges
 from rather.serving.vllm.places import Place, Places
 from rather.serving.vllm.process import PROBE_S, Launch

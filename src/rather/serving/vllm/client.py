@@ -7,19 +7,18 @@ from typing import Any
 
 import httpx2
 
-from rather.rollout.vllm.wire import BASE, draw, error_text
+from rather.rollout.vllm.wire import (
+    BASE,
+    ServerFailed,
+    ServerRefused,
+    complaint,
+    draw,
+    error_text,
+)
 
 CONNECT_S = 5.0
 LOAD_S = 120.0
 """The first adapter may have a server compile for it."""
-
-
-class ServerFailed(Exception):
-    """The server is gone, or says that it cannot go on."""
-
-
-class ServerRefused(Exception):
-    """The server is well and will not do what it was asked."""
 
 
 class Client:
@@ -95,8 +94,7 @@ def _event(line: str) -> dict[str, Any]:
 
 def _complaint(reply: httpx2.Response) -> ServerFailed | ServerRefused:
     try:
-        said = error_text(reply.json())
+        told = reply.json()
     except ValueError:
-        said = None
-    words = f"{reply.status_code} {said or reply.reason_phrase}"
-    return ServerFailed(words) if reply.status_code >= 500 else ServerRefused(words)
+        told = None
+    return complaint(reply.status_code, told, reply.reason_phrase)
