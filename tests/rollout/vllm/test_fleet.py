@@ -37,8 +37,8 @@ def test_completions_come_in_order_from_all_servers(standin: Makes) -> None:
     tokens: list[int] = []
     found = fleet_of(one, two)[0].complete(bodies(), nothing, tokens.append)
     assert [len(each.ids) for each in found] == [3] * NUM_BODIES
-    assert found[0].ids == (100, 101, 102) and found[0].logprobs == (-0.5, -0.5, -0.5)
-    assert found[0].finish_reason == "length"
+    assert found[1].ids == (101, 102, 103) and found[1].logprobs == (-0.5, -0.5, -0.5)
+    assert found[1].finish_reason == "length"
     assert sum(tokens) == 3 * NUM_BODIES
     asked = [sorted(body["seed"] for body in each.seen()["bodies"]) for each in (one, two)]
     assert sorted(asked[0] + asked[1]) == list(range(NUM_BODIES))

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from rather.config.loading import load
 from rather.config.rollouts import Rollouts
 from rather.data.batch import Row, pack
 from rather.durable import verify
@@ -15,8 +16,13 @@ from rather.models.adapter_files import load_adapter
 from rather.models.backbone import Backbone
 from rather.models.lora import LoraShape
 from rather.models.roles import Policy
+from rather.progress import Progress
+from rather.records import Message, Prompt
 from rather.rollout.requests import Request, Settings
 from rather.rollout.vllm.sampler import VllmSampler
+from rather.stages.reinforcing import ppo
+from rather.store import prompts
+from rather.workspace import Workspace
 
 Makes = Callable[..., Any]
 PROMPT = (5, 6, 7)
@@ -61,7 +67,7 @@ def test_the_server_is_given_the_adapter_and_asked_for_each_seed(
     server = standin()
     server.tell("probe", logprobs=right(policy))
     found = sample(sampler_on(server, tmp_path), policy)
-    assert [[one.ids for one in row] for row in found] == [[(100, 101, 102)] * 2]
+    assert [[one.ids for one in row] for row in found] == [[(108, 109, 110), (109, 110, 111)]]
     ((name, folder),) = server.seen()["loaded"].items()
     assert Path(folder) == tmp_path.resolve() / name and verify(Path(folder)) == []
     shape, weights = load_adapter(Path(folder), policy.backbone.linear_layers)
@@ -114,3 +120,38 @@ def test_a_server_that_says_no_number_is_not_used(
 def test_whole_models_are_refused(standin: Makes, policy: Policy, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"set adapter\.tuning to lora or top_layers"):
         sample(sampler_on(standin(), tmp_path), Policy(policy.backbone, None))
+
+
+def test_ppo_learns_from_what_servers_drew(
+    standin: Makes, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole verb: every step's adapter is served, and both servers draw for it."""
+    one, two = standin(), standin()
+    monkeypatch.setattr(VllmSampler, "_compare", lambda *_: None)  # stand-ins know no model
+    settings = {
+        "model": str(tiny_model),
+        "dtype": "float32",
+        "rules": {"max_words": 3},
+        "ppo": {
+            "reward": "rules",
+            "advantage": "gae",
+            "batch_size": 3,
+            "num_completions": 2,
+            "num_steps": 2,
+            "max_new_tokens": 4,
+            "adapter": {"rank": 4, "alpha": 8.0},
+            # the stand-ins' log-probabilities are invented
+            "rules": {"max_mismatch_kl": None},
+        },
+        "rollout": {"engine": "vllm", "servers": [one.url, two.url], "requests_a_server": 2},
+    }
+    with Workspace.create(tmp_path / "ws", load(None, settings), Progress(quiet=True)) as ws:
+        asked = [Prompt(f"p{n}", (Message("user", f"Question {n}?"),), "train") for n in range(4)]
+        prompts.add(ws.db, asked)
+        made = ppo(ws, dry_run=False, fresh=False)
+        assert made["version"] == "ppo-1"
+        bodies = [body for each in (one, two) for body in each.seen()["bodies"]]
+        served = {body["model"] for body in bodies}
+        assert len(served) == 2, "each of the two steps has an adapter of its own"
+        drawn = [body for body in bodies if "prompt_logprobs" not in body]
+        assert len(drawn) == 2 * 3 * 2

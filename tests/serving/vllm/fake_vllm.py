@@ -27,7 +27,7 @@ class Seen:
         self.aborted = self.running = self.most_running = 0
         self.fault = ""
         self.probe: list[float] = []
-        """What it says of a prompt's tokens after the first."""
+        """What it says of a prompt's tokens after the first; −0.5 of each where nothing is set."""
         self.lock = threading.Lock()
 
 
@@ -122,7 +122,7 @@ class Handler(BaseHTTPRequestHandler):
             found.append(
                 {
                     "text": "" if stops else letter,
-                    "token_ids": [100 + place],
+                    "token_ids": [100 + (first + place) % 26],
                     "logprobs": logprobs if wanted else None,
                     "finish_reason": reason,
                 }
@@ -164,7 +164,8 @@ class Handler(BaseHTTPRequestHandler):
             "finish_reason": choices[-1]["finish_reason"],
         }
         if body.get("prompt_logprobs") is not None:
-            told = zip(body["prompt"][1:], self.seen.probe, strict=True)
+            probe = self.seen.probe or [-0.5] * (len(body["prompt"]) - 1)
+            told = zip(body["prompt"][1:], probe, strict=True)
             whole["prompt_logprobs"] = [None, *({str(i): {"logprob": p}} for i, p in told)]
         self._reply(200, {"choices": [whole]})
 
