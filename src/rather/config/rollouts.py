@@ -23,8 +23,8 @@ class Rollouts(Section):
     patience_s: float = Field(300.0, gt=0)
     """How long to wait for a server while none of them answers."""
     max_logprob_gap: float = Field(0.3, gt=0)
-    """Nats a token of a probe may differ between a server and the trainer; beyond it the server is
-    not used."""
+    """Nats that the tokens of a probe may differ on average between a server and the trainer;
+    beyond it the server is not used. Two bfloat16 engines with the same weights: 0.1."""
     max_importance_weight: float = Field(2.0, ge=1)
     """C: a token counts π/μ in the policy's loss, at most C, where the server's μ is not the
     trainer's π."""
