@@ -9,14 +9,16 @@ import json
 import os
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import pytest
@@ -127,12 +129,13 @@ class Commands:
         failpoint: str = "",
         interrupt: tuple[Any, ...] = (),
         is_watched: bool = False,
+        environment: Mapping[str, str] = MappingProxyType({}),
     ) -> int:
         """Start a command; returns its process id. `interrupt`: as in `fork_server.watch`."""
         out = self._folder / f"{next(self._numbers)}.txt"
         request = {
             "run": command,
-            "environment": {"RATHER_FAILPOINT": failpoint},
+            "environment": {"RATHER_FAILPOINT": failpoint, **environment},
             "interrupt": interrupt,
             "log": str(out.with_suffix(".log")) if is_watched else None,
             "out": str(out),
@@ -159,6 +162,27 @@ class Commands:
     def stage(self, stage: str, root: Path, **how: Any) -> Ended:
         """Run a training stage in a workspace to its end."""
         return self(*self.of(stage, root), **how)
+
+    def ranks(
+        self, *command: str, size: int = 2, of_rank: Mapping[int, Any] = MappingProxyType({})
+    ) -> list[Ended]:
+        """Run a command as so many ranks, as torchrun would, to its end.
+
+        `of_rank`: what `start` is told besides, for single ranks.
+        """
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = str(free.getsockname()[1])
+        common = {"WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        pids = [
+            self.start(
+                *command,
+                environment={**common, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+                **of_rank.get(rank, {}),
+            )
+            for rank in range(size)
+        ]
+        return [self.wait(pid) for pid in pids]
 
     def kill(self, pid: int, number: int) -> None:
         """Send a signal to a started command that nobody has waited for yet."""

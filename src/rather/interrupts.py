@@ -21,6 +21,7 @@ class Interrupted(KeyboardInterrupt):
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
+        self.number = number
         self.exit_code = 128 + number
         """130 after Ctrl-C, 143 after SIGTERM, as shells count."""
 
@@ -29,6 +30,11 @@ def safe_point() -> None:
     """Raise Interrupted here if a signal was heard; otherwise do nothing."""
     if _heard:
         raise Interrupted(_heard[0])
+
+
+def heard() -> int:
+    """The signal that was heard, 0 for none: for whoever agrees with others before it stops."""
+    return _heard[0] if _heard else 0
 
 
 @contextmanager

@@ -16,10 +16,9 @@ from rather.data.exporting import ExportFormat
 from rather.data.importing import ImportKind, OnError
 from rather.errors import DataError
 from rather.records import Precision
+from rather.stages import next_step
 from rather.stages.exchange import feedback
-from rather.stages.next_step import next_command, sentence
-from rather.stages.rounds.standing import standing
-from rather.store import completions, judgments, prompts, runs, versions
+from rather.store import prompts
 from rather.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -104,29 +103,33 @@ def invite(
 def sft(ws: Workspace, dry_run: bool = False, fresh: bool = False) -> Result:
     """Learn from demonstrations and corrections, or from plain text."""
     from rather.stages import tuning
+    from rather.stages.together.following import led
 
-    return tuning.sft(ws, dry_run=dry_run, fresh=fresh)
+    return led(ws, lambda: tuning.sft(ws, dry_run=dry_run, fresh=fresh))
 
 
 def reward(ws: Workspace, dry_run: bool = False, fresh: bool = False) -> Result:
     """Learn from comparisons what people prefer."""
     from rather.stages import tuning
+    from rather.stages.together.following import led
 
-    return tuning.reward(ws, dry_run=dry_run, fresh=fresh)
+    return led(ws, lambda: tuning.reward(ws, dry_run=dry_run, fresh=fresh))
 
 
 def ppo(ws: Workspace, dry_run: bool = False, fresh: bool = False, force: bool = False) -> Result:
     """Tune the policy against the reward, close to its reference."""
     from rather.stages import reinforcing
+    from rather.stages.together.following import led
 
-    return reinforcing.ppo(ws, dry_run=dry_run, fresh=fresh, force=force)
+    return led(ws, lambda: reinforcing.ppo(ws, dry_run=dry_run, fresh=fresh, force=force))
 
 
 def dpo(ws: Workspace, dry_run: bool = False, fresh: bool = False) -> Result:
     """Tune the policy on the comparisons directly."""
     from rather.stages import tuning
+    from rather.stages.together.following import led
 
-    return tuning.dpo(ws, dry_run=dry_run, fresh=fresh)
+    return led(ws, lambda: tuning.dpo(ws, dry_run=dry_run, fresh=fresh))
 
 
 def evaluate(
@@ -234,24 +237,7 @@ def run(ws: Workspace, dry_run: bool = False) -> Result:
 
 def status(ws: Workspace) -> Result:
     """What the workspace holds, and the next sensible command."""
-    counts = judgments.count(ws.db)
-    made = [version.name for version in versions.all(ws.db)]
-    facts = {
-        "workspace": str(ws.root),
-        "model": ws.config.model,
-        "prompts": prompts.count(ws.db),
-        "completions": completions.count(ws.db),
-        "judgments": counts,
-        "versions": made,
-        "round": standing(ws),
-        "runs": [
-            {"id": run.id, "stage": run.stage, "status": run.status, "message": run.message}
-            for run in runs.all(ws.db)
-        ],
-    }
-    following = next_command(facts)
-    summary = f"{sentence(facts)} Next: {following}"
-    return {"summary": summary, **facts, "next": following}
+    return next_step.status(ws)
 
 
 def lineage(ws: Workspace, version: str) -> Result:
@@ -295,8 +281,7 @@ def plan(config: Config, root: Path, size: str | None, gpus: str, sizes: "Sizes"
     else:
         of, called = shape.of_size(size), f"{size} model"
     if gpus == "cpu":
-        dtype = pick_dtype(config.dtype)
-        hardware, num_bytes = processor.processor(dtype), dtype.itemsize
+        hardware, num_bytes = processor.processor(), pick_dtype(config.dtype).itemsize
     else:
         hardware, num_bytes = cards_of(gpus), 4 if config.dtype == "float32" else 2
     return plan.plan(config, plan.Asked(of, called, hardware, num_bytes, sizes))

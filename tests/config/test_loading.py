@@ -87,7 +87,10 @@ def test_overrides_may_be_nested_or_use_underscores() -> None:
         ("seed: many", "rather.yaml:1: seed must be a valid integer, not many"),
         ("seed: null", "rather.yaml:1: seed must be a valid integer, not null"),
         ("model: 12", "rather.yaml:1: model must be a valid string, not 12"),
-        ("dtype: int8", "rather.yaml:1: dtype must be 'auto', 'float32' or 'bfloat16', not int8"),
+        (
+            "dtype: int8",
+            "rather.yaml:1: dtype must be 'auto', 'float32', 'bfloat16' or '4bit', not int8",
+        ),
         (
             "sample:\n  temperatures: [0.7, hot]",
             "rather.yaml:2: sample.temperatures must be a valid number, not hot",

@@ -16,7 +16,7 @@ def test_a_setting_knows_all_that_people_need() -> None:
 
 def test_type_names_read_as_words() -> None:
     names = {path: SETTINGS[path].type_name for path in SETTINGS}
-    assert names["dtype"] == "auto | float32 | bfloat16"
+    assert names["dtype"] == "auto | float32 | bfloat16 | 4bit"
     assert names["sample.temperatures"] == "list of number"
     assert names["label.num_judgments"] == "integer | null"
     assert names["reward.margin"] == "true | false"

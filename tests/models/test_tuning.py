@@ -1,6 +1,7 @@
 """What a stage trains: it starts as a copy of its start, and only what was asked for learns."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,7 +9,8 @@ import torch
 from rather.config.optimization import Adapter
 from rather.data.batch import Row, pack
 from rather.errors import UsageError
-from rather.models.backbone import Backbone
+from rather.models.backbone import Backbone, load_backbone
+from rather.models.lora import LoraShape
 from rather.models.roles import Policy
 from rather.models.tuning import Tuned, start_tuning
 
@@ -139,3 +141,33 @@ def test_the_same_seed_starts_the_same(tiny_backbone: Backbone) -> None:
     )
     assert all(torch.equal(one[key], two[key]) for key in one)
     assert any(not torch.equal(one[key], other[key]) for key in one)
+
+
+@pytest.mark.parametrize("tuning", ["lora", "full"])
+def test_gradient_checkpointing_keeps_less_and_gives_the_same_gradients(
+    tuning: str, tiny_model: Path, rows: list[Row]
+) -> None:
+    kept, gradients = [], []
+    for is_on in (False, True):
+        start = Policy(load_backbone(tiny_model, torch.float32, "cpu"))
+        section = Adapter(tuning=tuning, gradient_checkpointing=is_on)  # type: ignore[arg-type]
+        tuned = start_tuning(start, "learning", section, seed=0)
+        tuned.backbone.add_adapter("other", LoraShape(2, 4.0, tuned.backbone.linear_layers.names))
+        policy, saved = Policy(tuned.backbone, tuned.adapter), 0
+
+        def weigh(tensor: torch.Tensor) -> torch.Tensor:
+            nonlocal saved
+            saved += tensor.numel()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(weigh, lambda tensor: tensor):
+            loss = -policy.logprobs(pack(rows)).sum()
+        with torch.no_grad():  # another adapter is on when the backward pass comes
+            Policy(tuned.backbone, "other").logprobs(pack(rows))
+        loss.backward()  # type: ignore[no-untyped-call]
+        kept.append(saved)
+        gradients.append({name: one.grad for name, one in tuned.parameters.items()})
+    assert kept[1] < 0.5 * kept[0]
+    assert gradients[0].keys() == gradients[1].keys()
+    for name, gradient in gradients[0].items():
+        assert torch.equal(gradients[1][name], gradient), name

@@ -8,7 +8,7 @@ from rather.planning import work
 from rather.planning.duration import duration_of
 from rather.planning.hardware import Hardware
 from rather.planning.shape import Shape
-from rather.planning.stages import Load, Trunk
+from rather.planning.stages import Load, Thrift, Trunk
 
 TINY = Shape(2, 4, 4, 2, 6, 10, rank=1)
 ROWS = [(3, (2, 1))]
@@ -17,12 +17,15 @@ ROWS = [(3, (2, 1))]
 class Perfect(Hardware):
     """Reaches its best, and starts operations for nothing."""
 
-    share_of_products = 1.0  # type: ignore[assignment]
     share_of_bytes = 1.0  # type: ignore[assignment]
     seconds_a_layer = 0.0  # type: ignore[assignment]
 
+    def reached(self, num_bytes: int) -> float:
+        """All of it, and half in float32."""
+        return self.flops * 2 / num_bytes
 
-CARD = Perfect("card", 1, 10e9, 1.0, 1.0, 1.0)
+
+CARD = Perfect("card", 1, 10e9, 1.0, 1.0, 1.0, 1.0)
 """One product, one byte a second."""
 
 
@@ -39,7 +42,7 @@ def test_a_policy_s_update_has_a_head_and_perhaps_a_reference() -> None:
 
 def test_all_weights_cost_three_forward_passes() -> None:
     load = Load("sft", ROWS, 10, (Trunk("policy", 2, is_full=True),))
-    assert duration_of(TINY, load, CARD, 2).total == 3 * 3488 + 480
+    assert duration_of(TINY, load, CARD, 2).total == 2 * (3 * 3488 + 480)  # in float32
 
 
 def test_top_layers_still_pass_what_lies_below() -> None:
@@ -47,6 +50,12 @@ def test_top_layers_still_pass_what_lies_below() -> None:
     assert duration_of(TINY, load, CARD, 2).total == 11760 / 2 + 3488 / 2 + 480
     kept = replace(load, keeps_lower=True)
     assert duration_of(TINY, kept, CARD, 2).total == 11760 / 2 + 480
+
+
+def test_layers_that_are_computed_again_cost_a_forward_pass() -> None:
+    load = Load("reward", ROWS, 10, (Trunk("reward model", 2),), has_logits=False)
+    again = replace(load, thrift=Thrift(recomputes=True))
+    assert duration_of(TINY, again, CARD, 2).total == 11760 + 3488 + 1392
 
 
 def test_two_ranks_share_the_rows_and_exchange_the_gradients() -> None:

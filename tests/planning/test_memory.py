@@ -14,9 +14,9 @@ from rather.models.lora import LoraShape
 from rather.planning.hardware import Hardware
 from rather.planning.memory import kept_for_gradient, memory_of
 from rather.planning.shape import Shape
-from rather.planning.stages import Load, Trunk, load_of
+from rather.planning.stages import Load, Thrift, Trunk, load_of
 
-CARD = Hardware("card", 1, 10e9, 1e12, 1e11, 1e10)
+CARD = Hardware("card", 1, 10e9, 1e12, 1e11, 1e11, 1e10)
 TINY = Shape(2, 4, 4, 2, 6, 10, rank=1)
 SHAPE = Shape(2, 64, 64, 32, 128, 96, rank=4, num_heads=4)
 
@@ -78,8 +78,8 @@ def test_an_update_of_adapters_by_hand() -> None:
     }
     # two rows of five tokens; a token looks at 2·(6 + 2·3 + 3)/5 = 6 keys
     kept = 10 * 2 * 2 * (16 + 8 + 4 + 12 + 7 + 1 * 6)
-    assert found.learning == kept + 256 * 10 * 6
-    assert found.peak == sum(found.parts.values()) + 1.1 * found.learning
+    assert found.learning == kept + 256 * 10 * 14
+    assert found.peak == sum(found.parts.values()) + 1.2 * found.learning
 
 
 def test_full_copies_are_spread_over_the_ranks_and_adapters_are_not() -> None:
@@ -92,15 +92,36 @@ def test_full_copies_are_spread_over_the_ranks_and_adapters_are_not() -> None:
     assert memory_of(TINY, thin, CARD, 2).parts == memory_of(TINY, thin, four, 2).parts
 
 
+def test_what_settings_save() -> None:
+    full = Load("sft", [(3, (2,))] * 4, 10, (Trunk("policy", 2, is_full=True),))
+    small = replace(full, thrift=Thrift(moment_bytes=2, is_sharded=False))
+    found = memory_of(TINY, small, replace(CARD, count=4), 2)
+    assert found.parts["policy, learning"] == 10 * 300
+    thin = Load("sft", [(3, (2,))] * 4, 10, (Trunk("policy", 2),), has_logits=False)
+    again = replace(thin, thrift=Thrift(recomputes=True))
+    one_layer = 10 * 2 * (16 + 8 + 4 + 12 + 7 + 6)
+    assert memory_of(TINY, again, CARD, 2).learning == one_layer + 10 * 2 * 4 * 2
+    # 240 weights in 4 bits, norms and the table in two bytes
+    assert memory_of(TINY, thin, CARD, 2, True).parts["frozen backbone"] == 240 * 0.5625 + 60 * 2
+
+
+def test_what_ranks_share_is_put_together_while_it_writes() -> None:
+    load = Load("ppo", [(3, (2,))], 10, (Trunk("policy", 2, is_full=True),), writes=True)
+    alone = memory_of(TINY, load, CARD, 2).writing
+    cache = 5 * 2 * 2 * 4 * 2 * 9 / 8
+    shared = memory_of(TINY, load, replace(CARD, count=4), 2).writing
+    assert shared == alone - cache * 3 / 4 + 4 * 300 * 3 / 4
+
+
 def test_writing_keeps_keys_and_values_and_on_a_cpu_the_weights_once_more() -> None:
     load = replace(Load("ppo", [(3, (2, 2))] * 4, 10, (Trunk("policy", 2),)), writes=True)
-    logits = 256 * 10 * 6
+    logits = 256 * 10 * 14
     # 4 rows · (3 + 2 + 2) tokens · keys and values of width 2 · 2 bytes · 2 layers, an eighth spare
     cache = 4 * 7 * 2 * 2 * 2 * 2 * 9 / 8
     assert memory_of(TINY, load, CARD, 2).writing == cache + logits
     cpu = replace(CARD, is_cpu=True)
     assert memory_of(TINY, load, cpu, 2).writing == cache + logits + 2 * 240
-    assert memory_of(TINY, load, cpu, 4).writing == 2 * cache + 256 * 10 * 8
+    assert memory_of(TINY, load, cpu, 4).writing == 2 * cache + 256 * 10 * 16
 
 
 def test_roles_of_ppo() -> None:
@@ -114,6 +135,9 @@ def test_roles_of_ppo() -> None:
     assert load_of("ppo", rloo, TINY, 8, 4).learning == (Trunk("policy", 2),)
     trunk = Config.model_validate({"ppo": {"critic": {"value_model": "trunk"}}})
     assert load_of("ppo", trunk, TINY, 8, 4).learning == (Trunk("policy", 2),)
+    thrifty = {"sft": {"optimizer": "adamw_8bit", "adapter": {"gradient_checkpointing": True}}}
+    found = load_of("sft", Config.model_validate(thrifty), TINY, 8, 4).thrift
+    assert found == Thrift(moment_bytes=2, recomputes=True)
     top = {"adapter": {"tuning": "top_layers", "num_top_layers": 1}}
     found = load_of("ppo", Config.model_validate({"ppo": top}), TINY, 8, 4)
     assert (found.learning[0].num_layers, found.keeps_lower) == (1, True)

@@ -8,9 +8,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from rather.data.batch import Row
+from rather.data.batch import Lower, Row
 from rather.rollout.rollout import Rollout, ragged
-from rather.rollout.saved import from_tensors, to_tensors
+from rather.rollout.saved import from_tensors, joined, to_tensors, with_rows
 
 PROMPTS = [(7, 8), (9,)]
 # two completions a prompt, of 3, 1, 2 and 3 tokens; token 0 is a token like any other
@@ -50,3 +50,36 @@ def test_the_tensors_are_left_as_they_were() -> None:
     assert not names & {"rows", "values", "token_scores"}
     # one row a completion, 0 where it has ended
     assert tensors["completion_ids"].tolist() == [[4, 0, 5], [6, 0, 0], [0, 0, 0], [1, 2, 3]]
+
+
+def test_parts_made_apart_become_one_in_the_prompts_order() -> None:
+    # each part is as wide as its own longest completion: 3 tokens, and 1
+    prompts, short = [(5,), (7, 8), (9,)], ragged([[-1.0], [-2.0]])
+    second = Rollout(
+        rows=(Row((5,), ((1,), (2,))),),
+        stopped=torch.tensor([False, True]),
+        scores=torch.tensor([10.0, 20.0]),
+        completion_mask=torch.ones(2, 1, dtype=torch.bool),
+        logprobs=short,
+        sampler_logprobs=short,
+        ref_logprobs=short,
+    )
+    parts = [
+        to_tensors(ROLLOUT) | {"places": torch.tensor([1, 2])},
+        to_tensors(second) | {"places": torch.tensor([0])},
+    ]
+    found = joined(parts, prompts)
+    assert found.rows == (Row((5,), ((1,), (2,))), *ROWS)
+    assert found.scores.tolist() == [10.0, 20.0, *ROLLOUT.scores.tolist()]
+    assert found.stopped.tolist() == [False, True, True, False, True, True]
+    assert found.lengths.tolist() == [1, 1, 3, 1, 2, 3]
+    assert found.logprobs[:2].tolist() == [[-1.0, 0.0, 0.0], [-2.0, 0.0, 0.0]]
+    assert torch.equal(found.logprobs[2:], LOGPROBS)
+
+
+def test_rows_are_replaced_by_place() -> None:
+    known = replace(ROWS[1], lower=Lower(object(), 1, torch.zeros(1)))
+    found = with_rows(ROLLOUT, {1: known})
+    assert found.rows[0] is ROWS[0]
+    assert found.rows[1] is known
+    assert found.scores is ROLLOUT.scores

@@ -12,7 +12,9 @@ def test_the_critic_begins_as_the_reward_model(judged_ws: Workspace) -> None:
     tuning.reward(judged_ws, dry_run=False, fresh=False)
     library = open_library(judged_ws)
     policy = library.policy("base")
-    value, weights = make_critic(judged_ws, library, policy, ("reward-1",), seed=0)
+    value, weights, _ = make_critic(
+        judged_ws.config.ppo, library, policy, policy, ("reward-1",), seed=0
+    )
     first = library.reward_model("reward-1")
     assert torch.equal(value.head.weight, first.head.weight)
     assert value.head.bias == first.head.bias

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import save_file
 from torch import nn
 
 from rather.config.optimization import Optimization
@@ -132,6 +133,7 @@ def test_damage_is_found_and_the_one_before_is_used(
     assert verify(two / "checkpoint-1") == []
 
 
+@settings(deadline=None)  # it writes and reads files
 @given(st.data())
 def test_nothing_but_what_was_written_is_ever_loaded(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
@@ -254,3 +256,17 @@ def test_checkpoints_that_stay_for_a_sweep(
     num_steps: int, every: int, keep_every: int | None, kept: tuple[int, ...]
 ) -> None:
     assert checkpoints.for_sweep(num_steps, every, keep_every) == kept
+
+
+def test_parts_of_many_ranks_are_put_below_each_other(tmp_path: Path) -> None:
+    # 12 ranks; the first also has what none of them shares
+    for rank in range(12):
+        own = {"weight/w": torch.full((1, 2), float(rank))}
+        if rank == 0:
+            own |= {"optimizer/step/w": torch.tensor(3.0), "weight/head": torch.ones(2)}
+        save_file(own, tmp_path / f"learner-{rank + 1}-of-12.safetensors")
+    found = checkpoints.load_tensors(tmp_path)
+    assert found["weight/w"].tolist() == [[float(rank)] * 2 for rank in range(12)]
+    assert found["optimizer/step/w"].item() == 3.0
+    assert set(found) == {"weight/w", "optimizer/step/w", "weight/head"}
+    assert len(found) == 3

@@ -11,8 +11,11 @@ from cyclopts import CycloptsError
 from rather.cli.verbs import build_app
 from rather.errors import RatherError, UsageError
 from rather.interrupts import Interrupted
+from rather.launched import launched
 
 INTERRUPTED = 130
+RUN_TOGETHER = ("sft", "reward", "ppo", "dpo")
+"""Verbs that several processes may run together."""
 _FLAG = re.compile(r"--[A-Za-z][A-Za-z0-9_.-]*(?==|\Z)")
 
 
@@ -22,8 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0, an error's own, 130 after Ctrl-C, 143 after SIGTERM.
     """
     tokens = [_dashed(token) for token in (sys.argv[1:] if arguments is None else arguments)]
-    as_json = "--json" in tokens
+    as_json, is_first = "--json" in tokens, launched().is_first
     try:
+        _require_one_process(tokens)
         result = _parse(tokens)()
     except RatherError as error:
         found = error.result
@@ -33,14 +37,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as interrupt:
         message = "stopped; the same command goes on from here"
         code = interrupt.exit_code if isinstance(interrupt, Interrupted) else INTERRUPTED
-        return _report("Interrupted", message, code, as_json)
-    if result is not None:
+        return _report("Interrupted", message, code, as_json) if is_first else code
+    if result is not None and is_first:
         _print(result, as_json)
     return 0
 
 
 def _parse(tokens: list[str]) -> Callable[[], dict[str, Any] | None]:
-    app = build_app(next((token for token in tokens if not token.startswith("-")), ""))
+    app = build_app(_verb(tokens))
     try:
         command, bound, _ = app.parse_args(tokens, exit_on_error=False, print_error=False)
     except CycloptsError as error:
@@ -48,6 +52,20 @@ def _parse(tokens: list[str]) -> Callable[[], dict[str, Any] | None]:
         where = f"rather {error.command_chain[0]}" if error.command_chain else "rather"
         raise UsageError(f"{str(error).strip()} See `{where} --help`.") from None
     return lambda: command(*bound.args, **bound.kwargs)
+
+
+def _verb(tokens: list[str]) -> str:
+    return next((token for token in tokens if not token.startswith("-")), "")
+
+
+def _require_one_process(tokens: list[str]) -> None:
+    """Only training is done by several processes at once."""
+    verb, size = _verb(tokens), launched().size
+    if size > 1 and verb not in RUN_TOGETHER:
+        raise UsageError(
+            f"`rather {verb}` runs in one process, and {size} were launched; give it without "
+            f"torchrun (those that run together are {', '.join(RUN_TOGETHER)})."
+        )
 
 
 def _dashed(token: str) -> str:

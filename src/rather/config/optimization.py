@@ -23,6 +23,12 @@ class Adapter(Section):
     """LoRA scale: the update is multiplied by alpha / rank."""
     target_modules: tuple[str, ...] | Literal["all-linear"] = "all-linear"
     """Names of the linear layers to adapt."""
+    gradient_checkpointing: bool = False
+    """Keep of every layer only its input for the backward pass and compute the rest again there:
+    less memory, about a third more time, the same numbers."""
+    sharded: bool = True
+    """full, on several ranks: each holds its part of the copy, of its gradient and of its moments
+    (FSDP2); false keeps all of them on every rank, which is faster where they fit."""
 
 
 class Optimization(Section):
@@ -36,6 +42,8 @@ class Optimization(Section):
     """How the rate falls to 0 after the warm-up (constant: it does not)."""
     adam_epsilon: float = Field(1e-5, gt=0)
     """Epsilon of AdamW; 1e-5 is what InstructGPT-style work uses."""
+    optimizer: Literal["adamw", "adamw_8bit"] = "adamw"
+    """AdamW with moments of 32 bits, or of 8 (a quarter of their memory; needs bitsandbytes)."""
     weight_decay: float = Field(0.0, ge=0)
     """Decoupled weight decay."""
     max_grad_norm: float = Field(1.0, gt=0)

@@ -17,7 +17,7 @@ class Rollouts(Section):
     """Addresses like http://host:port; each serves the workspace's model, takes adapters at run
     time, and sees the folder below by the same path."""
     folder: str | None = None
-    """Where adapters are put for the servers to read; null takes the run's own folder."""
+    """Where adapters are put for the servers to read; null takes the workspace's runs/served."""
     requests_a_server: int = Field(32, ge=1)
     """Completions that each server is asked for at once."""
     patience_s: float = Field(300.0, gt=0)

@@ -203,13 +203,17 @@ class Rounds(Section):
     """Tune also against a reward model that is hardly better than chance."""
 
 
+Precision = Literal["auto", "float32", "bfloat16", "4bit"]
+
+
 class Config(Section):
     """A workspace's whole configuration: `rather.yaml`."""
 
     model: str = "embedded"
     """The model everything starts from: embedded (SmolLM2-135M-Instruct), a hub id, or a folder."""
-    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Precision of the frozen backbone; auto is bfloat16 where the machine computes in it."""
+    dtype: Precision = "auto"
+    """Precision of the frozen backbone; auto is bfloat16 where the machine computes in it, 4bit
+    computes as auto does and keeps the layers' weights in 4 bits (needs bitsandbytes)."""
     seed: int = 0
     """Seed of everything that draws."""
     heldout_fraction: float = Field(0.2, ge=0, lt=1)

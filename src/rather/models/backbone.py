@@ -52,6 +52,8 @@ class Backbone:
         self.linear_layers = find_linear_layers(model, self.decoder)
         self.stack = Stack(decoder_layers(self.decoder)[1])
         self.shapes: dict[str, LoraShape] = {}
+        self.is_in_four_bits = False
+        """Whether its layers are kept in 4 bits; they never learn then."""
         self._switch = Switch()
         self._cached_numbers = 0
         self.why_padded = self._take_over_attention()
@@ -111,6 +113,10 @@ class Backbone:
                 known = passage.spread(lower.hidden)
                 only.enter_context(self.stack.above(lower.depth, known))
             return passage.collect(self._decoded(**passage.inputs()))
+
+    def save_memory(self) -> None:
+        """Keep of every layer only its input for the backward pass: gradient checkpointing."""
+        self.stack.recompute(self._switch)
 
     def depth_of(self, share: float) -> int:
         """How many layers a share of them is, at least one."""

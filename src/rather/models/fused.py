@@ -130,7 +130,7 @@ class FastGated:
             out: Tensor = down(self.activation.value(gate(x)).mul_(up(x)))
             return out
         parts = [affine(layer, x.dtype) for layer in layers]
-        if any(part.weight.requires_grad for part in parts):
+        if any(part.learns for part in parts):
             original: Tensor = type(self.module).forward(self.module, x)
             return original
         learnt = [side for part in parts for side in (part.a, part.b)]

@@ -9,7 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from rather.models.lora import Switch
 
 
 class _StandIn(nn.Module):
@@ -34,6 +38,32 @@ class _StandIn(nn.Module):
         return (handed_on,) if self.__dict__["in_tuple"] else handed_on
 
 
+class Recomputed:
+    """A layer's forward that keeps its input alone, and computes the rest again when it is needed.
+
+    Chen et al. 2016, https://arxiv.org/abs/1604.06174. By the time of the backward pass another
+    adapter may be on: the one that was on then is put back for as long as it takes.
+    """
+
+    def __init__(self, layer: nn.Module, switch: Switch) -> None:
+        self.forward, self.switch = layer.forward, switch
+
+    def __call__(self, *inputs: Any, **named: Any) -> Any:
+        """What the layer gives."""
+        if not torch.is_grad_enabled():
+            return self.forward(*inputs, **named)
+        active = self.switch.active
+
+        def compute(*inputs: Any, **named: Any) -> Any:
+            before, self.switch.active = self.switch.active, active
+            try:
+                return self.forward(*inputs, **named)
+            finally:
+                self.switch.active = before
+
+        return checkpoint(compute, *inputs, use_reentrant=False, preserve_rng_state=False, **named)
+
+
 class Stack:
     """A decoder's layers, any range of which can be run by itself."""
 
@@ -44,6 +74,12 @@ class Stack:
 
     def __len__(self) -> int:
         return len(self._originals)
+
+    def recompute(self, switch: Switch) -> None:
+        """From now on keep of every layer only its input for the backward pass."""
+        for layer in self._originals:
+            if not isinstance(layer.forward, Recomputed):
+                layer.forward = Recomputed(layer, switch)
 
     @contextmanager
     def watched(self) -> Iterator[None]:

@@ -4,13 +4,14 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import GenerationConfig
 from transformers.utils import logging
 
+from rather.config.stages import Precision
 from rather.data.tokens import Codec, load_codec
 from rather.durable import verify
 from rather.errors import DataError, UsageError
@@ -21,6 +22,8 @@ from rather.models.heads import ScalarHead
 from rather.models.lora import LoraShape
 from rather.models.roles import Policy, RewardModel
 from rather.models.source import fingerprint, read_json, resolve
+from rather.models.storage.four_bits import keep_in_four_bits
+from rather.models.storage.shards import state_of
 from rather.records import ModelVersion
 
 HEAD_FILE = "head.safetensors"
@@ -39,7 +42,7 @@ class Library:
     root: Path
     base: str
     """The workspace's model, as named in the configuration."""
-    dtype: Literal["auto", "float32", "bfloat16"]
+    dtype: Precision
     versions: dict[str, ModelVersion]
     system_prompt: str | None = None
     _backbones: dict[Path, Backbone] = field(default_factory=dict)
@@ -108,8 +111,15 @@ class Library:
 
     def _backbone(self, folder: Path) -> Backbone:
         if folder not in self._backbones:
-            self._backbones[folder] = load_backbone(folder, pick_dtype(self.dtype), pick_device())
+            self._backbones[folder] = self._loaded_backbone(folder)
         return self._backbones[folder]
+
+    def _loaded_backbone(self, folder: Path) -> Backbone:
+        if self.dtype != "4bit":
+            return load_backbone(folder, pick_dtype(self.dtype), pick_device())
+        backbone = load_backbone(folder, pick_dtype(self.dtype), "cpu")
+        keep_in_four_bits(backbone, pick_device())
+        return backbone
 
     def _loaded(self, version: ModelVersion, place: str = "") -> tuple[Backbone, str | None]:
         """A version's backbone and the adapter on it, verified before it is used.
@@ -179,7 +189,7 @@ def save_weights(
 ) -> None:
     """Write a trained policy: a PEFT folder, or (adapter None) a whole model with its tokenizer."""
     if adapter is None:
-        backbone.model.save_pretrained(folder)
+        backbone.model.save_pretrained(folder, state_dict=state_of(backbone.model))
         codec.tokenizer.save_pretrained(folder)
         return
     shape = backbone.shapes[adapter]
@@ -205,10 +215,11 @@ def pick_device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def pick_dtype(wanted: Literal["auto", "float32", "bfloat16"]) -> torch.dtype:
+def pick_dtype(wanted: Precision) -> torch.dtype:
     """bfloat16 where the machine multiplies in it, float32 elsewhere, or what was asked for."""
-    if wanted != "auto":
-        return {"float32": torch.float32, "bfloat16": torch.bfloat16}[wanted]
+    named = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+    if wanted in named:
+        return named[wanted]
     if torch.cuda.is_available():
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
     machine = torch.cpu.get_capabilities()

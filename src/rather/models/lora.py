@@ -127,14 +127,10 @@ class LoraLinear(nn.Module):
         """What the layer computes right now, in a precision."""
         assert not self.switch.rows, "only DecodeWeights gives each row its own adapter"
         name = self.switch.active
-        weight: Tensor = self.base.weight  # type: ignore[assignment]
-        bias: Tensor | None = self.base.bias  # type: ignore[assignment]
-        if isinstance(self.base, Conv1D):
-            weight = weight.t()
         if name is None or name not in self.a:
-            return Affine(weight, bias)
+            return Affine(self.base)
         a, b = self.a[name].to(dtype), self.b[name].to(dtype)
-        return Affine(weight, bias, a, b, self.scale[name])
+        return Affine(self.base, a, b, self.scale[name])
 
 
 def widths(layer: nn.Module) -> tuple[int, int]:
@@ -149,7 +145,7 @@ def affine(layer: nn.Module, dtype: torch.dtype) -> "Affine":
     """What a linear layer computes right now, adapted or not."""
     if isinstance(layer, LoraLinear):
         return layer.affine(dtype)
-    return Affine(layer.weight, layer.bias)  # type: ignore[arg-type]
+    return Affine(layer)
 
 
 @dataclass(frozen=True)
@@ -159,11 +155,27 @@ class Affine:
     Called with x [S, inputs]: ([S, outputs], l [S, r]; None without an adapter).
     """
 
-    weight: Tensor
-    bias: Tensor | None
+    layer: nn.Module
     a: Tensor | None = None
     b: Tensor | None = None
     scale: float = 1.0
+
+    @property
+    def weight(self) -> Tensor:
+        """W, asked of the layer each time: it may be kept smaller than this."""
+        weight: Tensor = self.layer.weight  # type: ignore[assignment]
+        return weight.t() if isinstance(self.layer, Conv1D) else weight
+
+    @property
+    def bias(self) -> Tensor | None:
+        """The layer's own."""
+        bias: Tensor | None = self.layer.bias  # type: ignore[assignment]
+        return bias
+
+    @property
+    def learns(self) -> bool:
+        """Whether the layer itself learns, and not only its adapter."""
+        return any(weight.requires_grad for weight in self.layer.parameters())
 
     def __call__(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """See the class."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import nn
 
 from rather.config.optimization import Adapter
@@ -9,6 +10,7 @@ from rather.errors import UsageError
 from rather.models.backbone import Backbone
 from rather.models.lora import LoraShape
 from rather.models.roles import Policy
+from rather.models.storage.shards import Shards
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,8 @@ class Tuned:
     parameters: dict[str, nn.Parameter]
     depth: int | None = None
     """How many of the backbone's layers are read; None for all."""
+    shards: tuple[Shards, ...] = ()
+    """Its parts, where the backbone is spread over ranks."""
 
 
 def start_tuning(
@@ -32,8 +36,10 @@ def start_tuning(
     then says which of its layers learn.
     """
     if section.tuning == "full":
-        return _full_copy(start, depth)
+        return _full_copy(start, depth, section)
     backbone = start.backbone
+    if section.gradient_checkpointing:
+        backbone.save_memory()
     top = section.num_top_layers if section.tuning == "top_layers" else None
     targets = backbone.linear_layers.select(section.target_modules, top, depth)
     if start.adapter is None:
@@ -62,13 +68,30 @@ def start_tuning(
     return Tuned(backbone, name, learning, depth)
 
 
-def _full_copy(start: Policy, depth: int | None) -> Tuned:
+def _full_copy(start: Policy, depth: int | None, section: Adapter) -> Tuned:
     if start.adapter is not None:
         raise UsageError(
             f"tuning: full cannot start from {start.adapter}, which is an adapter; start from base "
             "or from a version trained with tuning: full."
         )
+    copy = whole_copy(start.backbone, depth, section)
     # the reference computes as precisely as what learns beside it, or KL would not begin at 0
     start.backbone.model.float()
-    copy = start.backbone.trainable_copy()
-    return Tuned(copy, None, copy.parameters_below(depth), depth)
+    return copy
+
+
+def whole_copy(backbone: Backbone, depth: int | None, section: Adapter) -> Tuned:
+    """A float32 copy of all weights that learns, spread over the ranks where there are several.
+
+    Raises UsageError where the weights are kept in 4 bits.
+    """
+    if backbone.is_in_four_bits:
+        raise UsageError(
+            "dtype: 4bit keeps weights that never learn; set adapter.tuning: lora or top_layers "
+            "(of a critic: value_model: adapter or trunk), or dtype: auto."
+        )
+    copy = backbone.trainable_copy()
+    if section.gradient_checkpointing:
+        copy.save_memory()
+    shards = (Shards(copy),) if section.sharded and torch.distributed.is_initialized() else ()
+    return Tuned(copy, None, copy.parameters_below(depth), depth, shards)

@@ -1,8 +1,8 @@
 """How long a step takes: its work over what the hardware reaches of its best.
 
-    passes      FLOPs / (share of products · peak)                          the equations of work.py
+    passes      FLOPs / reached, a share of the best products               the equations of work.py
     a token     max(weights / (share of bytes · bandwidth),
-                    rows · FLOPs / (share of products · peak)) + layers · seconds a layer
+                    rows · FLOPs / reached) + layers · seconds a layer
     exchange    2 · 4 bytes · weights that learn · (R − 1)/R / link, each update, on R ranks
 
 A pass that trains all weights makes their gradients too: three times a forward pass.
@@ -34,13 +34,18 @@ class Duration:
 def duration_of(shape: Shape, load: Load, hardware: Hardware, num_bytes: int) -> Duration:
     """One step on this hardware, its rows spread over the ranks."""
     rows = load.rows[: math.ceil(len(load.rows) / hardware.count)]
-    reached = hardware.flops * hardware.share_of_products
+    num_bytes = 4 if any(trunk.is_full for trunk in load.learning) else num_bytes
+    reached = hardware.reached(num_bytes)
     parts = {}
     if load.writes:
         parts["write"] = _writing(shape, load, rows, hardware, num_bytes)
     if looked := _looking(shape, load, rows).flops:
         parts["look"] = looked / reached
     learnt = sum((_learning(shape, trunk, load, rows) for trunk in load.learning), Work())
+    if load.thrift.recomputes:
+        forward = [replace(shape, num_layers=trunk.num_layers) for trunk in load.learning]
+        again = (work.trunk(one, rows, has_adapter=True, is_backward=False) for one in forward)
+        learnt = sum(again, learnt)
     parts["learn"] = load.num_epochs * learnt.flops / reached
     if hardware.count > 1:
         parts["exchange"] = load.num_epochs * _exchange(shape, load, hardware)
@@ -51,7 +56,7 @@ def _writing(
     shape: Shape, load: Load, rows: Sequence[Lengths], hardware: Hardware, num_bytes: int
 ) -> float:
     """Prompts at once, then a token at a time for all rows together."""
-    reached = hardware.flops * hardware.share_of_products
+    reached = hardware.reached(num_bytes)
     prompts = [(prompt, ()) for prompt, _ in rows]
     prefill = work.trunk(shape, prompts, has_adapter=True, is_backward=False).flops / reached
     written = work.generation(shape, rows, adapted_layers=load.learning[0].num_layers)

@@ -19,6 +19,8 @@ class Hardware:
     """Bytes of one device."""
     flops: float
     """Of bfloat16 products a second, at best."""
+    flops32: float
+    """Of float32 products a second, at best."""
     bandwidth: float
     """Bytes a second between memory and processor, at best."""
     link: float
@@ -29,16 +31,17 @@ class Hardware:
     def runtime(self) -> float:
         """Bytes taken before there is a model: the interpreter and its libraries, on a card the
         context and the workspaces of its libraries."""
-        return 0.55 * GB if self.is_cpu else 1.5 * GB
+        return 0.65 * GB if self.is_cpu else 1.5 * GB
 
-    @property
-    def share_of_products(self) -> float:
-        """What a pass through the layers reaches of `flops`.
+    def reached(self, num_bytes: int) -> float:
+        """FLOPs a second of a pass through the layers, in numbers of so many bytes.
 
-        Measured on a CPU with AMX and a model of 135M weights, whose layers are so narrow that
-        larger models reach more; on cards assumed, not measured.
+        The shares were measured on a CPU with AMX and a model of 135M weights, whose layers are so
+        narrow that larger models reach more; on cards they are assumed, not measured.
         """
-        return 0.15 if self.is_cpu else 0.35
+        if num_bytes == 4:
+            return self.flops32 * (0.4 if self.is_cpu else 0.5)
+        return self.flops * (0.18 if self.is_cpu else 0.35)
 
     @property
     def share_of_bytes(self) -> float:
@@ -52,22 +55,23 @@ class Hardware:
         return 1.2e-3 if self.is_cpu else 0.25e-3
 
 
-CARDS: dict[str, tuple[float, float, float, float]] = {
-    "H200": (141, 989, 4800, 450),
-    "H100": (80, 989, 3350, 450),
-    "H100-PCIE": (80, 756, 2000, 32),
-    "B200": (180, 2250, 7700, 900),
-    "A100": (80, 312, 2039, 300),
-    "A100-40": (40, 312, 1555, 300),
-    "A6000": (48, 155, 768, 32),
-    "L40S": (48, 362, 864, 32),
-    "L4": (24, 121, 300, 32),
-    "A10G": (24, 70, 600, 32),
-    "RTX-5090": (32, 210, 1792, 32),
-    "RTX-4090": (24, 165, 1008, 32),
-    "RTX-3090": (24, 71, 936, 32),
+CARDS: dict[str, tuple[float, float, float, float, float]] = {
+    "H200": (141, 989, 67, 4800, 450),
+    "H100": (80, 989, 67, 3350, 450),
+    "H100-PCIE": (80, 756, 51, 2000, 32),
+    "B200": (180, 2250, 75, 7700, 900),
+    "A100": (80, 312, 19.5, 2039, 300),
+    "A100-40": (40, 312, 19.5, 1555, 300),
+    "A6000": (48, 155, 38.7, 768, 32),
+    "L40S": (48, 362, 91.6, 864, 32),
+    "L4": (24, 121, 30.3, 300, 32),
+    "A10G": (24, 70, 35, 600, 32),
+    "RTX-5090": (32, 210, 105, 1792, 32),
+    "RTX-4090": (24, 165, 82.6, 1008, 32),
+    "RTX-3090": (24, 71, 35.6, 936, 32),
 }
-"""Memory in GB, dense bfloat16 TFLOP/s, memory and link in GB/s, as their makers state them."""
+"""Memory in GB, dense TFLOP/s in bfloat16 and in float32, memory and link in GB/s, as their makers
+state them."""
 
 
 def cards_of(text: str) -> Hardware:
@@ -79,6 +83,8 @@ def cards_of(text: str) -> Hardware:
             f"--gpus {text} is not known; write it like 8xH100, with one of {', '.join(CARDS)}, or "
             "cpu for this machine."
         )
-    memory, flops, bandwidth, link = CARDS[name]
+    memory, flops, flops32, bandwidth, link = CARDS[name]
     count = int(found[1] or 1)
-    return Hardware(name, count, memory * GB, flops * 1e12, bandwidth * GB, link * GB)
+    return Hardware(
+        name, count, memory * GB, flops * 1e12, flops32 * 1e12, bandwidth * GB, link * GB
+    )

@@ -6,11 +6,14 @@ r, H heads that look at K keys on average:
 
     backbone        P·b
     an adapter      16·A while it learns (float32: weight, gradient, two moments of Adam), else 4·A
-    a full copy     16·P, and the frozen backbone in float32 beside it; over R ranks 16·P/R
+    a full copy     16·P, and the frozen backbone in float32 beside it; over R ranks 16·P/R, but the
+                    whole copy, 4·P, while it writes
+    adamw_8bit      2 bytes of moments instead of 8; dtype 4bit: 0.5625 a weight of the layers
     kept for the gradient, a layer and token
                     adapters   b·(4d + 2a + 2v + 2f + 7r + H·K)
                     all        4·(4d + 2a + 2v + 4f + H·K)
-    logits          256 tokens' at once: 256·V·(4 + b)
+                    gradient checkpointing: b·d, and one layer's of the above
+    logits          256 tokens' at once, and their probabilities: 256·V·(3·4 + b)
     while it writes keys and values: rows·length·2v·b a layer, an eighth spare; on a CPU in bfloat16
                     the weights once more, laid out for decoding
 
@@ -30,7 +33,9 @@ KEPT_WEIGHTS = 1 << 22
 """Attention weights of a layer that are kept; more are made again."""
 SPARE = 9 / 8
 """A cache has an eighth more room than it needs."""
-HOLES = 1.1
+FOUR_BITS = 0.5 + 4 / 64
+"""Bytes of a weight in 4 bits, with its share of its block's scale."""
+HOLES = 1.2
 """What an allocator holds beyond what is asked for."""
 
 
@@ -56,23 +61,34 @@ class Memory:
         return sum(self.parts.values()) + HOLES * max(self.learning, self.writing)
 
 
-def memory_of(shape: Shape, load: Load, hardware: Hardware, num_bytes: int) -> Memory:
-    """What a stage takes on one rank; `num_bytes` is a number of the frozen backbone."""
+def memory_of(
+    shape: Shape,
+    load: Load,
+    hardware: Hardware,
+    num_bytes: int,
+    in_four_bits: bool = False,
+) -> Memory:
+    """What a stage takes on one rank; the frozen backbone computes in numbers of `num_bytes`.
+
+    `in_four_bits`: its layers' weights are kept so.
+    """
     is_full = any(trunk.is_full for trunk in load.learning)
     num_bytes = 4 if is_full else num_bytes
+    layers = shape.linear_weights * (FOUR_BITS if in_four_bits and not is_full else num_bytes)
     parts = {
         "interpreter and libraries": hardware.runtime,
-        "frozen backbone": float(shape.num_weights * num_bytes),
+        "frozen backbone": layers + num_bytes * float(shape.num_weights - shape.linear_weights),
     }
     for trunk in load.learning:
-        parts[f"{trunk.role}, learning"] = 16.0 * _weights(shape, trunk) / _spread(trunk, hardware)
+        learns = _weights(shape, trunk) * (8 + load.thrift.moment_bytes)
+        parts[f"{trunk.role}, learning"] = learns / _spread(trunk, load, hardware)
     for trunk in load.looking:
         parts[trunk.role] = 4.0 * shape.adapter_weights(trunk.num_layers) * trunk.num_copies
     if load.keeps_lower:
         held = num_tokens(load.rows) / hardware.count
         parts["states below the trained layers"] = held * shape.width * num_bytes
     learning = max(_for_gradient(shape, trunk, load, num_bytes) for trunk in load.learning)
-    logits = LOGITS_AT_ONCE * shape.vocabulary * (4 + num_bytes) if load.has_logits else 0
+    logits = LOGITS_AT_ONCE * shape.vocabulary * (3 * 4 + num_bytes) if load.has_logits else 0
     writing = _writing(shape, load, hardware, num_bytes) if load.writes else 0.0
     return Memory(parts, learning + logits, writing + logits)
 
@@ -95,6 +111,9 @@ def _for_gradient(shape: Shape, trunk: Trunk, load: Load, num_bytes: int) -> flo
     if shape.num_heads * keys * tokens > KEPT_WEIGHTS:
         keys = 0.0
     of_token = kept_for_gradient(shape, num_bytes, is_full=trunk.is_full, keys=keys)
+    if load.thrift.recomputes:  # every layer's input, and one layer at a time
+        inputs = trunk.num_layers * shape.width * (4 if trunk.is_full else num_bytes)
+        return tokens * (inputs + of_token)
     return tokens * trunk.num_layers * of_token
 
 
@@ -111,7 +130,11 @@ def _writing(shape: Shape, load: Load, hardware: Hardware, num_bytes: int) -> fl
         tokens = sum(prompt + own[0] for prompt, own in load.rows)
     cache = tokens * 2 * shape.key_value_width * num_bytes * shape.num_layers * SPARE
     laid_out = hardware.is_cpu and num_bytes == 2
-    return cache / hardware.count + laid_out * num_bytes * float(shape.linear_weights)
+    copies = laid_out * num_bytes * float(shape.linear_weights)
+    for trunk in load.learning:  # what ranks share is put together while it writes
+        spread = _spread(trunk, load, hardware)
+        copies += 4 * _weights(shape, trunk) * (1 - 1 / spread)
+    return cache / hardware.count + copies
 
 
 def _weights(shape: Shape, trunk: Trunk) -> float:
@@ -121,6 +144,6 @@ def _weights(shape: Shape, trunk: Trunk) -> float:
     return float(read.num_weights)
 
 
-def _spread(trunk: Trunk, hardware: Hardware) -> int:
+def _spread(trunk: Trunk, load: Load, hardware: Hardware) -> int:
     """Over how many ranks a role's weights are spread: full copies are, adapters are not."""
-    return hardware.count if trunk.is_full else 1
+    return hardware.count if trunk.is_full and load.thrift.is_sharded else 1

@@ -41,7 +41,7 @@ class Asked:
     """How people call it."""
     hardware: Hardware
     num_bytes: int
-    """Of a number of the frozen backbone."""
+    """Of a number that the frozen backbone computes with."""
     sizes: Sizes
 
 
@@ -73,6 +73,7 @@ def plan(config: Config, asked: Asked) -> dict[str, Any]:
     variants = [
         (tuning, advantage, estimate("ppo", _varied(config, tuning, advantage), asked))
         for tuning in TUNINGS
+        if tuning != "full" or config.dtype != "4bit"  # such weights never learn
         for advantage in ADVANTAGES
     ]
     found = {
@@ -104,7 +105,7 @@ def estimate(stage: str, config: Config, asked: Asked) -> Estimate:
     return Estimate(
         stage,
         section.adapter.tuning,
-        memory_of(shape, load, asked.hardware, asked.num_bytes),
+        memory_of(shape, load, asked.hardware, asked.num_bytes, config.dtype == "4bit"),
         duration_of(shape, load, asked.hardware, asked.num_bytes),
         config.ppo.num_steps if stage == "ppo" else None,
         asked.hardware.memory * ROOM,

@@ -9,25 +9,30 @@ import torch
 from rather.models.memory import device_memory
 from rather.planning.hardware import Hardware
 
-WIDTH = 2048
+WIDTH = 1024
 NUM_NUMBERS = 1 << 27
 """Bytes of the copy: beyond every cache."""
-NUM_TRIES = 5
+NUM_TRIES = 8
 
 
-def processor(dtype: torch.dtype) -> Hardware:
-    """The processor, with what it reaches in a precision with all the threads it is given."""
-    left, right = (torch.randn(WIDTH, WIDTH).to(dtype) for _ in range(2))
+def processor() -> Hardware:
+    """The processor, with what it reaches with all the threads it is given."""
     from_, to = (torch.zeros(NUM_NUMBERS, dtype=torch.uint8) for _ in range(2))
     return Hardware(
         name=f"{os.cpu_count()} cores",
         count=1,
         memory=float(device_memory(torch.device("cpu"))),
-        flops=2 * WIDTH**3 / _best(lambda: left @ right),
+        flops=_products(torch.bfloat16),
+        flops32=_products(torch.float32),
         bandwidth=2 * NUM_NUMBERS / _best(lambda: to.copy_(from_)),
         link=1e9,
         is_cpu=True,
     )
+
+
+def _products(dtype: torch.dtype) -> float:
+    left, right, made = (torch.randn(WIDTH, WIDTH).to(dtype) for _ in range(3))
+    return 2 * WIDTH**3 / _best(lambda: torch.mm(left, right, out=made))
 
 
 def _best(of: Callable[[], object]) -> float:

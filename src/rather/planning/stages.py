@@ -1,7 +1,7 @@
 """What each stage holds and computes, read from the same settings that it will run with."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rather.config.optimization import Optimization
 from rather.config.stages import Config
@@ -21,6 +21,18 @@ class Trunk:
     is_full: bool = False
     num_copies: int = 1
     """Of an ensemble: its members."""
+
+
+@dataclass(frozen=True)
+class Thrift:
+    """What a stage's settings save."""
+
+    moment_bytes: int = 8
+    """Of Adam, a weight: 2 in 8 bits."""
+    recomputes: bool = False
+    """Whether only layers' inputs are kept for the gradient."""
+    is_sharded: bool = True
+    """Whether ranks share what learns of a full copy."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +56,19 @@ class Load:
     """Whether the step samples its completions."""
     keeps_lower: bool = False
     """Whether what lies below the trained layers is computed once and kept."""
+    thrift: Thrift = Thrift()
 
 
 def load_of(stage: str, config: Config, shape: Shape, prompt: int, completion: int) -> Load:
     """One step of a stage on prompts and completions of these lengths."""
-    return {"sft": _sft, "reward": _reward, "ppo": _ppo, "dpo": _dpo}[stage](
-        config, shape, prompt, completion
+    of = {"sft": _sft, "reward": _reward, "ppo": _ppo, "dpo": _dpo}[stage]
+    section: Optimization = getattr(config, stage)
+    thrift = Thrift(
+        moment_bytes=2 if section.optimizer == "adamw_8bit" else 8,
+        recomputes=section.adapter.gradient_checkpointing,
+        is_sharded=section.adapter.sharded,
     )
+    return replace(of(config, shape, prompt, completion), thrift=thrift)
 
 
 def _sft(config: Config, shape: Shape, prompt: int, completion: int) -> Load:

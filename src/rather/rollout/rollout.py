@@ -148,17 +148,24 @@ def ragged(values: Sequence[Sequence[float]]) -> Tensor:
 
 
 def with_lower_states(policy: Policy, rows: Sequence[Row], microbatch_tokens: int) -> list[Row]:
-    """Rows that carry what lies below the policy's lowest trained layer, computed here once."""
+    """Rows that carry what lies below the policy's lowest trained layer, computed here once.
+
+    Rows that carry it already are left as they are.
+    """
     backbone = policy.backbone
     depth = backbone.lowest_layer(policy.adapter) if policy.adapter else 0
     if depth == 0:
         return list(rows)
     found = list(rows)
-    for indices, batch in microbatches(rows, microbatch_tokens, backbone.device):
+    new = [place for place, row in enumerate(rows) if row.lower is None]
+    for indices, batch in microbatches(
+        [rows[place] for place in new], microbatch_tokens, backbone.device
+    ):
+        places = [new[index] for index in indices]
         lower = backbone.lower(batch, depth)
-        parts = lower.hidden.split([rows[index].num_tokens for index in indices])
-        for index, part in zip(indices, parts, strict=True):
-            found[index] = replace(rows[index], lower=Lower(backbone, depth, part))
+        parts = lower.hidden.split([rows[place].num_tokens for place in places])
+        for place, part in zip(places, parts, strict=True):
+            found[place] = replace(rows[place], lower=Lower(backbone, depth, part))
     return found
 
 

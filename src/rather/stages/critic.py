@@ -1,34 +1,53 @@
 """The critic PPO starts with: a head on the policy, an adapter of its own, or a whole copy."""
 
-from typing import Any
+from typing import NamedTuple
 
+from torch import nn
+
+from rather.config.optimization import Adapter
+from rather.config.ppo import PPO
 from rather.errors import UsageError
 from rather.models.heads import ScalarHead
 from rather.models.library import Library
 from rather.models.roles import Policy, RewardModel, ValueModel
-from rather.models.tuning import start_tuning
-from rather.stages.runs import policy_name
-from rather.workspace import Workspace
+from rather.models.storage.shards import Shards
+from rather.models.tuning import Tuned, start_tuning, whole_copy
+
+
+class NewCritic(NamedTuple):
+    """A critic that is about to learn."""
+
+    model: ValueModel
+    weights: dict[str, nn.Parameter]
+    """By name, apart from the policy's."""
+    shards: tuple[Shards, ...] = ()
+    """Where it is spread over ranks by itself."""
 
 
 def make_critic(
-    ws: Workspace, library: Library, policy: Policy, rewards: tuple[str, ...], seed: int
-) -> tuple[ValueModel, dict[str, Any]]:
-    """The value model and its weights, begun from the first reward model where one is wanted."""
-    critic = ws.config.ppo.critic
+    section: PPO,
+    library: Library,
+    policy: Policy,
+    start: Policy,
+    rewards: tuple[str, ...],
+    seed: int,
+) -> NewCritic:
+    """The value model and its weights, begun from the first reward model where one is wanted.
+
+    `start` is the policy as it began, for a critic that begins from there.
+    """
+    critic = section.critic
     if critic.value_model == "trunk":
         head = ScalarHead.zero(policy.backbone.hidden_size).to(policy.backbone.device)
-        return ValueModel(policy.backbone, policy.adapter, head), {"value.head": head.weight}
+        model = ValueModel(policy.backbone, policy.adapter, head)
+        return NewCritic(model, {"value.head": head.weight})
     first = library.reward_model(rewards[0]) if rewards and critic.start == "reward" else None
-    start = library.policy(policy_name(ws, ws.config.ppo.start))
     if critic.value_model == "copy":
-        return _copied(first, start)
-    return _adapted(ws, first, start, seed)
+        return _copied(section.adapter, first, start)
+    return _adapted(section.adapter, first, start, seed)
 
 
-def _adapted(
-    ws: Workspace, first: RewardModel | None, start: Policy, seed: int
-) -> tuple[ValueModel, dict[str, Any]]:
+def _adapted(adapter: Adapter, first: RewardModel | None, start: Policy, seed: int) -> NewCritic:
     """An adapter of its own on the policy's backbone."""
     if first is not None and first.backbone is start.backbone and first.adapter is not None:
         base, head, depth = Policy(first.backbone, first.adapter), _copy_of(first), first.depth
@@ -36,36 +55,33 @@ def _adapted(
         base, depth = Policy(start.backbone), None
         head = ScalarHead.zero(base.backbone.hidden_size).to(base.backbone.device)
     shape = base.backbone.shapes[base.adapter] if base.adapter else None
-    adapter = ws.config.ppo.adapter
     own = adapter.model_copy(
         update={"tuning": "lora" if adapter.tuning == "full" else adapter.tuning}
         | ({"rank": shape.rank, "alpha": shape.alpha} if shape else {})
     )
     tuned = start_tuning(base, "value", own, seed, depth)
-    critic = ValueModel(tuned.backbone, tuned.adapter, head, depth)
-    return _with_head(critic, tuned.parameters)
+    return _with_head(tuned, head)
 
 
-def _copied(first: RewardModel | None, start: Policy) -> tuple[ValueModel, dict[str, Any]]:
+def _copied(adapter: Adapter, first: RewardModel | None, start: Policy) -> NewCritic:
     """A whole copy of a backbone, of the reward model's where it is a whole model itself."""
     if first is not None and first.adapter is None:
-        backbone, head = first.backbone.trainable_copy(), _copy_of(first)
-        depth = first.depth
+        base, head, depth = first.backbone, _copy_of(first), first.depth
     elif first is not None:
         raise UsageError(
             "ppo.critic.value_model: copy cannot begin from a reward model that is an adapter; set "
             "ppo.critic.start: reference, or train the reward model with adapter.tuning: full."
         )
     else:
-        backbone, depth = start.backbone.trainable_copy(), None
-        head = ScalarHead.zero(backbone.hidden_size).to(backbone.device)
-    critic = ValueModel(backbone, None, head, depth)
-    return _with_head(critic, backbone.parameters_below(depth))
+        base, depth = start.backbone, None
+        head = ScalarHead.zero(base.hidden_size).to(base.device)
+    return _with_head(whole_copy(base, depth, adapter), head)
 
 
-def _with_head(model: ValueModel, weights: dict[str, Any]) -> tuple[ValueModel, dict[str, Any]]:
-    named = {f"value.{key}": weight for key, weight in weights.items()}
-    return model, {**named, "value.head": model.head.weight}
+def _with_head(tuned: Tuned, head: ScalarHead) -> NewCritic:
+    named = {f"value.{key}": weight for key, weight in tuned.parameters.items()}
+    model = ValueModel(tuned.backbone, tuned.adapter, head, tuned.depth)
+    return NewCritic(model, {**named, "value.head": head.weight}, tuned.shards)
 
 
 def _copy_of(model: RewardModel) -> ScalarHead:

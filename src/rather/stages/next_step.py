@@ -2,6 +2,10 @@
 
 from typing import Any
 
+from rather.stages.rounds.standing import standing
+from rather.store import completions, judgments, prompts, runs, versions
+from rather.workspace import Workspace
+
 
 def sentence(facts: dict[str, Any]) -> str:
     """How much there is of everything."""
@@ -50,3 +54,25 @@ def described(turn: dict[str, Any]) -> str:
 
 def _evaluated(facts: dict[str, Any]) -> bool:
     return any(run["stage"] == "evaluate" and run["status"] == "done" for run in facts["runs"])
+
+
+def status(ws: Workspace) -> dict[str, Any]:
+    """What the workspace holds, and the next sensible command."""
+    counts = judgments.count(ws.db)
+    made = [version.name for version in versions.all(ws.db)]
+    facts = {
+        "workspace": str(ws.root),
+        "model": ws.config.model,
+        "prompts": prompts.count(ws.db),
+        "completions": completions.count(ws.db),
+        "judgments": counts,
+        "versions": made,
+        "round": standing(ws),
+        "runs": [
+            {"id": run.id, "stage": run.stage, "status": run.status, "message": run.message}
+            for run in runs.all(ws.db)
+        ],
+    }
+    following = next_command(facts)
+    summary = f"{sentence(facts)} Next: {following}"
+    return {"summary": summary, **facts, "next": following}

@@ -17,7 +17,7 @@ from rather.rollout.vllm.sampler import VllmSampler
 from rather.stages import examples
 from rather.stages.critic import make_critic
 from rather.stages.examples import LeftOut
-from rather.stages.runs import Plan, open_library, policy_name, running
+from rather.stages.runs import open_library, policy_name, running
 from rather.stages.scorers import (
     identity,
     make_scorer,
@@ -26,14 +26,13 @@ from rather.stages.scorers import (
     reward_models,
 )
 from rather.stages.stage import Result, early_answer, need, plan_of, result_of, train_and_publish
+from rather.stages.together.order import Lesson, Mix, call
 from rather.stages.watching import watched
 from rather.store import versions
 from rather.training.cast import Cast, Heldout
 from rather.training.ppo import train_ppo
 from rather.training.watching import Watched
 from rather.workspace import Workspace
-
-Mix = list[tuple[float, str]]
 
 
 def ppo(ws: Workspace, *, dry_run: bool, fresh: bool, force: bool = False) -> Result:
@@ -51,6 +50,8 @@ def ppo(ws: Workspace, *, dry_run: bool, fresh: bool, force: bool = False) -> Re
     tasks = examples.tasks(ws, codec, left_out)
     need(tasks, "prompts", "rather import FILE --as prompts", left_out)
     asked = examples.tasks(ws, codec, LeftOut(), "heldout") if heldout_mix else []
+    if heldout_mix:
+        need(asked, "held-out prompts", "rather import FILE --as prompts", LeftOut())
     data = [[task.prompt.id for task in (*tasks, *asked)], *_rewards(ws, mix, heldout_mix)]
     plan = plan_of(ws, library, "ppo", section, start, data)
     if ws.config.rollout.engine == "vllm":  # where its servers are may change from day to day
@@ -64,7 +65,10 @@ def ppo(ws: Workspace, *, dry_run: bool, fresh: bool, force: bool = False) -> Re
         return answer
     require_fit_reward(ws, mix, force=force)
     with running(ws, plan, fresh) as run:
-        tuned, cast = make_cast(ws, library, plan, mix, heldout_mix)
+        asked = asked[: section.rules.num_heldout_prompts]
+        lesson = Lesson((), tuple(tasks), tuple(asked), mix, heldout_mix)
+        call(run.ranks, ws.config, library, plan, lesson)
+        tuned, cast = make_cast(ws, library, start, plan.seed, lesson)
         seen = _seen(section, cast.roles)
         run = watched(ws, run, plan.run_id, codec, seen, ws.config.watch.every)
         version = train_and_publish(
@@ -75,29 +79,28 @@ def ppo(ws: Workspace, *, dry_run: bool, fresh: bool, force: bool = False) -> Re
 
 
 def make_cast(
-    ws: Workspace, library: Library, plan: Plan, mix: Mix, heldout_mix: Mix
+    ws: Workspace, library: Library, start: str, seed: int, lesson: Lesson
 ) -> tuple[Tuned, Cast]:
     """The roles of a run: policy and reference, critic where one is wanted, rewards."""
-    section, codec = ws.config.ppo, library.codec(plan.start)
-    reference = library.policy(plan.start)
-    tuned = start_tuning(reference, "learning", section.adapter, plan.seed)
+    section, codec = ws.config.ppo, library.codec(start)
+    reference = library.policy(start)
+    tuned = start_tuning(reference, "learning", section.adapter, seed)
     policy = Policy(tuned.backbone, tuned.adapter)
-    value, own = None, dict[str, Any]()
+    critic = None
     if section.advantage == "gae":
-        value, own = make_critic(ws, library, policy, reward_models(mix), plan.seed)
+        rewards = reward_models(lesson.mix)
+        critic = make_critic(section, library, policy, reference, rewards, seed)
     budget = section.microbatch_tokens
-    scorer = make_scorer(ws, library, mix, codec, budget)
+    scorer = make_scorer(ws, library, lesson.mix, codec, budget)
     heldout = None
-    if heldout_mix:
-        asked = examples.tasks(ws, codec, LeftOut(), "heldout")
-        need(asked, "held-out prompts", "rather import FILE --as prompts", LeftOut())
-        heldout = Heldout(
-            asked[: section.rules.num_heldout_prompts],
-            make_scorer(ws, library, heldout_mix, codec, budget),
-        )
+    if lesson.heldout_mix:
+        unseen = make_scorer(ws, library, lesson.heldout_mix, codec, budget)
+        heldout = Heldout(lesson.asked, unseen)
     token_scorer = make_token_scorer(section.shaping.token_function, codec)
-    sampler = _sampler(ws, plan)
+    sampler = _sampler(ws, start)
+    value = critic and critic.model
     roles = Roles(policy, reference, value, scorer, token_scorer, sampler)
+    own = critic.weights if critic else {}
     cast = Cast(
         roles,
         {**tuned.parameters, **own},
@@ -106,17 +109,17 @@ def make_cast(
         heldout,
         _most_importance(ws),
         ws.progress,
+        (*tuned.shards, *(critic.shards if critic else ())),
     )
     return tuned, cast
 
 
-def _sampler(ws: Workspace, plan: Plan) -> Sampler:
+def _sampler(ws: Workspace, start: str) -> Sampler:
     """Who draws the rollouts, as `rollout.engine` says."""
     section = ws.config.rollout
     if section.engine == "local":
         return local.sample_policy
-    folder = ws.runs_dir / plan.run_id / "served"
-    return VllmSampler(section, plan.model, folder, ws.progress.say)
+    return VllmSampler(section, start, ws.runs_dir / "served", ws.progress.say)
 
 
 def _most_importance(ws: Workspace) -> float | None:

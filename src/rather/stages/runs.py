@@ -26,6 +26,7 @@ from rather.tracking.sinks import tracked
 from rather.tracking.trackers import About
 from rather.training import loop
 from rather.training.learner import Metrics
+from rather.training.ranks import joined
 from rather.workspace import Workspace
 
 NEWEST = ("ppo", "dpo", "sft")
@@ -131,7 +132,7 @@ def running(ws: Workspace, plan: Plan, fresh: bool) -> Iterator[loop.Run]:
         about = About(section.project or ws.root.name, plan.run_id, config, directory)
         try:
             with listening(), tracked(section.to, about, ws.progress.say) as track:
-                yield loop.Run(directory, record, ws.progress, sound, took=took)
+                yield loop.Run(directory, record, ws.progress, sound, took=took, ranks=joined())
         except StoppedByRule as rule:
             runs.finish(ws.db, plan.run_id, "stopped", str(rule))
             raise

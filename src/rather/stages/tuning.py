@@ -24,6 +24,7 @@ from rather.stages.stage import (
     reward_writer,
     train_and_publish,
 )
+from rather.stages.together.order import call, lesson_of_judged, lesson_of_rows
 from rather.stages.watching import watched
 from rather.training.dpo import loss_settings, train_dpo
 from rather.training.ensemble import train_ensemble
@@ -50,6 +51,7 @@ def sft(ws: Workspace, *, dry_run: bool, fresh: bool) -> Result:
     if answer := early_answer(ws, plan, dry_run, fresh, f"{len(rows)} demonstrations", left_out):
         return answer
     with running(ws, plan, fresh) as run:
+        call(run.ranks, ws.config, library, plan, lesson_of_rows(rows))
         reference = library.policy(start)
         tuned = start_tuning(reference, "learning", section.adapter, plan.seed)
         seen, every = _seen(ws, tuned, reference, section), ws.config.watch.every_updates
@@ -81,10 +83,11 @@ def reward(ws: Workspace, *, dry_run: bool, fresh: bool) -> Result:
     if answer := early_answer(ws, plan, dry_run, fresh, f"{len(found)} comparisons", left_out):
         return answer
     with running(ws, plan, fresh) as run:
+        call(run.ranks, ws.config, library, plan, lesson_of_judged(judged))
         policy = library.policy(start)
         depth = policy.backbone.depth_of(section.depth)
         arms = label_efficiency(ws, _untrained(section, policy), codec, found, tests)
-        model = _train_reward(section, policy, judged, run, plan.seed)
+        model = train_reward_models(section, policy, judged, run, plan.seed)
         accuracy = held_out_accuracy(model, tests, section.microbatch_tokens)
         metrics = {
             "num_training_comparisons": float(len(found)),
@@ -110,9 +113,10 @@ def _untrained(section: Reward, policy: Policy) -> RewardModel:
     return RewardModel(policy.backbone, policy.adapter, head, section.pooling, depth)
 
 
-def _train_reward(
+def train_reward_models(
     section: Reward, policy: Policy, judged: Sequence[Judged], run: Run, seed: int
 ) -> RewardModel | RewardEnsemble:
+    """Train one reward model on a policy's trunk, or an ensemble of them."""
     depth = policy.backbone.depth_of(section.depth)
     reference = [one.row for one in judged[:REFERENCE_ROWS]]
 
@@ -139,13 +143,13 @@ def dpo(ws: Workspace, *, dry_run: bool, fresh: bool) -> Result:
     plan = replace(plan, learnt=examples.learnt_from(found))
     if answer := early_answer(ws, plan, dry_run, fresh, f"{len(found)} comparisons", left_out):
         return answer
+    paired = [one for one in judged if one.pairs]
     with running(ws, plan, fresh) as run:
+        call(run.ranks, ws.config, library, plan, lesson_of_judged(paired))
         reference = library.policy(start)
         tuned = start_tuning(reference, "learning", section.adapter, plan.seed)
-        codec = library.codec(start)
         seen, every = _seen(ws, tuned, reference, section), ws.config.watch.every_updates
         run = watched(ws, run, plan.run_id, codec, seen, every)
-        paired = [one for one in judged if one.pairs]
         version = train_and_publish(
             ws, library, plan, tuned, {"num_judgments": len(found)},
             lambda: train_dpo(section, tuned, reference, paired, run, plan.seed),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from torch import nn
 
+from rather.models.storage.shards import Shards
 from rather.progress import Progress
 from rather.records import Prompt
 from rather.rollout.rollout import Roles, Scorer
@@ -41,3 +42,5 @@ class Cast:
     """C of truncated importance sampling; None where the policy itself samples."""
     progress: Progress = field(default_factory=lambda: Progress(quiet=True))
     """Where a step shows how far it is."""
+    shards: tuple[Shards, ...] = ()
+    """Of backbones that are spread over ranks."""

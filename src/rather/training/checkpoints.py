@@ -6,11 +6,16 @@ follows from the seed and the step's number.
 """
 
 import json
+import re
 import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -19,6 +24,7 @@ from rather.errors import EnvironmentFault
 from rather.failpoints import failpoint
 from rather.progress import Progress
 from rather.training.learner import Learner
+from rather.training.ranks import Ranks
 
 PREFIX = "checkpoint-"
 CHECKPOINTS_KEPT = 2
@@ -50,20 +56,43 @@ def save(directory: Path, learner: Learner, steps_done: int, kept: Kept) -> None
     target = path_of(directory, steps_done)
     if kept.tensors:
         target = target.with_name(f"{target.name}.{len(kept.numbers['updates'])}")
-    if target.exists() and not verify(target):
-        return
-    _require_room(directory)
-    with staged_directory(target) as staging:
-        save_file(learner.tensors(), staging / "learner.safetensors")
-        failpoint("checkpoint.weights")
-        if kept.tensors:
-            save_file(kept.tensors, staging / "kept.safetensors")
-        state = {
-            "steps_done": steps_done,
-            "learner": learner.numbers(),
-            "kept": kept.numbers,
-        }
-        (staging / "state.json").write_text(json.dumps(state), "utf-8")
+    ranks, is_spread = learner.group.ranks, bool(learner.group.shards)
+    with ranks.finishing():
+        if ranks.first(lambda: target.exists() and not verify(target)):
+            return
+        if ranks.is_first:
+            _require_room(directory)
+        with staged_directory(target) if ranks.is_first else nullcontext() as made:
+            staging = Path(ranks.first(lambda: str(made)))
+            if ranks.is_first or is_spread:
+                save_file(learner.tensors(), staging / _file_of(ranks, is_spread=is_spread))
+            failpoint("checkpoint.weights")
+            ranks.exchange(None)  # every part is there before the first rank seals them
+            if ranks.is_first:
+                _write_numbers(staging, learner, steps_done, kept)
+
+
+def _part_of(path: Path) -> int:
+    """Whose part a file is, from 1; 0 where there is only one."""
+    found = re.search(r"-(\d+)-of-", path.name)
+    return int(found[1]) if found else 0
+
+
+def _file_of(ranks: Ranks, *, is_spread: bool) -> str:
+    part = f"-{ranks.rank + 1}-of-{ranks.size}" if is_spread and ranks.size > 1 else ""
+    return f"learner{part}.safetensors"
+
+
+def _write_numbers(staging: Path, learner: Learner, steps_done: int, kept: Kept) -> None:
+    """All that is not the learner's tensors."""
+    if kept.tensors:
+        save_file(kept.tensors, staging / "kept.safetensors")
+    state = {
+        "steps_done": steps_done,
+        "learner": learner.numbers(),
+        "kept": kept.numbers,
+    }
+    (staging / "state.json").write_text(json.dumps(state), "utf-8")
 
 
 def _require_room(directory: Path) -> None:
@@ -119,9 +148,34 @@ def restore(folder: Path, learner: Learner, kept: Kept) -> int:
     return int(state["steps_done"])
 
 
-def load_tensors(folder: Path) -> dict[str, Tensor]:
-    """The learner's tensors in a checkpoint."""
-    return load_file(folder / "learner.safetensors")
+def load_tensors(folder: Path) -> Mapping[str, Tensor]:
+    """The learner's tensors in a checkpoint, whole, whatever number of ranks wrote it."""
+    return Stored(folder)
+
+
+class Stored(Mapping[str, Tensor]):
+    """Tensors in the files of a checkpoint, each read and put together when it is asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        parts = sorted(folder.glob("learner*.safetensors"), key=_part_of)
+        files: list[Any] = [safe_open(path, "pt") for path in parts]
+        self._places: dict[str, list[Any]] = {}
+        for file in files:
+            for name in file.keys():  # noqa: SIM118 (no mapping)
+                self._places.setdefault(name, []).append(file)
+
+    def __getitem__(self, name: str) -> Tensor:
+        """A tensor; of one that was spread the ranks' rows below each other, as FSDP cuts them."""
+        parts = [file.get_tensor(name) for file in self._places[name]]
+        return torch.cat(parts) if len(parts) > 1 else parts[0]
+
+    def __iter__(self) -> Iterator[str]:
+        """Names."""
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        """Number of tensors."""
+        return len(self._places)
 
 
 def begun(directory: Path) -> bool:
@@ -131,10 +185,16 @@ def begun(directory: Path) -> bool:
 
 def resume(directory: Path, learner: Learner, kept: Kept, progress: Progress) -> int | None:
     """Go back to the newest sound checkpoint; returns the steps done, None where there is none."""
-    found = newest_verified(directory, PREFIX, progress.say)
-    if found is None:
-        return None
-    steps_done = restore(found, learner, kept)
+
+    def newest() -> str | None:
+        found = newest_verified(directory, PREFIX, progress.say)
+        return found.name if found else None
+
+    with learner.group.ranks.finishing():
+        name = learner.group.ranks.first(newest)
+        if name is None:
+            return None
+        steps_done = restore(directory / name, learner, kept)
     if steps_done or kept.tensors:
         progress.say(f"{directory.name}: going on after step {steps_done}.")
     return steps_done

@@ -1,23 +1,23 @@
 """Direct preference optimization: the policy learns from comparisons without a reward model."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from rather.config.stages import DPO
-from rather.data.batch import Batch, Row, microbatches
+from rather.data.batch import Batch, Row
 from rather.data.judged import Judged
 from rather.equations import dpo as losses
 from rather.equations.dpo import PairLogprobs
 from rather.equations.logprobs import masked_sum
 from rather.errors import UsageError
-from rather.failpoints import failpoint
 from rather.models.roles import Policy
 from rather.models.tuning import Tuned
 from rather.records import Alarm
 from rather.rollout.rollout import completions_of, token_table, with_lower_states
+from rather.training.accumulation import Group, accumulating
 from rather.training.checkpoints import Kept
 from rather.training.learner import Learner, Metrics
 from rather.training.loop import Run, slices, train
@@ -36,31 +36,39 @@ def train_dpo(
     """
     policy = Policy(tuned.backbone, tuned.adapter)
     settings = loss_settings(section)
+    ranks, budget = run.ranks, section.microbatch_tokens
     updates = slices(len(judged), section, seed)
-    learner = Learner(tuned.parameters, section, len(updates))
+    group = Group(ranks, tuned.shards)
+    learner = Learner(tuned.parameters, section, len(updates), group=group)
     kept = Kept({"reference": {}})
 
     def step(number: int) -> Metrics:
-        chosen = updates[number]
-        budget = section.microbatch_tokens
-        here = [judged[index] for index in chosen]
-        rows = with_lower_states(policy, [one.row for one in here], budget)
-        look_up(section, reference, rows, here, [str(index) for index in chosen], kept)
+        here = [judged[index] for index in updates[number]]
         num_pairs = sum(len(one.pairs) for one in here)
-        total: Metrics = {}
-        for indices, batch in microbatches(rows, budget, policy.backbone.device):
-            known = [kept.numbers["reference"][str(chosen[index])] for index in indices]
-            pairs = pair_places([here[index] for index in indices])
-            loss, metrics = pair_losses(section, settings, policy, batch, _Reference(pairs, known))
-            (loss.sum() / num_pairs).backward()
-            failpoint("update.gradient")
-            for key, value in {"loss": loss, **metrics}.items():
-                total[key] = total.get(key, 0.0) + value.detach().sum().item() / num_pairs
-        gauges = watch_chosen(section, run, number, total)
+        with accumulating(group) as update:
+            mine = update.share(updates[number], lambda index: judged[index].row.num_tokens)
+            rows = with_lower_states(policy, [judged[index].row for index in mine], budget)
+            named = {str(index): judged[index] for index in mine}
+            known = look_up(section, reference, rows, named, kept.numbers["reference"])
+            for indices, batch in update.microbatches(rows, budget, policy.backbone.device):
+                names = [str(mine[index]) for index in indices]
+                pairs = pair_places([named[name] for name in names])
+                said = _Reference(pairs, [known[name] for name in names])
+                loss, metrics = pair_losses(section, settings, policy, batch, said)
+                sums = {
+                    key: value.detach().sum() for key, value in {"loss": loss, **metrics}.items()
+                }
+                update.add(
+                    loss.sum() / num_pairs,
+                    {key: one.item() / num_pairs for key, one in sums.items()},
+                )
+        for found in ranks.exchange(known):
+            kept.numbers["reference"].update(found)
+        gauges = watch_chosen(section, run, number, update.total)
         if gauges.get("stop/chosen", 0.0) < WARNS_AT and number % section.checkpoint_every == 0:
             kept.numbers["good"] = number
-        num_tokens = float(sum(len(c) for row in rows for c in row.completions))
-        return {**total, **gauges, "num_tokens": num_tokens, **learner.update()}
+        num_tokens = float(sum(len(c) for one in here for c in one.row.completions))
+        return {**update.total, **gauges, "num_tokens": num_tokens, **learner.update()}
 
     train(learner, run, len(updates), step, kept)
 
@@ -97,29 +105,31 @@ def look_up(
     section: DPO,
     reference: Policy,
     rows: Sequence[Row],
-    judged: Sequence[Judged],
-    names: Sequence[str],
-    kept: Kept,
-) -> None:
-    """Keep Σ log π_ref of (chosen, rejected) of every pair of rows not met before, by row name."""
-    known: dict[str, Any] = kept.numbers["reference"]
-    new = [place for place, name in enumerate(names) if name not in known]
+    named: Mapping[str, Judged],
+    before: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Σ log π_ref of (chosen, rejected) of every pair of these rows, by name.
+
+    `before` is what is known already; `rows` are those of `named`, in its order.
+    """
+    known = {name: before[name] for name in named if name in before}
+    new = {name: row for name, row in zip(named, rows, strict=True) if name not in known}
     if not new:
-        return
+        return known
     if section.loss in losses.REFERENCE_FREE:
-        known.update({names[place]: [[0.0, 0.0]] * len(judged[place].pairs) for place in new})
-        return
-    fresh = [rows[place] for place in new]
+        return known | {name: [[0.0, 0.0]] * len(named[name].pairs) for name in new}
+    fresh = list(new.values())
     table = token_table(
         reference.logprobs, fresh, section.microbatch_tokens, reference.backbone.device
     )
     lengths = torch.tensor([len(completion) for row in fresh for completion in row.completions])
     mask = torch.arange(table.shape[1]) < lengths[:, None]
-    for number, place in enumerate(new):
+    for number, name in enumerate(new):
         places = completions_of(fresh, [number])
-        pairs = pair_places([judged[place]])
+        pairs = pair_places([named[name]])
         sums = pair_sums(table[places], mask[places], pairs, section.length_weight)
-        known[names[place]] = torch.stack(sums, dim=1).tolist()
+        known[name] = torch.stack(sums, dim=1).tolist()
+    return known
 
 
 def pair_sums(

@@ -1,14 +1,18 @@
 """Named weights with their AdamW and learning-rate schedule, and what a bad gradient does."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from rather.config.optimization import Optimization
+from rather.models.storage.shards import held, is_spread, own_part, whole
+from rather.training.accumulation import ALL_ALONE, Group, Metrics
+from rather.training.optimizers import BLOCKS, MOMENTS, make_optimizer, put_state, state_of
 
-Metrics = dict[str, float]
+__all__ = ["Learner", "Metrics", "NotFinite"]
+
 SKIPPED_IN_A_ROW = 3
 SKIPPED_OF_RECENT = 2
 """More skipped updates than this among the recent ones (1 %) are too many."""
@@ -28,8 +32,11 @@ class Learner:
         section: Optimization,
         num_updates: int,
         rates: Mapping[str, float | None] | None = None,
+        group: Group = ALL_ALONE,
     ) -> None:
-        """`rates`: peak learning rates of single weights, where they are not the section's."""
+        """`rates`: peak learning rates of single weights, where they are not the section's.
+        `group`: with whom it learns."""
+        self.group = group
         self.parameters = parameters
         self.section = section
         self.num_updates = num_updates
@@ -38,14 +45,14 @@ class Learner:
         """Numbers of the recent updates that were skipped."""
         self.rate_scale = 1.0
         """Halved by a roll-back."""
-        peaks: dict[float, list[nn.Parameter]] = {section.learning_rate: []}
+        peaks: dict[tuple[float, bool], list[nn.Parameter]] = {}
         for name, parameter in parameters.items():
             peak = (rates or {}).get(name) or section.learning_rate
-            peaks.setdefault(peak, []).append(parameter)
-        self.optimizer = torch.optim.AdamW(
-            [{"params": group, "lr": peak, "peak": peak} for peak, group in peaks.items() if group],
-            eps=section.adam_epsilon,
-            weight_decay=section.weight_decay,
+            # what is spread over ranks and what is not cannot be computed together
+            peaks.setdefault((peak, is_spread(parameter)), []).append(parameter)
+        self.optimizer = make_optimizer(
+            section,
+            [{"params": some, "lr": peak, "peak": peak} for (peak, _), some in peaks.items()],
         )
 
     def update(self) -> Metrics:
@@ -54,7 +61,8 @@ class Learner:
         An update whose gradient is not finite is skipped and counted; too many raise NotFinite.
         """
         parameters = list(self.parameters.values())
-        norm = nn.utils.clip_grad_norm_(parameters, self.section.max_grad_norm)
+        self.group.ranks.sum_gradients(parameters)
+        norm = clip_norm(parameters, self.section.max_grad_norm)
         factor = self.rate_scale * self.rate_factor(self.updates)
         for group in self.optimizer.param_groups:
             group["lr"] = factor * group["peak"]
@@ -99,38 +107,55 @@ class Learner:
         return left if self.section.schedule == "linear" else 0.5 * (1 - math.cos(math.pi * left))
 
     def tensors(self) -> dict[str, Tensor]:
-        """Weights and optimizer moments, by name."""
+        """Weights and optimizer moments, by name: what this rank is to keep of them."""
+        return {
+            name: held(tensor).cpu().contiguous()
+            for name, tensor in self._all_tensors().items()
+            if is_spread(tensor) or self.group.ranks.is_first
+        }
+
+    def _all_tensors(self) -> dict[str, Tensor]:
         found: dict[str, Tensor] = {}
         for name, parameter in self.parameters.items():
             found[f"weight/{name}"] = parameter.detach()
-            for key, value in self.optimizer.state.get(parameter, {}).items():
+            for key, value in state_of(self.optimizer, parameter).items():
                 found[f"optimizer/{key}/{name}"] = value
-        return {key: value.cpu().contiguous() for key, value in found.items()}
+        return found
 
     def numbers(self) -> dict[str, object]:
         """Counts, JSON-able."""
         return {"updates": self.updates, "skipped": self.skipped, "rate_scale": self.rate_scale}
 
-    def restore(self, tensors: dict[str, Tensor], numbers: dict[str, object]) -> None:
+    def restore(self, tensors: Mapping[str, Tensor], numbers: dict[str, object]) -> None:
         """Put back what `tensors` and `numbers` gave."""
         self.load_weights(tensors)
         self.optimizer.state.clear()
         for name, parameter in self.parameters.items():
             state = {
                 key: tensors[f"optimizer/{key}/{name}"]
-                for key in ("step", "exp_avg", "exp_avg_sq")
+                for key in ("step", *MOMENTS, *BLOCKS)
                 if f"optimizer/{key}/{name}" in tensors
             }
             if state:
-                self.optimizer.state[parameter] = {
-                    key: value if key == "step" else value.to(parameter.device)
-                    for key, value in state.items()
-                }
+                put_state(self.optimizer, parameter, state)
         for key, value in numbers.items():
             setattr(self, key, value)
 
     @torch.no_grad()
-    def load_weights(self, tensors: dict[str, Tensor]) -> None:
+    def load_weights(self, tensors: Mapping[str, Tensor]) -> None:
         """Put back the weights alone."""
         for name, parameter in self.parameters.items():
-            parameter.copy_(tensors[f"weight/{name}"])
+            parameter.copy_(own_part(tensors[f"weight/{name}"], parameter))
+
+
+@torch.no_grad()
+def clip_norm(parameters: Sequence[nn.Parameter], max_norm: float) -> Tensor:
+    """Scale gradients down to a norm over all of them, on all ranks; returns what it was."""
+    if not any(map(is_spread, parameters)):
+        return nn.utils.clip_grad_norm_(parameters, max_norm)
+    gradients = [one.grad for one in parameters if one.grad is not None]
+    norms = [torch.linalg.vector_norm(gradient) for gradient in gradients]
+    norm = torch.stack([whole(one) for one in norms]).norm()
+    for gradient in gradients:
+        held(gradient).mul_((max_norm / (norm + 1e-6)).clamp(max=1.0))
+    return norm

@@ -20,6 +20,7 @@ from rather.records import Alarm
 from rather.training import checkpoints
 from rather.training.checkpoints import Kept
 from rather.training.learner import Learner, Metrics, NotFinite
+from rather.training.ranks import ALONE, Ranks
 
 
 def _hear_nothing(step: int, alarm: Alarm) -> None:
@@ -48,6 +49,8 @@ class Run:
     and whether this is the end."""
     took: Callable[[int, float], None] = _keep_no_time
     """Hears how many seconds a whole step took."""
+    ranks: Ranks = ALONE
+    """With whom it runs; only the first of them records, looks and writes."""
 
     def alarm(self, step: int, alarm: Alarm) -> None:
         """Store an alarm and say it; one that stops raises StoppedByRule."""
@@ -70,10 +73,13 @@ def train(
     `kept` is the trainer's own memory, saved and put back in place. A signal is heard at safe
     points: the state is then saved as it was after the last update. A rule that stops the run
     (StoppedByRule) leaves the weights of the last good checkpoint in place.
+
+    Several ranks go through it in step: what ends it on one ends it on all at the same step.
     """
     kept = Kept() if kept is None else kept
     number = checkpoints.resume(run.directory, learner, kept, run.progress)
     if number is None:
+        run.ranks.copy_first(learner.parameters.values())
         checkpoints.save(run.directory, learner, 0, kept)
         number = 0
     with run.progress.track(run.directory.name, num_steps, unit) as task:
@@ -82,14 +88,14 @@ def train(
             is_whole = not kept.tensors  # in the middle of a step it was looked at already
             try:
                 if is_whole:
-                    run.look(number, False)
+                    _look(run, learner, number, is_end=False)
                 began = time.monotonic()
                 metrics = step(number)
             except NotFinite as fault:
                 number = _roll_back(learner, run, kept, fault, number)
                 continue
             except StoppedByRule as rule:
-                run.look(number, True)  # what the rule spoke about
+                _look(run, learner, number, is_end=True)  # what the rule spoke about
                 rule.kept_step = go_back_to_good(learner, run, kept)
                 raise
             except Interrupted:
@@ -103,10 +109,21 @@ def train(
             task.advance(1, describe(metrics))
             if number % learner.section.checkpoint_every == 0 or number == num_steps:
                 checkpoints.save(run.directory, learner, number, kept)
-                checkpoints.tidy(run.directory, spared_steps(learner, kept, num_steps))
-    # what a kill kept from it
-    checkpoints.tidy(run.directory, spared_steps(learner, kept, num_steps))
-    run.look(number, True)
+                _tidy(run, spared_steps(learner, kept, num_steps))
+    _tidy(run, spared_steps(learner, kept, num_steps))  # what a kill kept from it
+    learner.group.gather()
+    _look(run, learner, number, is_end=True)
+
+
+def _look(run: Run, learner: Learner, steps_done: int, *, is_end: bool) -> None:
+    with learner.group.whole(), run.ranks.together():
+        run.look(steps_done, is_end)
+
+
+def _tidy(run: Run, spared: tuple[int, ...]) -> None:
+    with run.ranks.finishing():
+        if run.ranks.is_first:
+            checkpoints.tidy(run.directory, spared)
 
 
 def spared_steps(learner: Learner, kept: Kept, num_steps: int) -> tuple[int, ...]:
@@ -130,6 +147,7 @@ def go_back_to_good(learner: Learner, run: Run, kept: Kept) -> int:
         folder = checkpoints.path_of(run.directory, steps)
         if folder.exists():
             learner.load_weights(checkpoints.load_tensors(folder))
+            learner.group.gather()
             return steps
     raise AssertionError("a run keeps the checkpoint it began with until it has a good one")
 
@@ -148,7 +166,9 @@ def _roll_back(learner: Learner, run: Run, kept: Kept, fault: NotFinite, step: i
             rule.kept_step = go_back_to_good(learner, run, kept)
             raise
     # where it would have gone had no signal ever made a checkpoint in between
-    checkpoints.drop_interim(run.directory, learner.section.checkpoint_every)
+    with run.ranks.finishing():
+        if run.ranks.is_first:
+            checkpoints.drop_interim(run.directory, learner.section.checkpoint_every)
     found = checkpoints.resume(run.directory, learner, kept, run.progress) or 0
     learner.rate_scale = scale / 2
     sentence = f"{fault}: back to step {found}, and on at half the learning rate."

@@ -80,25 +80,28 @@ def of_targets(targets: Targets, rollout: Rollout) -> Metrics:
 
 @torch.no_grad()
 def of_heldout(
-    tasks: Sequence[Task],
+    tasks: Sequence[tuple[int, Task]],
     roles: Roles,
     scorer: Scorer,
     settings: local.Settings,
     microbatch_tokens: int,
 ) -> Metrics:
-    """One answer to each held-out prompt, by the training reward and by the held-out one."""
-    requests = [
-        local.Request(task.ids, (HELDOUT_SEED + place,)) for place, task in enumerate(tasks)
-    ]
+    """One answer to each held-out prompt, by the training reward and by the held-out one: sums.
+
+    `tasks` are some of the prompts, each with its place among all of them.
+    """
+    if not tasks:
+        return {}
+    requests = [local.Request(task.ids, (HELDOUT_SEED + place,)) for place, task in tasks]
     policy = roles.policy
     sampled = local.sample(policy.backbone, policy.adapter, requests, settings)
-    rows = [Row(task.ids, (one.ids,)) for task, (one,) in zip(tasks, sampled, strict=True)]
+    rows = [Row(task.ids, (one.ids,)) for (_, task), (one,) in zip(tasks, sampled, strict=True)]
     rows = with_lower_states(policy, rows, microbatch_tokens)
-    prompts = [task.prompt for task in tasks]
+    prompts = [task.prompt for _, task in tasks]
 
-    def mean(by: Scorer) -> float:
-        return sum(score for row in by(prompts, rows) for score in row) / len(rows)
+    def total(by: Scorer) -> float:
+        return sum(score for row in by(prompts, rows) for score in row)
 
-    found = {"heldout/proxy": mean(roles.scorer), "heldout/score": mean(scorer)}
+    found = {"heldout/proxy": total(roles.scorer), "heldout/score": total(scorer)}
     failpoint("evaluation.scored")
     return found

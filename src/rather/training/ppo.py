@@ -6,11 +6,12 @@ scores is in `targets.py`, the loss of a microbatch in `objective.py` (its equat
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import product
 
+import torch
+from torch import Tensor
+
 from rather.config.ppo import PPO
-from rather.data.batch import microbatches
 from rather.equations import kl
 from rather.errors import UsageError
 from rather.failpoints import failpoint
@@ -18,6 +19,7 @@ from rather.rollout import saved
 from rather.rollout.local import Request, Settings
 from rather.rollout.rollout import Rollout, collect, completions_of, with_lower_states
 from rather.training import measures
+from rather.training.accumulation import Group, accumulating, summed
 from rather.training.cast import Cast, Task
 from rather.training.checkpoints import Kept
 from rather.training.judging import has_gone_too_far, judge, judge_update
@@ -31,7 +33,8 @@ def train_ppo(section: PPO, cast: Cast, tasks: Sequence[Task], run: Run, seed: i
     """Tune the policy of `cast` on the tasks' prompts."""
     num_updates = section.num_steps * section.num_epochs * section.num_minibatches
     rates = dict.fromkeys(cast.critic_parameters, section.critic.learning_rate)
-    learner = Learner(cast.parameters, section, num_updates, rates)
+    group = Group(run.ranks, cast.shards)
+    learner = Learner(cast.parameters, section, num_updates, rates, group)
     trainer = Trainer(section, cast, learner, tasks, run, seed)
     train(learner, run, section.num_steps, trainer.step, trainer.kept, unit="steps")
 
@@ -56,6 +59,12 @@ class Trainer:
                 f"ppo.num_minibatches is {section.num_minibatches}, but a step has "
                 f"{self.num_prompts} prompts; lower it, or import more prompts."
             )
+        if run.ranks.size > self.num_prompts:
+            raise UsageError(
+                f"{run.ranks.size} processes were launched, but a step has {self.num_prompts} "
+                "prompts and each of them answers at least one; launch fewer, or raise "
+                "ppo.batch_size."
+            )
         self.settings = Settings(section.temperature, section.max_new_tokens, cast.stop_ids)
         self.kept = Kept({"kl_coefficient": section.kl_coefficient, "updates": []})
 
@@ -77,11 +86,17 @@ class Trainer:
         tasks = self.tasks_of(number)
         if self.kept.tensors:
             held = saved.from_tensors(self.kept.tensors, [task.ids for task in tasks])
-            budget = self.section.microbatch_tokens
-            rows = with_lower_states(self.roles.policy, held.rows, budget)
-            return replace(held, rows=tuple(rows))
-        rollout = self.roll_out(tasks, number)
-        measured = {**measures.of_rollout(rollout), **self.heldout(number)}
+            with self.run.ranks.together():
+                mine = self.share(len(tasks))
+                found = with_lower_states(
+                    self.roles.policy,
+                    [held.rows[place] for place in mine],
+                    self.section.microbatch_tokens,
+                )
+            return saved.with_rows(held, dict(zip(mine, found, strict=True)))
+        with self.learner.group.whole():
+            rollout = self.roll_out(tasks, number)
+            measured = {**measures.of_rollout(rollout), **self.heldout(number)}
         # from here to the end nothing can be broken off: what a checkpoint keeps stays in step
         remember_scores(self.section, rollout, self.kept.numbers)
         self.judge(number, measured)
@@ -90,21 +105,30 @@ class Trainer:
 
     def roll_out(self, tasks: Sequence[Task], number: int) -> Rollout:
         """Sample completions of these prompts and look at them with every role."""
-        many = self.section.num_completions
+        many, ranks, mine = self.section.num_completions, self.run.ranks, self.share(len(tasks))
         first = (self.seed * 1_000_003 + number) * len(tasks) * many
-        requests = [
-            Request(task.ids, tuple(range(first + i * many, first + (i + 1) * many)))
-            for i, task in enumerate(tasks)
-        ]
-        with self.cast.progress.track(f"step {number + 1}: rollout", None, "tokens") as shown:
-            return collect(
+        seeds = {i: tuple(range(first + i * many, first + (i + 1) * many)) for i in mine}
+        with (
+            self.cast.progress.track(f"step {number + 1}: rollout", None, "tokens") as shown,
+            ranks.alone(),
+        ):
+            part = collect(
                 self.roles,
-                [task.prompt for task in tasks],
-                requests,
+                [tasks[i].prompt for i in mine],
+                [Request(tasks[i].ids, seeds[i]) for i in mine],
                 self.settings,
                 self.section.microbatch_tokens,
                 shown.advance,
             )
+        if ranks.size == 1:
+            return part
+        parts = ranks.exchange_tensors(saved.to_tensors(part) | {"places": torch.tensor(mine)})
+        whole = saved.joined(parts, [task.ids for task in tasks])
+        return saved.with_rows(whole, dict(zip(mine, part.rows, strict=True)))
+
+    def share(self, num_prompts: int) -> list[int]:
+        """Which of a step's prompts this rank answers."""
+        return self.run.ranks.share(range(num_prompts), lambda place: 1)
 
     def tasks_of(self, number: int) -> list[Task]:
         """The prompts of a step: one epoch's order after another, without replacement."""
@@ -117,13 +141,16 @@ class Trainer:
         """Score and held-out reward of the policy's answers to held-out prompts, now and then."""
         if self.cast.heldout is None or number % self.section.rules.check_every:
             return {}
-        return measures.of_heldout(
-            self.cast.heldout.tasks,
-            self.roles,
-            self.cast.heldout.scorer,
-            self.settings,
-            self.section.microbatch_tokens,
-        )
+        asked, ranks = self.cast.heldout.tasks, self.run.ranks
+        with ranks.alone():
+            sums = measures.of_heldout(
+                ranks.share([*enumerate(asked)], lambda one: len(one[1].ids)),
+                self.roles,
+                self.cast.heldout.scorer,
+                self.settings,
+                self.section.microbatch_tokens,
+            )
+        return {key: total / len(asked) for key, total in summed(ranks.exchange(sums)).items()}
 
     def judge(self, number: int, measured: Metrics) -> None:
         """Let the stop rules speak about the policy as it came into this step."""
@@ -169,11 +196,9 @@ class Trainer:
         """One optimizer update on one minibatch of rows; weights are taken over all of it."""
         order = epoch_order(len(rollout.rows), self.seed + 7919 * (number + 1), epoch)
         chosen = order[part :: self.section.num_minibatches]
-        rows = [rollout.rows[index] for index in chosen]
         together = completions_of(rollout.rows, chosen)
         weights = minibatch_weights(self.section, rollout.completion_mask, together)
         num_tokens = int(rollout.completion_mask[together].sum())
-        total: Metrics = {}
         objective = Objective(
             self.section,
             self.roles,
@@ -181,16 +206,15 @@ class Trainer:
             policy_learns=number >= self.section.critic.warmup_steps,
             most_importance=self.cast.most_importance,
         )
-        device = self.roles.policy.backbone.device
-        for indices, batch in microbatches(rows, self.section.microbatch_tokens, device):
-            places = completions_of(rollout.rows, [chosen[index] for index in indices])
-            for loss, metrics in objective.losses(batch, Part(rollout, targets, weights, places)):
-                if loss.requires_grad:  # the policy's does not while the critic warms up
-                    loss.backward()
-                for key, value in metrics.items():
-                    share = 1.0 if key.startswith("loss/") else 1 / num_tokens
-                    total[key] = total.get(key, 0.0) + value.detach().item() * share
-            failpoint("update.gradient")
+        policy, budget = self.roles.policy, self.section.microbatch_tokens
+        with accumulating(self.learner.group) as update:
+            mine = update.share(chosen, lambda index: rollout.rows[index].num_tokens)
+            rows = with_lower_states(policy, [rollout.rows[index] for index in mine], budget)
+            for indices, batch in update.microbatches(rows, budget, policy.backbone.device):
+                places = completions_of(rollout.rows, [mine[index] for index in indices])
+                for loss, sums in objective.losses(batch, Part(rollout, targets, weights, places)):
+                    update.add(loss, averaged(sums, num_tokens))
+        total = update.total
         total["val/ratio_var"] = max(total.pop("val/ratio_squared") - total["val/ratio"] ** 2, 0.0)
         return {**total, **self.step_or_leave_out(total, number)}
 
@@ -214,6 +238,14 @@ class Trainer:
             num_episodes=num_episodes,
             horizon=self.section.kl.horizon,
         )
+
+
+def averaged(sums: dict[str, Tensor], num_tokens: int) -> Metrics:
+    """Token sums over the minibatch's tokens; losses are weighted already."""
+    return {
+        key: value.detach().item() * (1.0 if key.startswith("loss/") else 1 / num_tokens)
+        for key, value in sums.items()
+    }
 
 
 def _average(updates: Sequence[Metrics]) -> Metrics:

@@ -10,14 +10,15 @@ from rather.config.stages import Reward
 from rather.data.batch import Batch, Row, microbatches
 from rather.data.judged import Judged, Opinion
 from rather.equations import preferences
-from rather.failpoints import failpoint
 from rather.models.heads import ScalarHead
 from rather.models.roles import RewardModel
 from rather.models.tuning import Tuned
 from rather.training import checkpoints
+from rather.training.accumulation import Group, accumulating
 from rather.training.fitted_head import fit_head
 from rather.training.learner import Learner, Metrics
 from rather.training.loop import Run, slices, train
+from rather.training.ranks import Ranks
 
 
 def train_reward(
@@ -29,34 +30,37 @@ def train_reward(
     seed: int,
 ) -> RewardModel:
     """Train on judged rows, then centre: the reference's completions score 0 on average."""
-    head = ScalarHead(tuned.backbone.hidden_size, seed).to(tuned.backbone.device)
+    group, device = Group(run.ranks, tuned.shards), tuned.backbone.device
+    head = ScalarHead(tuned.backbone.hidden_size, seed).to(device)
     model = RewardModel(tuned.backbone, tuned.adapter, head, section.pooling, tuned.depth)
-    if section.head == "fitted" and not checkpoints.begun(run.directory):
-        fit_head(model, judged, section.microbatch_tokens, run.progress)
+    if section.head == "fitted" and not run.ranks.first(lambda: checkpoints.begun(run.directory)):
+        with group.whole(), run.ranks.together():
+            if run.ranks.is_first:  # the others get it with the first one's weights, in `train`
+                fit_head(model, judged, section.microbatch_tokens, run.progress)
     pair_losses = choose_pair_losses(section, judged)
     updates = slices(len(judged), section, seed)
-    learner = Learner({**tuned.parameters, "head.weight": head.weight}, section, len(updates))
+    weights = {**tuned.parameters, "head.weight": head.weight}
+    learner = Learner(weights, section, len(updates), group=group)
 
     def step(number: int) -> Metrics:
         chosen = [judged[index] for index in updates[number]]
         num_opinions = sum(len(one.opinions) for one in chosen)
-        total, right, pairs = 0.0, 0.0, 0
-        rows = [one.row for one in chosen]
-        for indices, batch in microbatches(rows, section.microbatch_tokens, model.backbone.device):
-            parts = split_by_row(model.scores(batch), batch)
-            here = [chosen[index] for index in indices]
-            loss = sum_of_losses(section, pair_losses, parts, here) / num_opinions
-            loss.backward()
-            failpoint("update.gradient")
-            total += loss.item()
-            won, counted = pair_accuracy(parts, here)
-            right, pairs = right + won, pairs + counted
-        accuracy = {"accuracy": right / pairs} if pairs else {}
-        num_tokens = float(sum(len(c) for row in rows for c in row.completions))
-        return {"loss": total, **accuracy, "num_tokens": num_tokens, **learner.update()}
+        with accumulating(group) as update:
+            mine = update.share(chosen, lambda one: one.row.num_tokens)
+            rows = [one.row for one in mine]
+            for indices, batch in update.microbatches(rows, section.microbatch_tokens, device):
+                parts = split_by_row(model.scores(batch), batch)
+                here = [mine[index] for index in indices]
+                loss = sum_of_losses(section, pair_losses, parts, here) / num_opinions
+                right, pairs = pair_accuracy(parts, here)
+                update.add(loss, {"loss": loss, "right": right, "pairs": pairs})
+        won, counted = update.total.pop("right"), update.total.pop("pairs")
+        accuracy = {"accuracy": won / counted} if counted else {}
+        num_tokens = float(sum(len(c) for one in chosen for c in one.row.completions))
+        return {**update.total, **accuracy, "num_tokens": num_tokens, **learner.update()}
 
     train(learner, run, len(updates), step)
-    center(model, reference_rows, section.microbatch_tokens)
+    center(model, reference_rows, section.microbatch_tokens, run.ranks)
     return model
 
 
@@ -127,11 +131,14 @@ def pair_accuracy(scores: Sequence[Tensor], judged: Sequence[Judged]) -> tuple[f
 
 
 @torch.no_grad()
-def center(model: RewardModel, rows: Sequence[Row], microbatch_tokens: int) -> None:
+def center(model: RewardModel, rows: Sequence[Row], microbatch_tokens: int, ranks: Ranks) -> None:
     """Store the bias that makes these rows' completions score 0 on average.
 
     Stiennon et al. 2020, §3.4: a fixed KL coefficient and penalty then keep their meaning.
     """
     device = model.backbone.device
-    scores = [model.scores(batch) for _, batch in microbatches(rows, microbatch_tokens, device)]
-    model.head.bias += torch.cat(scores).mean()
+    with ranks.together():
+        mine = ranks.share(rows, lambda row: row.num_tokens)
+        found = [model.scores(batch) for _, batch in microbatches(mine, microbatch_tokens, device)]
+    parts = ranks.exchange_tensors({"scores": torch.cat(found) if found else torch.zeros(0)})
+    model.head.bias += torch.cat([part["scores"] for part in parts]).mean().to(device)

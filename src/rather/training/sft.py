@@ -5,33 +5,33 @@ from collections.abc import Sequence
 import torch
 
 from rather.config.stages import SFT
-from rather.data.batch import Batch, Row, microbatches
+from rather.data.batch import Batch, Row
 from rather.equations.logprobs import masked_sum
-from rather.failpoints import failpoint
 from rather.models.roles import Policy
 from rather.models.tuning import Tuned
+from rather.training.accumulation import Group, accumulating
 from rather.training.learner import Learner, Metrics
 from rather.training.loop import Run, slices, train
 
 
 def train_sft(section: SFT, tuned: Tuned, rows: Sequence[Row], run: Run, seed: int) -> None:
     """Train a trunk on rows of one completion each."""
-    policy = Policy(tuned.backbone, tuned.adapter)
+    policy, device = Policy(tuned.backbone, tuned.adapter), tuned.backbone.device
     if section.loss_on_prompt:
         rows = [_prompt_learnt_too(row) for row in rows]
     updates = slices(len(rows), section, seed)
-    learner = Learner(tuned.parameters, section, len(updates))
+    group = Group(run.ranks, tuned.shards)
+    learner = Learner(tuned.parameters, section, len(updates), group=group)
 
     def step(number: int) -> Metrics:
         batch_rows = [rows[index] for index in updates[number]]
         num_tokens = sum(len(c) for row in batch_rows for c in row.completions)
-        loss = 0.0
-        for _, batch in microbatches(batch_rows, section.microbatch_tokens, policy.backbone.device):
-            part = negative_log_likelihood(policy, batch) / num_tokens
-            part.backward()
-            failpoint("update.gradient")
-            loss += part.item()
-        return {"loss": loss, "num_tokens": num_tokens, **learner.update()}
+        with accumulating(group) as update:
+            mine = update.share(batch_rows, lambda row: row.num_tokens)
+            for _, batch in update.microbatches(mine, section.microbatch_tokens, device):
+                loss = negative_log_likelihood(policy, batch) / num_tokens
+                update.add(loss, {"loss": loss})
+        return {**update.total, "num_tokens": num_tokens, **learner.update()}
 
     train(learner, run, len(updates), step)
 

@@ -6,6 +6,7 @@ probabilities of one prompt are compared with the trainer's.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from statistics import fmean
 
@@ -103,7 +104,8 @@ class VllmSampler:
         if before is None or before == folder:
             return
         self._fleet.forget(before.name)
-        remove(before)
+        with suppress(FileNotFoundError):  # another rank has removed it
+            remove(before)
 
 
 @torch.no_grad()

@@ -1,0 +1,82 @@
+"""One rank leads and the others follow: nothing to train, a fault before it, a rule, torchrun."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+LAUNCHERS = {
+    "torchrun": ["torch.distributed.run", "--standalone", "--nproc-per-node=2"],
+    "accelerate": [
+        "accelerate.commands.launch",
+        *("--multi_gpu", "--num_processes=2", "--num_machines=1", "--mixed_precision=no"),
+        "--dynamo_backend=no",
+    ],
+}
+
+
+def test_where_nothing_is_to_be_trained_the_others_go_home(
+    commands: Any, new_root: Callable[[], Path]
+) -> None:
+    root = new_root()
+    first, second = commands.ranks(*commands.of("sft", root), "-n")
+    assert (first.code, second.code) == (0, 0)
+    assert "would train sft" in first.said
+    assert second.said == ""
+
+
+def test_a_fault_before_training_is_said_once(commands: Any, new_root: Callable[[], Path]) -> None:
+    first, second = commands.ranks(*commands.of("sft", new_root()), "--start=nothing-such")
+    assert first.code == 2
+    assert "nothing-such" in first.said
+    assert (second.code, second.said) == (0, "")
+
+
+def test_a_rule_stops_all_and_the_first_publishes_the_last_good_policy(
+    commands: Any, new_root: Callable[[], Path]
+) -> None:
+    # as in test_kill.py: 0.78 nats from the reference after 4 steps
+    command = [*commands.of("ppo", new_root()), "--rules.max-kl", "0.75"]
+    first, second = commands.ranks(*command)
+    assert first.code == 4, first.said
+    assert "ppo-1 is the last good policy, of step 2." in first.said
+    assert (second.code, second.said) == (0, "")
+
+
+def test_more_ranks_than_prompts_are_refused(commands: Any, new_root: Callable[[], Path]) -> None:
+    ended = commands.ranks(*commands.of("ppo", new_root()), "--batch-size=2", size=3)
+    assert [one.code for one in ended] == [2, 2, 2]
+    assert "3 processes were launched, but a step has 2 prompts" in ended[0].said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_real_launchers(launcher: str, new_root: Callable[[], Path]) -> None:
+    root = new_root()
+
+    def launched(verb: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                *LAUNCHERS[launcher],
+                "-m",
+                "rather",
+                verb,
+                "--json",
+                f"-w{root}",
+            ],
+            env={**os.environ, "PYTHONPATH": "src", "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+        )
+
+    refused, trained = launched("status"), launched("sft")
+    assert "2 were launched" in refused.stderr
+    assert trained.returncode == 0, trained.stderr
+    assert json.loads(trained.stdout)["version"] == "sft-1"  # one object, though two ran
