@@ -171,9 +171,9 @@ def score(ws: Workspace, model: str, rows: Sequence[dict[str, Any]]) -> Result:
 
 def serve(ws: Workspace, dry_run: bool = False, expose: bool = False) -> Result:
     """Serve the base and every version behind one OpenAI-compatible API, until it is stopped."""
-    from rather.stages import serving
+    from rather.stages.serving import verb
 
-    return serving.serve(ws, dry_run=dry_run, expose=expose)
+    return verb.serve(ws, dry_run=dry_run, expose=expose)
 
 
 def alias(
@@ -184,9 +184,9 @@ def alias(
     dry_run: bool = False,
 ) -> Result:
     """Let a name like `prod` mean a version, or what it meant before; or say what names mean."""
-    from rather.stages import serving
+    from rather.stages.serving import verb
 
-    return serving.alias(ws, name, version, roll_back=roll_back, dry_run=dry_run)
+    return verb.alias(ws, name, version, roll_back=roll_back, dry_run=dry_run)
 
 
 def key(
@@ -197,9 +197,9 @@ def key(
     dry_run: bool = False,
 ) -> Result:
     """Make a key of the API, or close one; or list them."""
-    from rather.stages import serving
+    from rather.stages.serving import verb
 
-    return serving.key(ws, name, role, revoke=revoke, dry_run=dry_run)
+    return verb.key(ws, name, role, revoke=revoke, dry_run=dry_run)
 
 
 def chat(ws: Workspace, models: Sequence[str], prompt: str | None = None) -> Result:

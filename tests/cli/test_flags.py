@@ -54,6 +54,6 @@ def test_overrides_are_what_was_given() -> None:
 
 def test_every_stage_takes_its_own_section() -> None:
     own = {function.__name__: section for function, section, _ in VERBS if section}
-    names = ("sample", "choose", "label", "sft", "reward", "ppo", "dpo", "evaluate", "run")
+    names = ("sample", "choose", "label", "sft", "reward", "ppo", "dpo", "evaluate", "run", "serve")
     measured = {"sweep": "evaluate", "promote": "evaluate"}  # answers as evaluate gives them
     assert own == {name: name for name in names} | measured

@@ -33,8 +33,9 @@ from rather.serving.backend import Backend
 from rather.serving.context import NOBODY, Outside
 from rather.serving.local.backend import LocalBackend
 from rather.serving.running import DrainingServer
-from rather.store import api_keys, versions
+from rather.store import versions
 from rather.store.database import Database
+from rather.store.serving import api_keys
 from rather.web.server import listen, server_of, url_of
 
 NUM_POLICIES = 10

@@ -20,7 +20,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from rather.serving.backend import Piece, Wish
-from rather.store import api_keys
+from rather.store.serving import api_keys
 from tests.serving.conftest import House, Running
 
 CHECKS = [

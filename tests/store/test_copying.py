@@ -47,6 +47,8 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     "meta": [{"name": "a", "value": "b"}],
     "questions": [{"seq": 2, "item": "pair:a-b", "prompt_id": "p1", "reasons": {"drift": 0.5}}],
     "rounds": [{"number": 1, "done": {"reward": {"version": "reward-1"}}, "policy": None}],
+    "alias_switches": [{"seq": 4, "alias": "prod", "before": None}, {"seq": 5, "before": 4}],
+    "api_keys": [{"hash": "h3", "revoked_at": None}],
     "login_tokens": [{"hash": "h1", "used_at": None, **WHO}],
     "sessions": [{"hash": "h2", "revoked_at": "2026", **WHO}],
 }
@@ -173,7 +175,7 @@ def test_a_workspace_is_not_copied_over(full: Database, any_db: Database, any_wh
     with pytest.raises(UsageError, match=r"holds a workspace already \(1 rows\)"):
         copy_database(full, any_where, QUIET)
     assert meta.get(any_db, "a") == "mine"
-    with pytest.raises(UsageError, match=r"a workspace already \(22 rows\)"):
+    with pytest.raises(UsageError, match=r"a workspace already \(25 rows\)"):
         copy_database(full, full.where, QUIET)
 
 

@@ -17,7 +17,7 @@ class Serving(Section):
     """Port to listen on; 0 takes a free one."""
     engine: Literal["local", "vllm"] = "local"
     """Who generates: this process on the machine's own backbone, or a vLLM server it starts."""
-    resident_adapters: int = Field(16, ge=1)
+    resident_adapters: int = Field(8, ge=1)
     """Adapters kept in memory at most; others are read again when they are asked for."""
     max_rank: int = Field(64, ge=1)
     """An adapter of a higher rank is refused."""

@@ -5,7 +5,10 @@ from collections.abc import Sequence
 
 from rather.equations.intervals import Interval, wilson
 
-__all__ = ["Interval", "mean", "outcomes", "standard_error", "wilson", "win_rate"]
+__all__ = ["TRUST", "Interval", "mean", "outcomes", "standard_error", "wilson", "win_rate"]
+
+TRUST = ("human", "gold", "heldout", "llm", "judge", "reward")
+"""Whose win rate decides, the most trustworthy first; `reward` is what it was tuned on."""
 
 
 def win_rate(ours: Sequence[float], theirs: Sequence[float]) -> Interval:

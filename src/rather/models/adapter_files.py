@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,10 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from rather.errors import DataError
-from rather.models.lora import LoraLayout, LoraShape
+from rather.models.lora import LoraLayout, LoraShape, widths
 from rather.models.source import read_json
 
 PREFIX = "base_model.model."
@@ -75,6 +76,23 @@ def load_adapter(folder: Path, layout: LoraLayout) -> tuple[LoraShape, dict[str,
         raise DataError(f"{folder} adapts {unknown[0]}, which the base model does not have.")
     ordered = tuple(name for name in layout.names if name in targets)
     return LoraShape(int(rank), alpha, ordered), weights
+
+
+def require_fit(model: nn.Module, shape: LoraShape, weights: Mapping[str, Tensor]) -> None:
+    """DataError says where weights (by PEFT's names) are not those of an adapter on this model."""
+    wanted: dict[str, tuple[int, int]] = {}
+    for target in shape.targets:
+        outputs, inputs = widths(model.get_submodule(target))
+        wanted[f"{target}.lora_A.weight"] = shape.rank, inputs
+        wanted[f"{target}.lora_B.weight"] = outputs, shape.rank
+    if odd := sorted(wanted.keys() ^ weights.keys()):
+        raise DataError(f"The adapter does not fit this model: {odd[0]} is on one side only.")
+    for key, size in wanted.items():
+        if tuple(weights[key].shape) != size:
+            raise DataError(
+                f"The adapter does not fit this model: {key} is {list(weights[key].shape)} "
+                f"where {list(size)} is needed."
+            )
 
 
 def _positive(config: dict[str, Any], key: str, folder: Path) -> float:

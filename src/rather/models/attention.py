@@ -5,7 +5,7 @@ mask argument and asks the *layout* passed along with the call who may attend to
 
 - `PackedLayout` (`rather.models.packed`): a training or scoring pass over a `Batch`. Completions
   attend to their prompt's keys, computed once, and to themselves.
-- `DecodeLayout` (`rather.models.decoding`): one new token a completion, against cached keys.
+- `DecodeLayout` (`rather.models.decode.layout`): one new token a completion, against cached keys.
 
 Heads that share a key (grouped-query attention) are folded into the query's length, so each
 product is one plain batched matmul. Shapes: H key heads, G queries a key head, D head width.

@@ -6,7 +6,6 @@ adapter (or none) switched on. Nobody else toggles adapters.
 
 import copy
 import logging
-import math
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,6 +20,7 @@ from rather.data.batch import Batch, Lower, Row, pack
 from rather.errors import DataError, UsageError
 from rather.models.attention import NAME, AskedLayers, CannotPack, Layout
 from rather.models.fused import fuse
+from rather.models.heads import scale_of, softcap_of
 from rather.models.layers import Stack
 from rather.models.lora import (
     LoraShape,
@@ -60,7 +60,7 @@ class Backbone:
         """Why this architecture's batches are padded, at a cost; None where they are packed."""
         if self.why_padded is None:
             fuse(self.decoder)
-        self._scale, self._softcap = _scale_of(model), _softcap_of(model)
+        self._scale, self._softcap = scale_of(model), softcap_of(model)
         self._examine()
 
     @property
@@ -163,8 +163,6 @@ class Backbone:
         for layer in adapted_layers(self.model, shape.targets, self._switch):
             layer.add(name, shape.rank, shape.alpha, generator)
         self.shapes[name] = shape
-        for parameter in self.adapter_parameters(name).values():
-            parameter.requires_grad_(False)
 
     def attach_adapter(self, name: str, shape: LoraShape, weights: Mapping[str, Tensor]) -> None:
         """An adapter that is only used: its weights, checked, as they are and not a copy."""
@@ -288,18 +286,3 @@ def load_backbone(folder: Path, dtype: torch.dtype, device: torch.device | str) 
         name, why = type(model).__name__, backbone.why_padded
         LOG.warning("%s runs padded, which is slower than packed: %s.", name, why)
     return backbone
-
-
-def _scale_of(model: PreTrainedModel) -> float:
-    """What an architecture multiplies its head's output with: Cohere's, Granite's, Falcon-H1's."""
-    config = model.config
-    times = [getattr(config, key, None) or 1.0 for key in ("logit_scale", "lm_head_multiplier")]
-    return math.prod(times) / (getattr(config, "logits_scaling", None) or 1.0)
-
-
-def _softcap_of(model: PreTrainedModel) -> float | None:
-    """Where an architecture caps its logits: Gemma 2's and RecurrentGemma's."""
-    for key in ("final_logit_softcapping", "logits_soft_cap"):
-        if (cap := getattr(model.config, key, None)) is not None:
-            return float(cap)
-    return None

@@ -1,9 +1,10 @@
-"""The scalar head of reward and value models."""
+"""The scalar head of reward and value models; what architectures do to a language head's output."""
 
 import math
 
 import torch
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 
 class ScalarHead(nn.Module):
@@ -31,3 +32,18 @@ class ScalarHead(nn.Module):
     def forward(self, hidden: Tensor) -> Tensor:
         """[..., d] -> [...]."""
         return hidden.float() @ self.weight - self.bias
+
+
+def scale_of(model: PreTrainedModel) -> float:
+    """What an architecture multiplies its head's output with: Cohere's, Granite's, Falcon-H1's."""
+    config = model.config
+    times = [getattr(config, key, None) or 1.0 for key in ("logit_scale", "lm_head_multiplier")]
+    return math.prod(times) / (getattr(config, "logits_scaling", None) or 1.0)
+
+
+def softcap_of(model: PreTrainedModel) -> float | None:
+    """Where an architecture caps its logits: Gemma 2's and RecurrentGemma's."""
+    for key in ("final_logit_softcapping", "logits_soft_cap"):
+        if (cap := getattr(model.config, key, None)) is not None:
+            return float(cap)
+    return None

@@ -15,9 +15,9 @@ from rather.config.stages import Precision
 from rather.data.tokens import Codec, load_codec
 from rather.durable import verify
 from rather.errors import DataError, UsageError
-from rather.models.adapter_files import load_adapter, save_adapter
+from rather.models.adapter_files import load_adapter, require_fit, save_adapter
 from rather.models.backbone import Backbone, load_backbone
-from rather.models.files.skeleton import Skeleton, require_fit, skeleton_of
+from rather.models.files.skeleton import Skeleton, skeleton_of
 from rather.models.heads import ScalarHead
 from rather.models.lora import LoraShape
 from rather.models.roles import Policy, RewardModel

@@ -97,12 +97,11 @@ class LoraLinear(nn.Module):
         outputs, inputs = widths(self.base)
         bound = math.sqrt(1 / inputs)
         a = torch.empty(rank, inputs).uniform_(-bound, bound, generator=generator)
-        self.a[name] = nn.Parameter(a.to(weight.device))
-        self.b[name] = nn.Parameter(torch.zeros(outputs, rank, device=weight.device))
-        self.scale[name] = alpha / rank
+        b = torch.zeros(outputs, rank, device=weight.device)
+        self.attach(name, a.to(weight.device), b, alpha / rank)
 
     def attach(self, name: str, a: Tensor, b: Tensor, scale: float) -> None:
-        """An adapter that does not learn, in any precision: A [r, inputs], B [outputs, r]."""
+        """An adapter that does not learn yet, in any precision: A [r, inputs], B [outputs, r]."""
         self.a[name] = nn.Parameter(a, requires_grad=False)
         self.b[name] = nn.Parameter(b, requires_grad=False)
         self.scale[name] = scale

@@ -12,9 +12,9 @@ import torch
 
 from rather.data.batch import Row, pack, split_by_tokens
 from rather.models.backbone import Adapters, Backbone
-from rather.models.decode_weights import DecodeWeights
-from rather.models.decoding import DecodeLayout
-from rather.models.key_values import KeyValues
+from rather.models.decode.key_values import KeyValues
+from rather.models.decode.layout import DecodeLayout
+from rather.models.decode.weights import DecodeWeights
 from rather.models.memory import device_memory
 from rather.models.packed import PackedLayout
 from rather.rollout import drawing

@@ -20,6 +20,7 @@ from rather.serving.context import NOBODY, Context, Outside
 from rather.serving.metrics import Metrics
 from rather.serving.register import Register
 from rather.serving.routes import admin, chat, models, scoring, state, text
+from rather.serving.streaming import ClientGone
 from rather.store.database import Database
 from rather.web.contract.shape import FaultReply
 from rather.web.limiter import Tries
@@ -119,6 +120,10 @@ def _down(_: Request, error: Exception) -> Response:
     return fault(503, str(error), code="engine_down")
 
 
+def _left(_: Request, error: Exception) -> Response:
+    return Response(status_code=499)  # as nginx counts it; nobody hears
+
+
 def _user_error(_: Request, error: Exception) -> Response:
     if isinstance(error, EnvironmentFault):
         # The sentence names paths of the server's disk; it belongs into the operator's terminal.
@@ -139,6 +144,7 @@ FAULTS: dict[type[Exception], Callable[[Request, Exception], Response]] = {
     HTTPException: _no_such_thing,
     QueueFull: _busy,
     EngineDown: _down,
+    ClientGone: _left,
     RatherError: _user_error,
     Exception: _bug,
 }

@@ -8,7 +8,7 @@ from fastapi import Depends
 from starlette.requests import Request
 
 from rather.serving.context import Context, CurrentContext
-from rather.store.api_keys import Role, hash_of
+from rather.store.serving.api_keys import Role, hash_of
 from rather.web.replies import Refusal
 
 PUBLIC_PATHS = frozenset({"/health"})

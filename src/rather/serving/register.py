@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from starlette.concurrency import run_in_threadpool
 
 from rather.records import ModelVersion, Round
-from rather.store import aliases, api_keys, rounds, versions
-from rather.store.api_keys import ApiKey
+from rather.store import rounds, versions
 from rather.store.database import Database
+from rather.store.serving import aliases, api_keys
+from rather.store.serving.api_keys import ApiKey
 
 SECONDS_TRUSTED = 1.0
 """How long other processes' changes may go unseen; this server's own are seen at once."""

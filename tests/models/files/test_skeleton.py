@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from rather.errors import DataError
+from rather.models.adapter_files import require_fit
 from rather.models.backbone import Backbone
-from rather.models.files.skeleton import require_fit, skeleton_of
+from rather.models.files.skeleton import skeleton_of
 
 
 def test_it_has_the_layers_of_the_model_and_no_weights(

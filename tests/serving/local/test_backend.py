@@ -215,6 +215,23 @@ def test_closing_lets_what_runs_end_or_says_that_it_did_not(house: House) -> Non
     assert asyncio.run(close(0, 250)) == "abort"
 
 
+def test_closing_tells_those_who_wait_for_an_adapter(house: House) -> None:
+    async def work() -> None:
+        backend = house.backend(resident_adapters=1)
+        await backend.start()
+        running = backend.generate(wish("ppo-1", max_new_tokens=240))
+        await anext(running)
+        waiting = asyncio.ensure_future(text_of(backend, wish("ppo-2")))
+        await asyncio.sleep(0.05)
+        closing = asyncio.ensure_future(backend.close(0))
+        with pytest.raises(EngineDown, match="ended before this began"):
+            await waiting
+        assert [p.finish_reason async for p in running][-1] == "abort"
+        await closing
+
+    run(work())
+
+
 def test_prompts_that_are_the_same_are_computed_once(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,8 @@ import httpx2
 import openai
 import pytest
 
-from rather.store import api_keys, versions
+from rather.store import versions
+from rather.store.serving import api_keys
 from tests.serving.conftest import House, Running
 
 HELLO: Any = [{"role": "user", "content": "Hello"}]

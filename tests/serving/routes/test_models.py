@@ -4,7 +4,8 @@ import openai
 import pytest
 from openai import OpenAI
 
-from rather.store import aliases, rounds
+from rather.store import rounds
+from rather.store.serving import aliases
 from tests.serving.conftest import House, Running
 
 
@@ -31,9 +32,11 @@ def test_an_alias_is_listed_as_what_it_means(house: House, serving: type[Running
 
 def test_the_round_that_promoted_a_version_is_told(house: House, serving: type[Running]) -> None:
     turn = rounds.begin(house.db, "base")
+    rates = {"reward": {"value": 0.9}, "gold": {"value": 0.75, "low": 0.6, "high": 0.9}}
+    rounds.note(house.db, turn.number, "evaluate", {"win_rates": {"ppo-4": rates}})
     rounds.finish(house.db, turn.number, "promoted", "ppo-4", "better")
     found = serving(house).client().models.retrieve("ppo-4")
-    assert found.rather_round == 1
+    assert (found.rather_round, found.rather_winrate) == (1, 0.75)
 
 
 def test_an_unknown_one_is_not_found(client: OpenAI) -> None:

@@ -9,7 +9,8 @@ from rather.data.identity import prompt_id
 from rather.models.library import Library
 from rather.records import Message, Prompt
 from rather.rollout.rollout import score_rows
-from rather.store import aliases, versions
+from rather.store import versions
+from rather.store.serving import aliases
 from tests.serving.conftest import House, Running
 
 SAID = ["Please, the one.", "No!", "the the the"]

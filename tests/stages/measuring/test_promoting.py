@@ -11,6 +11,7 @@ from rather.stages.evaluating import evaluate_all
 from rather.stages.measuring.promoting import promote
 from rather.stages.measuring.sweep import sweep
 from rather.store import runs, versions
+from rather.store.serving import aliases
 from rather.training.checkpoints import path_of
 from rather.workspace import Workspace
 
@@ -26,6 +27,7 @@ def test_a_step_becomes_a_version(ppo_ws: Workspace) -> None:
     assert [one.name for one in versions.all(ppo_ws.db, "ppo")] == ["ppo-1"]
     result = promote(ppo_ws, "ppo-1", step=2, dry_run=False)
     assert result["promoted"] == "ppo-2"
+    assert aliases.in_force(ppo_ws.db) == {}
     made, former = versions.get(ppo_ws.db, "ppo-2"), versions.get(ppo_ws.db, "ppo-1")
     assert made is not None
     assert former is not None
@@ -47,7 +49,10 @@ def test_a_step_becomes_a_version(ppo_ws: Workspace) -> None:
     assert (point["step"], evaluated["means"]["gold"]) == (2, pytest.approx(point["means"]["gold"]))
     assert evaluated["kl"] == pytest.approx(point["kl"], abs=1e-5)
     # the same command again makes nothing new
-    assert promote(ppo_ws, "ppo-1", step=2, dry_run=False)["promoted"] == "ppo-2"
+    promote(ppo_ws, "ppo-1", step=2, dry_run=True, alias="prod")
+    assert aliases.in_force(ppo_ws.db) == {}
+    again = promote(ppo_ws, "ppo-1", step=2, dry_run=False, alias="prod")
+    assert (again["promoted"], aliases.in_force(ppo_ws.db)) == ("ppo-2", {"prod": "ppo-2"})
     assert len(versions.all(ppo_ws.db, "ppo")) == 2
 
 

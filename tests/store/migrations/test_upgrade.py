@@ -43,7 +43,7 @@ def test_head_is_the_newest_migration() -> None:
 
 def test_a_newer_database_is_refused_with_both_versions(path: Path) -> None:
     set_version(path, "0999")
-    with pytest.raises(UsageError, match=r"schema version 0999 .* up to 0004"):
+    with pytest.raises(UsageError, match=r"schema version 0999 .* up to 0005"):
         Database.open(path)
     assert [file.name for file in path.parent.glob("*backup*")] == []
 
@@ -137,7 +137,7 @@ def test_of_two_that_start_at_once_one_migrates(
 def test_a_newer_database_on_a_server_is_refused(cluster: Any, postgresql_url: str) -> None:
     name = postgresql_url.partition("@/")[2].partition("?")[0]
     cluster.tell("UPDATE alembic_version SET version_num = '0999'", name)
-    with pytest.raises(UsageError, match=r"schema version 0999 .* up to 0004"):
+    with pytest.raises(UsageError, match=r"schema version 0999 .* up to 0005"):
         Database.open(postgresql_url)
 
 

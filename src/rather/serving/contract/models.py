@@ -21,7 +21,8 @@ class ModelEntry(Wire):
     rather_round: int | None = None
     """The round that promoted it, where one did."""
     rather_winrate: float | None = None
-    """Of the round's evaluation, against the policy before it."""
+    """Of the round's evaluation, against the policy before it, by whoever is trusted most of those
+    that measured it: people, then a gold score, then models."""
 
 
 class ModelList(Wire):

@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from rather.config.serving import Serving
 from rather.data.batch import Row
+from rather.errors import UsageError
 from rather.models.library import Library
 from rather.models.roles import RewardModel
 from rather.records import ModelVersion
@@ -59,7 +60,12 @@ class LocalBackend:
         self._worker = worker
 
     def _open(self) -> Admission:
-        return Admission(self._library, self._find, self._section.max_rank)
+        admission = Admission(self._library, self._find, self._section.max_rank)
+        if (why := admission.backbone.why_padded) is not None:
+            raise UsageError(
+                f"The local engine cannot serve {self._library.base}: {why}; use --engine vllm."
+            )
+        return admission
 
     async def close(self, grace_s: float) -> None:
         """See `Backend`."""
@@ -69,6 +75,7 @@ class LocalBackend:
         until = time.monotonic() + grace_s
         while self._num_open and time.monotonic() < until and self._worker.is_healthy():
             await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
+        self._residents.close()
         self._worker.abort()
         until = time.monotonic() + 1.0
         while self._num_open and time.monotonic() < until:

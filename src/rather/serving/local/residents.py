@@ -16,6 +16,7 @@ from starlette.concurrency import run_in_threadpool
 
 from rather.models.backbone import Backbone
 from rather.models.roles import RewardModel
+from rather.serving.backend import EngineDown
 from rather.serving.local.admission import Admission, Admitted
 
 Call = Callable[[Callable[[], Any]], "Future[Any]"]
@@ -40,6 +41,7 @@ class Residents:
         """The one used longest ago first."""
         self._turn = asyncio.Lock()  # first come, first served
         self._freed = asyncio.Event()
+        self._coming: set[asyncio.Future[Resident]] = set()
         self.available: dict[str, None] = {}
         """Versions that were found good, in memory or not."""
 
@@ -63,14 +65,23 @@ class Residents:
             if name in self._there:
                 await self._detach(name)
 
+    def close(self) -> None:
+        """Tell whoever still waits for a version that it will not come."""
+        for coming in self._coming:
+            coming.cancel()
+
     @asynccontextmanager
     async def pinned(self, name: str) -> AsyncIterator[Resident]:
         """A version that stays in memory until the block ends."""
         # in a task of its own: whoever leaves while it comes in must not leave half of it behind
         coming = asyncio.ensure_future(self._take(name))
+        self._coming.add(coming)
+        coming.add_done_callback(self._coming.discard)
         try:
             resident = await asyncio.shield(coming)
         except asyncio.CancelledError:
+            if coming.cancelled():
+                raise EngineDown("The server ended before this began.") from None
             coming.add_done_callback(self._not_wanted)
             raise
         try:

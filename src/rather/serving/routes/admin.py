@@ -14,7 +14,7 @@ from rather.serving.contract.admin import (
     AliasSwitch,
     Service,
 )
-from rather.store import aliases
+from rather.store.serving import aliases
 from rather.web.replies import Refusal
 
 router = APIRouter()

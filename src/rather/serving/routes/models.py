@@ -4,7 +4,8 @@ from datetime import datetime
 
 from fastapi import APIRouter
 
-from rather.records import ModelVersion
+from rather.evaluation.statistics import TRUST
+from rather.records import ModelVersion, Round
 from rather.serving.context import Context, CurrentContext
 from rather.serving.contract.models import ModelEntry, ModelList
 from rather.serving.register import Known
@@ -54,5 +55,11 @@ def _entry(version: ModelVersion, known: Known, length: int) -> ModelEntry:
         max_model_len=length,
         rather_stage=version.stage,
         rather_round=turn.number if turn else None,
-        rather_winrate=None,
+        rather_winrate=None if turn is None else _win_rate(turn),
     )
+
+
+def _win_rate(turn: Round) -> float | None:
+    """Of the policy a round promoted over the one before, by who is trusted most of those asked."""
+    rates = turn.done.get("evaluate", {}).get("win_rates", {}).get(turn.policy, {})
+    return next((float(rates[who]["value"]) for who in TRUST if who in rates), None)

@@ -21,7 +21,8 @@ from rather.stages.measuring.sweep import (
 )
 from rather.stages.runs import Plan, finished_version, publish
 from rather.stages.stage import metrics_at, writer
-from rather.store import aliases, runs
+from rather.store import runs
+from rather.store.serving import aliases
 from rather.training.checkpoints import path_of
 from rather.workspace import Workspace
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
-TRUST = ("human", "gold", "heldout", "llm", "judge", "reward")
-"""Whose win rate decides, the most trustworthy first; `reward` is what it was tuned on."""
+from rather.evaluation.statistics import TRUST
+
 Rates = Mapping[str, Mapping[str, Any]]
 """By who measured: value, low and high of a win rate."""
 

@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 
 from rather.data.batch import Row, pack
 from rather.models.backbone import Backbone, load_backbone
-from rather.models.decode_weights import DecodeWeights, LaidOut
+from rather.models.decode.weights import DecodeWeights, LaidOut
 from rather.models.lora import LoraShape
 
 HAS_UNITS = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()

@@ -6,7 +6,7 @@ and into calls.
 - oneDNN lays a bfloat16 weight out anew for the processor's matrix units at every call, which reads
   it twice. Laid out once, it is read once; the products stay the same numbers.
 - Layers that read the same input (queries, keys and values; gate and up) are one product, and so
-  are their adapters (`rather.models.additions`).
+  are their adapters (`rather.models.decode.additions`).
 - A and B are put into the backbone's precision once.
 
 The copies take as much memory as the weights, so they live as long as somebody decodes.
@@ -20,8 +20,8 @@ import torch
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
-from rather.models.additions import Additions, Strangers
 from rather.models.backbone import Backbone
+from rather.models.decode.additions import Additions, Strangers
 from rather.models.lora import LoraLinear, widths
 
 TOGETHER = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))

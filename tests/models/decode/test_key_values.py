@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from rather.models.key_values import ROOM, KeyValues
+from rather.models.decode.key_values import ROOM, KeyValues
 
 
 def numbered(*lengths: int, first: int = 1) -> Tensor:

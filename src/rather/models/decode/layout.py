@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from rather.models.attention import Style
-from rather.models.key_values import KeyValues
+from rather.models.decode.key_values import KeyValues
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from transformers import PreTrainedModel
 
 from rather.data.batch import Row, pack
 from rather.models.backbone import Backbone
-from rather.models.decoding import DecodeLayout
-from rather.models.key_values import KeyValues
+from rather.models.decode.key_values import KeyValues
+from rather.models.decode.layout import DecodeLayout
 from rather.models.packed import PackedLayout
 
 NewModel = Callable[[str], PreTrainedModel]

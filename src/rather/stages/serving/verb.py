@@ -13,7 +13,8 @@ from rather.serving.local.backend import LocalBackend
 from rather.serving.running import run
 from rather.serving.vllm.opening import open_backend
 from rather.stages.runs import open_library
-from rather.store import aliases, api_keys, versions
+from rather.store import versions
+from rather.store.serving import aliases, api_keys
 from rather.web.security import is_loopback_host
 from rather.web.server import listen
 from rather.workspace import Workspace
