@@ -13,7 +13,7 @@ NODE_IS_FIT := node -e 'const [a, b] = process.versions.node.split(".").map(Numb
 export GOMP_SPINCOUNT ?= 1000
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup oracles demo test check bench docs site wheel screenshots clean
+.PHONY: setup oracles demo test test-vllm check bench docs site wheel screenshots clean
 
 setup: $(READY) $(PAGES)
 
@@ -47,12 +47,29 @@ oracles: .oracles/trl-1.16/.ready .oracles/trl-1.12/.ready
 	$(@D)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	touch $@
 
+# llama.cpp as a wheel, and the converter that its Python bindings' source carries.
+LLAMA_CPP := llama-cpp-python==0.3.36
+.oracles/llamacpp/.ready: tests/parity/requirements-llamacpp.txt | $(READY)
+	rm -rf $(@D)
+	$(PIP) --no-deps --target $(@D)/packages --requirement $<
+	$(BIN)/python -m pip download --quiet --no-deps --no-binary llama-cpp-python --dest $(@D) \
+		$(LLAMA_CPP)
+	tar --extract --gzip --file $(@D)/*.tar.gz --directory $(@D) --strip-components 3 \
+		--wildcards '*/vendor/llama.cpp/convert_hf_to_gguf.py' '*/vendor/llama.cpp/conversion/*' \
+		'*/vendor/llama.cpp/gguf-py/*'
+	rm $(@D)/*.tar.gz
+	touch $@
+
 demo: setup
 	rather demo
 
 test: setup oracles
 	cd frontend && npm run --silent check && npm run --silent test
 	python -m pytest
+
+# A real vLLM and a real llama.cpp beside our own engine: ten minutes, most of them installing.
+test-vllm: setup .oracles/vllm/.ready .oracles/llamacpp/.ready
+	python -m pytest tests/parity/test_vllm.py tests/parity/test_llamacpp.py
 
 # Under two minutes: everything but the slow tests.
 check: setup

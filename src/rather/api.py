@@ -24,7 +24,15 @@ from rather import pipeline
 from rather.config.stages import Config
 from rather.data.exporting import ExportFormat
 from rather.data.importing import ImportKind, OnError
-from rather.records import Completion, Judgment, ModelVersion, Prompt, Split, StageName
+from rather.records import (
+    Completion,
+    Judgment,
+    ModelVersion,
+    Precision,
+    Prompt,
+    Split,
+    StageName,
+)
 from rather.results import Evaluation, Imported, Metric, Result, Sampled, Scores, Table, Trained
 from rather.store import completions, judgments, prompts, runs, versions
 from rather.workspace import Workspace
@@ -76,6 +84,16 @@ class Project:
     def export(self, format: ExportFormat, out: str | Path | None = None) -> Result:
         """Write the feedback to files other tools read; `details["files"]` names them."""
         return Result.of(pipeline.export(self.workspace, format, Path(out) if out else None))
+
+    def export_merged(
+        self,
+        version: str = "newest",
+        out: str | Path | None = None,
+        precision: Precision = "auto",
+    ) -> Result:
+        """Write a version as a plain Hugging Face folder, its adapter merged into its base."""
+        where = Path(out) if out else None
+        return Result.of(pipeline.export_merged(self.workspace, version, where, precision))
 
     def sample(self, **settings: Any) -> Sampled:
         """Let models answer the prompts."""

@@ -17,7 +17,8 @@ from rather.data.exporting import ExportFormat
 from rather.data.importing import ImportKind, OnError
 from rather.errors import DataError, UsageError
 from rather.extras import needs_training
-from rather.stages import exchange
+from rather.records import Precision
+from rather.stages.exchange import feedback
 from rather.stages.reported import holding
 from rather.store import prompts
 from rather.workspace import Workspace
@@ -36,14 +37,24 @@ def import_file(
     dry_run: bool = False,
 ) -> Result:
     """Bring prompts or feedback into the workspace; rows that cannot be used are listed."""
-    return exchange.import_file(ws, path, kind, on_error=on_error, dry_run=dry_run)
+    return feedback.import_file(ws, path, kind, on_error=on_error, dry_run=dry_run)
 
 
 def export(
     ws: Workspace, format: ExportFormat, out: Path | None = None, dry_run: bool = False
 ) -> Result:
     """Write prompts, completions and feedback in a format other tools read."""
-    return exchange.export(ws, format, out, dry_run=dry_run)
+    return feedback.export(ws, format, out, dry_run=dry_run)
+
+
+@needs_training
+def export_merged(
+    ws: Workspace, version: str, out: Path | None, precision: Precision, dry_run: bool = False
+) -> Result:
+    """Write a version as a plain Hugging Face folder, its adapter merged into its base."""
+    from rather.stages.exchange import merging
+
+    return merging.export_merged(ws, version, out, precision, dry_run)
 
 
 @needs_training

@@ -51,6 +51,8 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         ("import a.jsonl --on-error skip -n", "import_file", (Path("a.jsonl"), None),
          {"on_error": "skip", "dry_run": True}),
         ("export --as trl --out x", "export", ("trl", Path("x")), {"dry_run": False}),
+        ("export --merge ppo-1 --out x", "export_merged", ("ppo-1", Path("x"), "auto"),
+         {"dry_run": False}),
         ("sample", "sample", (), {"dry_run": False}),
         ("label --expose", "label", (), {"dry_run": False, "expose": True}),
         ("invite Ann", "invite", ("Ann", "labeller"), {"dry_run": False}),

@@ -10,7 +10,13 @@ from torch import Tensor
 from torch.autograd import gradcheck
 
 from rather.equations.advantages import whiten
-from rather.equations.ppo import AGGREGATIONS, policy_loss, token_weights, value_loss
+from rather.equations.ppo import (
+    AGGREGATIONS,
+    importance_weights,
+    policy_loss,
+    token_weights,
+    value_loss,
+)
 
 EVERY = torch.ones(1, 4, dtype=torch.bool)
 NAN = float("nan")
@@ -194,3 +200,18 @@ def test_microbatches_add_up_however_they_are_cut_ordered_and_padded(
     whole, gradient = part(list(range(len(lengths))), 6)
     assert sum(loss for loss, _ in parts) == pytest.approx(whole, abs=1e-12)
     torch.testing.assert_close(sum(g for _, g in parts), gradient, rtol=0, atol=1e-14)
+
+
+def test_importance_weights_by_hand() -> None:
+    """π/μ: ½ as likely to the trainer, the same, 8 times as likely (held at 2), masked."""
+    logprobs = torch.tensor([[math.log(0.25), -1.0, math.log(0.8), -1.0]])
+    sampler = torch.tensor([[math.log(0.5), -1.0, math.log(0.1), float("-inf")]])
+    mask = torch.tensor([[True, True, True, False]])
+    weights = importance_weights(logprobs, sampler, mask, most=2.0)
+    assert weights[0].tolist() == pytest.approx([0.5, 1.0, 2.0, 0.0])
+
+
+def test_a_token_its_sampler_gave_no_chance_stays_a_number() -> None:
+    sampler = torch.tensor([[float("-inf")]])
+    found = importance_weights(torch.zeros(1, 1), sampler, torch.ones(1, 1).bool(), most=2.0)
+    assert found.tolist() == [[2.0]]

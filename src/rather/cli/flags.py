@@ -32,6 +32,7 @@ EVERYTHING = (
         "run",
         "serve",
         "chat",
+        "rollout",
     ),
 )
 

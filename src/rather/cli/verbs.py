@@ -5,13 +5,14 @@ Those of labelling and of training stand in files of their own.
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from cyclopts import App, Parameter
+from cyclopts import App
 
 from rather import __version__
 from rather.cli import completion, database_verbs, late
 from rather.cli.chat_verb import chat
+from rather.cli.exchange_verbs import export, import_
 from rather.cli.flags import COMMON, EVERYTHING, Common, add_settings, overrides, takes_settings
 from rather.cli.history_verbs import forget, lineage, purge, withdraw
 from rather.cli.label_verbs import choose, invite, label
@@ -20,7 +21,6 @@ from rather.cli.plan_verb import plan
 from rather.cli.serving_verbs import alias, key, serve
 from rather.cli.training_verbs import dpo, ppo, reward, sft
 from rather.config.loading import load
-from rather.data.importing import ImportKind
 from rather.extras import require_training
 from rather.progress import Progress
 
@@ -36,47 +36,6 @@ def init(directory: Path, *, common: Common = COMMON, **settings: Any) -> Result
     root = Workspace.create(directory, config).root
     next_step = "`rather import FILE --as prompts` in it comes next"
     return {"summary": f"{directory} is a workspace; {next_step}", "workspace": str(root)}
-
-
-def import_(
-    file: Path,
-    *,
-    kind: Annotated[ImportKind | None, Parameter(name="--as")] = None,
-    on_error: Literal["skip", "stop"] = "stop",
-    common: Common = COMMON,
-    **settings: Any,
-) -> Result:
-    """Bring prompts or feedback from FILE into the workspace.
-
-    Parameters
-    ----------
-    kind
-        What the rows are; without it this is told from the rows, where it can be.
-    on_error
-        A malformed row stops the import before anything is stored, or is skipped, counted, listed.
-    """
-    with common.open(settings) as ws:
-        return late.pipeline().import_file(
-            ws, file, kind, on_error=on_error, dry_run=common.dry_run
-        )
-
-
-def export(
-    *,
-    format: Annotated[Literal["trl", "arena", "jsonl", "parquet"], Parameter(name="--as")],
-    out: Path | None = None,
-    common: Common = COMMON,
-    **settings: Any,
-) -> Result:
-    """Write the feedback to files other tools read.
-
-    Parameters
-    ----------
-    out
-        File or folder to write; without it one is made in the workspace.
-    """
-    with common.open(settings) as ws:
-        return late.pipeline().export(ws, format, out, dry_run=common.dry_run)
 
 
 def sample(*, common: Common = COMMON, **settings: Any) -> Result:
@@ -235,7 +194,7 @@ VERBS: tuple[tuple[Callable[..., Result], str, tuple[str, ...]], ...] = (
     (invite, "", ()),
     (sft, "sft", ("watch", "track")),
     (reward, "reward", ("track",)),
-    (ppo, "ppo", ("rules", "watch", "track")),
+    (ppo, "ppo", ("rollout", "rules", "watch", "track")),
     (dpo, "dpo", ("watch", "track")),
     (evaluate, "evaluate", ("rules",)),
     (sweep, "evaluate", ("rules",)),

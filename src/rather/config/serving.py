@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from rather.config.use import AB, Use
+from rather.config.vllm import VllmEngine
 
 
 class Serving(Use):
@@ -29,3 +30,4 @@ class Serving(Use):
     watchdog_seconds: float = Field(5.0, gt=0)
     """The engine counts as stuck when one step takes longer."""
     ab: AB = AB()
+    vllm: VllmEngine = VllmEngine()

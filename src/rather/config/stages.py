@@ -8,6 +8,7 @@ from rather.config.address import masked
 from rather.config.labelling import Labelling
 from rather.config.optimization import Optimization, Tracking, Watch
 from rather.config.ppo import PPO
+from rather.config.rollouts import Rollouts
 from rather.config.section import Section
 from rather.config.serving import Serving
 
@@ -258,6 +259,7 @@ class Config(Ground):
     sft: SFT = SFT()
     reward: Reward = Reward()
     ppo: PPO = PPO()
+    rollout: Rollouts = Rollouts()
     dpo: DPO = DPO()
     watch: Watch = Watch()
     track: Tracking = Tracking()

@@ -26,6 +26,22 @@ class PolicyLoss(NamedTuple):
     """π / π_old."""
 
 
+def importance_weights(
+    logprobs: Tensor, sampler_logprobs: Tensor, mask: Tensor, *, most: float
+) -> Tensor:
+    """What each token counts when another policy than π drew it: [B, T], 0 where masked.
+
+        w = min(π/μ, C)
+
+    Truncated importance sampling: Ionides 2008, Eq. 3; for engines and versions that differ, Yao et
+    al. 2025, "Your efficient RL framework secretly brings you off-policy RL training". π is the
+    policy before the update, μ whoever sampled. All [B, T].
+    """
+    difference = torch.where(mask, logprobs - sampler_logprobs, 0.0)
+    ratio = difference.clamp(-LOG_RATIO_LIMIT, LOG_RATIO_LIMIT).exp()
+    return torch.where(mask, ratio.clamp(max=most), 0.0)
+
+
 def policy_loss(
     logprobs: Tensor,
     old_logprobs: Tensor,

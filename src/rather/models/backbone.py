@@ -283,9 +283,6 @@ def load_backbone(folder: Path, dtype: torch.dtype, device: torch.device | str) 
     model.to(torch.device(device))  # type: ignore[arg-type]
     backbone = Backbone(model)
     if backbone.why_padded is not None:
-        LOG.warning(
-            "%s runs padded, which is slower than packed: %s.",
-            type(model).__name__,
-            backbone.why_padded,
-        )
+        name, why = type(model).__name__, backbone.why_padded
+        LOG.warning("%s runs padded, which is slower than packed: %s.", name, why)
     return backbone

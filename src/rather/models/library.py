@@ -17,6 +17,7 @@ from rather.durable import verify
 from rather.errors import DataError, UsageError
 from rather.models.adapter_files import load_adapter, require_fit, save_adapter
 from rather.models.backbone import Backbone, load_backbone
+from rather.models.files.skeleton import Skeleton, skeleton_of
 from rather.models.heads import ScalarHead
 from rather.models.lora import LoraShape
 from rather.models.roles import Policy, RewardModel
@@ -43,6 +44,7 @@ class Library:
     system_prompt: str | None = None
     _folders: dict[str, Path] = field(default_factory=dict)
     _backbones: dict[Path, Backbone] = field(default_factory=dict)
+    _skeletons: dict[Path, Skeleton] = field(default_factory=dict)
     _codecs: dict[Path, Codec] = field(default_factory=dict)
 
     def policy(self, name: str) -> Policy:
@@ -157,10 +159,16 @@ class Library:
                 f"{version.name} was trained with another tokenizer, chat template or system "
                 f"prompt than {version.base} has now; restore it, or train again."
             )
-        backbone = self._backbone(base)
-        shape, weights = load_adapter(folder / place, backbone.linear_layers)
-        require_fit(backbone.model, shape, weights)
+        model = self.skeleton(base)
+        shape, weights = load_adapter(folder / place, model.linear_layers)
+        require_fit(model.model, shape, weights)
         return shape, weights
+
+    def skeleton(self, folder: Path) -> Skeleton:
+        """The layers of a model folder, for which no weights are loaded."""
+        if folder not in self._skeletons:
+            self._skeletons[folder] = skeleton_of(folder)
+        return self._skeletons[folder]
 
 
 def require_sound(version: ModelVersion, folder: Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from rather.interrupts import safe_point
 from rather.models.backbone import Backbone
+from rather.models.roles import Policy
 from rather.rollout.engine import Engine
 from rather.rollout.padded import PaddedEngine
 from rather.rollout.requests import Request, Sampled, Settings
@@ -11,7 +12,17 @@ from rather.rollout.requests import Request, Sampled, Settings
 LONG = 16
 """Steps from which on it pays to lay all weights out for decoding first."""
 
-__all__ = ["Request", "Sampled", "Settings", "engine_of", "sample"]
+__all__ = ["Request", "Sampled", "Settings", "engine_of", "sample", "sample_policy"]
+
+
+def sample_policy(
+    policy: Policy,
+    requests: Sequence[Request],
+    settings: Settings,
+    advance: Callable[[int], None],
+) -> list[list[Sampled]]:
+    """`sample` as a rollout asks for it: see `rather.rollout.rollout.Sampler`."""
+    return sample(policy.backbone, policy.adapter, requests, settings, advance)
 
 
 def sample(

@@ -36,6 +36,19 @@ class DoubtingScorer(Scorer, Protocol):
         """The scores, and beside them a standard deviation each; None without an ensemble."""
 
 
+class Sampler(Protocol):
+    """Draws completions of a policy as it is now: this machine's engine, or servers."""
+
+    def __call__(
+        self,
+        policy: Policy,
+        requests: Sequence[local.Request],
+        settings: local.Settings,
+        advance: Callable[[int], None],
+    ) -> list[list[local.Sampled]]:
+        """Completions of each request, in order; `advance` hears of tokens as they are made."""
+
+
 class TokenScorer(Protocol):
     """Gives every token of each row's completions a number."""
 
@@ -81,6 +94,7 @@ class Roles:
     value: ValueModel | None
     scorer: Scorer
     token_scorer: TokenScorer | None = None
+    sampler: Sampler = local.sample_policy
 
 
 def collect(
@@ -93,7 +107,7 @@ def collect(
 ) -> Rollout:
     """Sample the requests and look at the result with every role."""
     policy = roles.policy
-    sampled = local.sample(policy.backbone, policy.adapter, requests, settings, advance)
+    sampled = roles.sampler(policy, requests, settings, advance)
     failpoint("rollout.sampled")
     rows = [
         Row(request.prompt_ids, tuple(one.ids for one in answers))

@@ -11,7 +11,9 @@ from rather.models.library import Library
 from rather.models.roles import Policy
 from rather.models.tuning import Tuned, start_tuning
 from rather.records import Learnt
-from rather.rollout.rollout import Roles
+from rather.rollout import local
+from rather.rollout.rollout import Roles, Sampler
+from rather.rollout.vllm.sampler import VllmSampler
 from rather.stages import examples
 from rather.stages.critic import make_critic
 from rather.stages.examples import LeftOut
@@ -52,6 +54,9 @@ def ppo(ws: Workspace, *, dry_run: bool, fresh: bool, force: bool = False) -> Re
         need(asked, "held-out prompts", "rather import FILE --as prompts", LeftOut())
     data = [[task.prompt.id for task in (*tasks, *asked)], *_rewards(ws, mix, heldout_mix)]
     plan = plan_of(ws, library, "ppo", section, start, data)
+    if ws.config.rollout.engine == "vllm":  # where its servers are may change from day to day
+        drawn = f"vllm, {ws.config.rollout.max_importance_weight}"
+        plan = replace(plan, setting=(*plan.setting, drawn))
     learnt = Learnt(prompts=tuple(task.prompt.id for task in tasks))
     plan = replace(plan, parents=(*plan.parents, *reward_models(mix)), learnt=learnt)
     if answer := early_answer(
@@ -92,7 +97,9 @@ def make_cast(
         unseen = make_scorer(ws, library, lesson.heldout_mix, codec, budget)
         heldout = Heldout(lesson.asked, unseen)
     token_scorer = make_token_scorer(section.shaping.token_function, codec)
-    roles = Roles(policy, reference, critic and critic.model, scorer, token_scorer)
+    sampler = _sampler(ws, start)
+    value = critic and critic.model
+    roles = Roles(policy, reference, value, scorer, token_scorer, sampler)
     own = critic.weights if critic else {}
     cast = Cast(
         roles,
@@ -100,10 +107,24 @@ def make_cast(
         codec.stop_ids,
         frozenset(own),
         heldout,
+        _most_importance(ws),
         ws.progress,
         (*tuned.shards, *(critic.shards if critic else ())),
     )
     return tuned, cast
+
+
+def _sampler(ws: Workspace, start: str) -> Sampler:
+    """Who draws the rollouts, as `rollout.engine` says."""
+    section = ws.config.rollout
+    if section.engine == "local":
+        return local.sample_policy
+    return VllmSampler(section, start, ws.runs_dir / "served", ws.progress.say)
+
+
+def _most_importance(ws: Workspace) -> float | None:
+    section = ws.config.rollout
+    return None if section.engine == "local" else section.max_importance_weight
 
 
 def _seen(section: PPO, roles: Roles) -> Watched:

@@ -38,6 +38,8 @@ class Cast:
     critic_parameters: frozenset[str] = frozenset()
     """Names of those that only the critic has."""
     heldout: Heldout | None = None
+    most_importance: float | None = None
+    """C of truncated importance sampling; None where the policy itself samples."""
     progress: Progress = field(default_factory=lambda: Progress(quiet=True))
     """Where a step shows how far it is."""
     shards: tuple[Shards, ...] = ()

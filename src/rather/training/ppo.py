@@ -204,6 +204,7 @@ class Trainer:
             self.roles,
             kl_coefficient=self.kept.numbers["kl_coefficient"],
             policy_learns=number >= self.section.critic.warmup_steps,
+            most_importance=self.cast.most_importance,
         )
         policy, budget = self.roles.policy, self.section.microbatch_tokens
         with accumulating(self.learner.group) as update:

@@ -1,7 +1,9 @@
 """A version is read and checked whole before the engine hears of it; a bad one fails alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -60,10 +62,27 @@ class Admission:
     ) -> None:
         """`find` asks the store for a version, which may be newer than the server."""
         self.library, self._find, self._max_rank = library, find, max_rank
-        self.backbone = library.policy("base").backbone
+
+    @cached_property
+    def backbone(self) -> Backbone:
+        """The base, loaded when it is first needed."""
+        return self.library.policy("base").backbone
 
     def read(self, name: str) -> Admitted:
         """A version, read and checked; DataError says what is wrong with it."""
+        with self._checked(name) as version:
+            if version.stage != "reward":
+                return Admitted((self._adapter(version, ""),))
+            return self._reward(version, self.library.root / version.path)
+
+    def shape(self, name: str) -> tuple[Path, LoraShape]:
+        """Where a policy's adapter lies and what it looks like, checked like one that is read."""
+        with self._checked(name) as version:
+            return self.library.root / version.path, self._read(version, "")[0]
+
+    @contextmanager
+    def _checked(self, name: str) -> Iterator[ModelVersion]:
+        """A version that is whole and an adapter on the base; says it in the registry's names."""
         version = self._find(name)
         if version is None:
             raise DataError(f"There is no version {name}.")
@@ -73,9 +92,7 @@ class Admission:
             self._require_inside(folder)
             if (folder / "config.json").exists():
                 raise DataError(f"{name} is a whole model, no adapter on the base.")
-            if version.stage != "reward":
-                return Admitted((self._adapter(version, ""),))
-            return self._reward(version, folder)
+            yield version
         except (RatherError, OSError, KeyError) as error:
             # the registry's names, not the disk's
             reason = str(error).replace(f"{self.library.root}/", "")
@@ -89,7 +106,7 @@ class Admission:
         pooling, depth = card["pooling"], card.get("depth")
         return Admitted(adapters, tuple(HeadRead(head, pooling, depth) for head in heads))
 
-    def _adapter(self, version: ModelVersion, place: str) -> AdapterRead:
+    def _read(self, version: ModelVersion, place: str) -> tuple[LoraShape, dict[str, Tensor]]:
         if self.library.folder_of(version.name) != self.library.folder_of("base"):
             raise DataError(f"{version.name} sits on another model than this server holds.")
         shape, weights = self.library.adapter(version, place)
@@ -97,6 +114,10 @@ class Admission:
             raise DataError(
                 f"{version.name} has rank {shape.rank}, and serve.max_rank is {self._max_rank}."
             )
+        return shape, weights
+
+    def _adapter(self, version: ModelVersion, place: str) -> AdapterRead:
+        shape, weights = self._read(version, place)
         dtype, device = self.backbone.model.dtype, self.backbone.device
         ready = {key: weight.to(device, dtype) for key, weight in weights.items()}
         if not all(bool(torch.isfinite(weight).all()) for weight in ready.values()):

@@ -4,12 +4,15 @@ import getpass
 from typing import Any
 
 from rather.errors import UsageError
+from rather.models.library import Library
 from rather.models.source import fingerprint
+from rather.records import ModelVersion
 from rather.serving.app import create_app
 from rather.serving.backend import Backend
 from rather.serving.feedback.joining import from_use
 from rather.serving.local.backend import LocalBackend
 from rather.serving.running import run
+from rather.serving.vllm.opening import open_backend
 from rather.stages.runs import open_library
 from rather.store import versions
 from rather.store.serving import aliases, api_keys
@@ -40,7 +43,7 @@ def serve(ws: Workspace, *, dry_run: bool, expose: bool) -> Result:
     try:
         library = open_library(ws)
         ws.progress.say(f"Loading {ws.config.model} ...")
-        backend: Backend = LocalBackend(library, lambda name: versions.get(ws.db, name), section)
+        backend = _backend(ws, library)
         app = create_app(
             ws.db,
             ws.config,
@@ -68,6 +71,18 @@ def serve(ws: Workspace, *, dry_run: bool, expose: bool) -> Result:
         summary += f" {lost} could not be kept as serve.keep says; the log above says why."
     facts["not_kept"] = dict(use.keeper.lost)
     return {"summary": summary, "requests": num_requests, "tokens": num_tokens, **facts}
+
+
+def _backend(ws: Workspace, library: Library) -> Backend:
+    """Whoever generates, as `serve.engine` says; nothing is loaded yet."""
+
+    def find(name: str) -> ModelVersion | None:
+        return versions.get(ws.db, name)
+
+    if ws.config.serve.engine == "local":
+        return LocalBackend(library, find, ws.config.serve)
+    log = ws.runs_dir / "serve" / "vllm.log"
+    return open_backend(library, find, ws.config.serve, log, ws.progress.say)
 
 
 def alias(

@@ -1,0 +1,89 @@
+"""Clients that stream chats from an OpenAI-compatible server and note when each piece came."""
+
+import asyncio
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import httpx2
+
+TOPICS = ("a lighthouse", "two old friends", "the first snow", "a lost key", "a night train",
+    "a garden", "the sea", "a clockmaker")  # fmt: skip
+TIMEOUT_S = 300.0
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request."""
+
+    model: str
+    text: str
+    max_tokens: int
+    temperature: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class Answered:
+    """When a request's tokens came, in seconds since it was sent."""
+
+    first_s: float
+    whole_s: float
+    num_tokens: int
+
+
+def requests(
+    models: Sequence[str], number: int, max_tokens: int, temperature: float = 1.0
+) -> list[Asked]:
+    """So many requests, the models in turn, no two alike."""
+    return [
+        Asked(
+            model=models[n % len(models)],
+            text=f"Tell me a long story about {TOPICS[n % len(TOPICS)]}, in {n + 3} chapters.",
+            max_tokens=max_tokens,
+            temperature=temperature,
+            seed=n,
+        )
+        for n in range(number)
+    ]
+
+
+async def ask(http: httpx2.AsyncClient, url: str, asked: Asked) -> Answered:
+    """Stream one chat to its end."""
+    body = {
+        "model": asked.model,
+        "messages": [{"role": "user", "content": asked.text}],
+        "max_tokens": asked.max_tokens,
+        "temperature": asked.temperature,
+        "seed": asked.seed,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    began, first_s, num_tokens = time.monotonic(), None, 0
+    async with http.stream("POST", f"{url}/v1/chat/completions", json=body) as reply:
+        if not reply.is_success:
+            raise RuntimeError(f"{url}: {reply.status_code} {(await reply.aread()).decode()}")
+        async for line in reply.aiter_lines():
+            if not line.startswith("data: ") or line == "data: [DONE]":
+                continue
+            event = json.loads(line.removeprefix("data: "))
+            if any(choice["delta"].get("content") for choice in event["choices"]):
+                first_s = first_s or time.monotonic() - began
+            if event.get("usage"):
+                num_tokens = event["usage"]["completion_tokens"]
+    whole_s = time.monotonic() - began
+    return Answered(whole_s if first_s is None else first_s, whole_s, num_tokens)
+
+
+def at_once(url: str, wanted: Sequence[Asked]) -> tuple[float, list[Answered]]:
+    """All requests at the same time: seconds until the last one ended, and each one's answer."""
+
+    async def whole() -> tuple[float, list[Answered]]:
+        limits = httpx2.Limits(max_connections=None)
+        async with httpx2.AsyncClient(timeout=TIMEOUT_S, limits=limits, trust_env=False) as http:
+            began = time.monotonic()
+            found = await asyncio.gather(*(ask(http, url, one) for one in wanted))
+            return time.monotonic() - began, found
+
+    return asyncio.run(whole())

@@ -1,0 +1,1 @@
+"""What is said to vLLM servers, and rollouts spread over several of them."""

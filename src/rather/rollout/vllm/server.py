@@ -1,0 +1,74 @@
+"""One vLLM server as a rollout asks it: an adapter by name, completions one by one."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import httpx2
+
+from rather.rollout.requests import Sampled
+from rather.rollout.vllm.wire import ServerFailed, complaint, draw
+
+CONNECT_S, ANSWER_S = 5.0, 600.0
+JSON = "application/json"
+
+
+class Server:
+    """A server at an address; may be used by several threads."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/").removesuffix("/v1")
+        self._http = httpx2.Client(
+            timeout=httpx2.Timeout(ANSWER_S, connect=CONNECT_S),
+            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=64),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def models(self) -> set[str]:
+        """The names it answers to."""
+        return {one["id"] for one in self._ask("GET", "/v1/models")["data"]}
+
+    def load(self, name: str, folder: Path) -> None:
+        """Have it read an adapter."""
+        self._ask("POST", "/v1/load_lora_adapter", {"lora_name": name, "lora_path": str(folder)})
+
+    def unload(self, name: str) -> None:
+        """Have it forget an adapter."""
+        self._ask("POST", "/v1/unload_lora_adapter", {"lora_name": name})
+
+    def logprobs(self, model: str, ids: Sequence[int]) -> list[float]:
+        """log π of each token of a text after its first, at temperature 1: [len(ids) − 1]."""
+        body = draw(model, ids, 0, (), max_tokens=1, prompt_logprobs=0)
+        told = self._choice(body)["prompt_logprobs"]
+        return [
+            float(places[str(token)]["logprob"])
+            for token, places in zip(ids[1:], told[1:], strict=True)
+        ]
+
+    def complete(self, body: dict[str, Any]) -> Sampled:
+        """One completion (see `wire.draw`); its ids end with the stop token where it stopped."""
+        choice = self._choice(body)
+        reason = choice["finish_reason"]
+        if reason not in ("stop", "length"):
+            raise ServerFailed(f"a completion ended with {reason}")
+        logprobs = choice["logprobs"]["token_logprobs"]
+        return Sampled(tuple(choice["token_ids"]), tuple(logprobs), reason)
+
+    def _choice(self, body: dict[str, Any]) -> dict[str, Any]:
+        choice: dict[str, Any] = self._ask("POST", "/v1/completions", body)["choices"][0]
+        return choice
+
+    def _ask(self, method: str, route: str, body: dict[str, Any] | None = None) -> Any:
+        try:
+            reply = self._http.request(method, self.url + route, json=body)
+            told = reply.json() if reply.headers.get("content-type", "").startswith(JSON) else None
+        except (httpx2.HTTPError, ValueError) as error:
+            raise ServerFailed(f"{type(error).__name__}: {error}") from error
+        if not reply.is_success:
+            raise complaint(reply.status_code, told, reply.reason_phrase)
+        return told
