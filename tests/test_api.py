@@ -29,6 +29,7 @@ class Recorder:
 def pipeline(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     recorder = Recorder()
     monkeypatch.setattr(api, "pipeline", recorder)
+    monkeypatch.setattr(api, "housekeeping", recorder)
     return recorder
 
 

@@ -42,6 +42,7 @@ ARGUMENTS = {
     "lineage": ["ppo-1"],
     "withdraw": ["--labeller", "Ann"],
     "forget": ["Ann"],
+    "chat": ["--prompt", "Hello"],
     "plan": ["--model-size", "135M", "--gpus", "1xH100"],
     "completion": ["bash"],
 }

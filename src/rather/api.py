@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from rather import pipeline
+from rather import housekeeping, pipeline
 from rather.config.stages import Config
 from rather.data.exporting import ExportFormat
 from rather.data.importing import ImportKind, OnError
@@ -171,7 +171,7 @@ class Project:
         self, name: str | None = None, version: str | None = None, roll_back: bool = False
     ) -> Result:
         """Let a name mean a version, or what it meant before; or say what names mean."""
-        return Result.of(pipeline.alias(self.workspace, name, version, roll_back))
+        return Result.of(housekeeping.alias(self.workspace, name, version, roll_back))
 
     def chat(self, prompt: str, *models: str, **settings: Any) -> Result:
         """Let models answer one message; `details["replies"]` has an answer a model."""
@@ -188,28 +188,28 @@ class Project:
 
     def lineage(self, version: str) -> Result:
         """Say what made a version, and what made what it grew from."""
-        return Result.of(pipeline.lineage(self.workspace, version))
+        return Result.of(housekeeping.lineage(self.workspace, version))
 
     def withdraw(
         self, labeller: str | None = None, prompt: str | None = None, does_it: bool = False
     ) -> Result:
         """Take back a labeller's judgments, or a prompt and those about it; only say so by
         default."""
-        return Result.of(pipeline.withdraw(self.workspace, labeller, prompt, does_it))
+        return Result.of(housekeeping.withdraw(self.workspace, labeller, prompt, does_it))
 
     def ask_again(self, prompt: str, does_it: bool = False) -> Result:
         """Let a withdrawn prompt be asked as before; only say so by default."""
-        return Result.of(pipeline.ask_again(self.workspace, prompt, does_it))
+        return Result.of(housekeeping.ask_again(self.workspace, prompt, does_it))
 
     def forget(self, labeller: str, does_it: bool = False) -> Result:
         """Delete a person's data and keep what they judged; only say so by default."""
-        return Result.of(pipeline.forget(self.workspace, labeller, does_it))
+        return Result.of(housekeeping.forget(self.workspace, labeller, does_it))
 
     def purge(
         self, client: str | None = None, everything: bool = False, does_it: bool = False
     ) -> Result:
         """Delete served answers past their days, one client's, or all; only say so by default."""
-        return Result.of(pipeline.purge(self.workspace, client, everything, does_it))
+        return Result.of(housekeeping.purge(self.workspace, client, everything, does_it))
 
     def status(self) -> Result:
         """Say what the workspace holds."""

@@ -24,7 +24,7 @@ from rather.store import prompts
 from rather.workspace import Workspace
 
 if TYPE_CHECKING:
-    from rather.planning.plan import Sizes
+    pass
 
 Result = dict[str, Any]
 
@@ -200,32 +200,6 @@ def serve(ws: Workspace, dry_run: bool = False, expose: bool = False) -> Result:
     return verb.serve(ws, dry_run=dry_run, expose=expose)
 
 
-def alias(
-    ws: Workspace,
-    name: str | None = None,
-    version: str | None = None,
-    roll_back: bool = False,
-    dry_run: bool = False,
-) -> Result:
-    """Let a name like `prod` mean a version, or what it meant before; or say what names mean."""
-    from rather.stages.serving import verb
-
-    return verb.alias(ws, name, version, roll_back=roll_back, dry_run=dry_run)
-
-
-def key(
-    ws: Workspace,
-    name: str | None = None,
-    role: Literal["client", "admin"] = "client",
-    revoke: bool = False,
-    dry_run: bool = False,
-) -> Result:
-    """Make a key of the API, or close one; or list them."""
-    from rather.stages.serving import verb
-
-    return verb.key(ws, name, role, revoke=revoke, dry_run=dry_run)
-
-
 @needs_training
 def chat(ws: Workspace, models: Sequence[str], prompt: str | None = None) -> Result:
     """Talk to one or more models side by side; with a prompt, answer it once."""
@@ -279,67 +253,9 @@ def status(ws: Workspace) -> Result:
     return holding.status(ws)
 
 
-def lineage(ws: Workspace, version: str) -> Result:
-    """What made a version, down to the judgments, and what made what it grew from."""
-    from rather.stages.history import lineage as history
-
-    return history.lineage(ws, version)
-
-
-def withdraw(
-    ws: Workspace, labeller: str | None = None, prompt: str | None = None, does_it: bool = False
-) -> Result:
-    """Take back a labeller's judgments, or a prompt and those about it; without `does_it` only say
-    so."""
-    from rather.stages.history import withdrawing
-
-    return withdrawing.withdraw(ws, labeller, prompt, does_it=does_it)
-
-
-def ask_again(ws: Workspace, prompt: str, does_it: bool = False) -> Result:
-    """Let a withdrawn prompt be asked as before; without `does_it` only say so."""
-    from rather.stages.history import withdrawing
-
-    return withdrawing.ask_again(ws, prompt, does_it=does_it)
-
-
-def forget(ws: Workspace, labeller: str, does_it: bool = False) -> Result:
-    """Delete a person's data and keep what they judged; without `does_it` only say so."""
-    from rather.stages.history import withdrawing
-
-    return withdrawing.forget(ws, labeller, does_it=does_it)
-
-
-def purge(
-    ws: Workspace, client: str | None = None, everything: bool = False, does_it: bool = False
-) -> Result:
-    """Delete served answers whose days are over, or one client's, or all; see `forget`."""
-    from rather.stages.history import purging
-
-    return purging.purge(ws, client, everything=everything, does_it=does_it)
-
-
 @needs_training
 def doctor(ws: Workspace, dry_run: bool = False) -> Result:
     """Check model, tokenizer, template, data and machine; a problem is raised with all findings."""
     from rather.doctor import examination
 
     return examination.planned() if dry_run else examination.outcome(ws)
-
-
-@needs_training
-def plan(config: Config, root: Path, size: str | None, gpus: str, sizes: "Sizes") -> Result:
-    """What training takes, stage by stage, on devices that need not be here."""
-    from rather.models.library import pick_dtype
-    from rather.planning import model, plan, processor, shape
-    from rather.planning.hardware import cards_of
-
-    if size is None:
-        of, called = model.shape_of(config.model, root)
-    else:
-        of, called = shape.of_size(size), f"{size} model"
-    if gpus == "cpu":
-        hardware, num_bytes = processor.processor(), pick_dtype(config.dtype).itemsize
-    else:
-        hardware, num_bytes = cards_of(gpus), 4 if config.dtype == "float32" else 2
-    return plan.plan(config, plan.Asked(of, called, hardware, num_bytes, sizes))

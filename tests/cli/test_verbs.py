@@ -33,6 +33,7 @@ class Recorder:
 def pipeline(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     recorder = Recorder()
     monkeypatch.setattr(late, "pipeline", lambda: recorder)
+    monkeypatch.setattr(late, "housekeeping", lambda: recorder)
     return recorder
 
 

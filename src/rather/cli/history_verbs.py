@@ -16,7 +16,7 @@ Prompt = Annotated[str | None, Parameter(name="--prompt")]
 def lineage(version: str, *, common: Common = COMMON, **settings: Any) -> Result:
     """Show what made VERSION: judgments by labeller and guidelines, prompts, settings, parents."""
     with common.open(settings) as ws:
-        return late.pipeline().lineage(ws, version)
+        return late.housekeeping().lineage(ws, version)
 
 
 def withdraw(
@@ -48,8 +48,8 @@ def withdraw(
         if ask_again:
             if prompt is None or labeller is not None:
                 raise UsageError("--ask-again is about a prompt: give its id with --prompt alone.")
-            return late.pipeline().ask_again(ws, prompt, does_it=does_it)
-        return late.pipeline().withdraw(ws, labeller, prompt, does_it=does_it)
+            return late.housekeeping().ask_again(ws, prompt, does_it=does_it)
+        return late.housekeeping().withdraw(ws, labeller, prompt, does_it=does_it)
 
 
 def purge(
@@ -75,7 +75,7 @@ def purge(
     """
     with common.open(settings) as ws:
         does_it = yes and not common.dry_run
-        return late.pipeline().purge(ws, client, everything=everything, does_it=does_it)
+        return late.housekeeping().purge(ws, client, everything=everything, does_it=does_it)
 
 
 def forget(
@@ -93,4 +93,4 @@ def forget(
         Do it.
     """
     with common.open(settings) as ws:
-        return late.pipeline().forget(ws, labeller, does_it=yes and not common.dry_run)
+        return late.housekeeping().forget(ws, labeller, does_it=yes and not common.dry_run)

@@ -15,3 +15,11 @@ def pipeline() -> Any:
     from rather import pipeline
 
     return pipeline
+
+
+def housekeeping() -> Any:
+    """What is done beside the loop."""
+    # Imported here: it brings the store, which `--help` must not wait for.
+    from rather import housekeeping
+
+    return housekeeping

@@ -39,7 +39,7 @@ def plan(
         Of one device for an hour, to have the costs, too.
     """
     # Imported here: they bring torch, which `--help` must not wait for.
-    from rather import pipeline
+    from rather import housekeeping
     from rather.config.loading import load
     from rather.planning.plan import Sizes
     from rather.workspace import CONFIG_FILE
@@ -54,7 +54,7 @@ def plan(
     )
     if common.dry_run:
         return {"summary": "would plan the training stages; that changes nothing in any case."}
-    return pipeline.plan(config, root, model_size, gpus, sizes)
+    return housekeeping.plan(config, root, model_size, gpus, sizes)
 
 
 def _nearest_workspace() -> Path:

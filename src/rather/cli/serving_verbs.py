@@ -35,7 +35,9 @@ def alias(
         Let NAME mean what it did before.
     """
     with common.open(settings) as ws:
-        return late.pipeline().alias(ws, name, version, roll_back=rollback, dry_run=common.dry_run)
+        return late.housekeeping().alias(
+            ws, name, version, roll_back=rollback, dry_run=common.dry_run
+        )
 
 
 def key(
@@ -56,4 +58,4 @@ def key(
         Close the key of NAME instead.
     """
     with common.open(settings) as ws:
-        return late.pipeline().key(ws, name, role, revoke=revoke, dry_run=common.dry_run)
+        return late.housekeeping().key(ws, name, role, revoke=revoke, dry_run=common.dry_run)
