@@ -62,13 +62,13 @@ def packing(patient: Patient) -> Finding:
     if len(rows) < 2:
         raise NotYet("there is only one completion; `rather sample` makes more")
     alone = torch.cat([scores(model, [row]) for row in rows])
-    gap = (scores(model, rows) - alone).abs().max().item()
+    gaps = (scores(model, rows) - alone).abs()
     found = (
         f"{len(rows)} completions: scores of {version.name} alone and packed with others differ "
-        f"by {gap:.1g} at most"
+        f"by {gaps.max().item():.1g} at most"
     )
     return rounding_only(
-        gap,
+        gaps,
         model.backbone,
         found,
         "a completion's score would depend on what it is computed beside",
