@@ -1,12 +1,13 @@
 """A running batch: requests join, leave, differ, are cancelled, and never notice each other."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
 from transformers import PreTrainedModel
 
-from rather.models.backbone import Backbone
+from rather.models.backbone import Backbone, load_backbone
 from rather.rollout.engine import MOST_ROWS, Engine
 from rather.rollout.requests import Request, Sampled, Settings, Ticket
 
@@ -96,6 +97,24 @@ def test_requests_may_differ_in_everything(
         assert_same(ticket.results(), alone(tiny_backbone, *wanted, adapter))
     bare = alone(tiny_backbone, *DIFFERENT[0])
     assert tickets[0].results()[0].ids != bare[0].ids  # the adapters do something
+
+
+def test_in_bfloat16_neighbours_move_a_first_token_by_rounding_only(
+    tiny_model: Path, loud: Loud
+) -> None:
+    backbone = load_backbone(tiny_model, torch.bfloat16, "cpu")
+    adapters = [loud(backbone, "one", 1), None, loud(backbone, "two", 2), "one"]
+    engine = Engine(backbone)
+    asked = [Request(ids, (1,)) for ids in PROMPTS]
+    greedy = Settings(0.0, 1, NEVER)
+    tickets = [
+        engine.submit(one, greedy, adapter) for one, adapter in zip(asked, adapters, strict=True)
+    ]
+    finish(engine)
+    for request, adapter, ticket in zip(asked, adapters, tickets, strict=True):
+        ((mixed,), (solo,)) = ticket.results(), alone(backbone, request, greedy, adapter)
+        # logits of this model are below 8, where bfloat16 has steps of 1/32
+        assert mixed.logprobs[0] == pytest.approx(solo.logprobs[0], abs=0.07)
 
 
 @pytest.mark.parametrize("shares_prompts", [True, False])
