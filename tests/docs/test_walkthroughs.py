@@ -63,6 +63,10 @@ def write(folder: Path, name: str, rows: list[dict[str, str]]) -> None:
     (folder / name).write_text("\n".join(map(json.dumps, rows)), "utf-8")
 
 
+WITHOUT_A_PERSON = {"chat": ["--prompt", "Hello"], "serve": ["-n"]}
+"""What stands for the person that a command would wait for."""
+
+
 def follow(line: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Give the commands of one line to rather, and `cd` where it says so."""
     for command in line.partition("  #")[0].split(" && "):
@@ -71,7 +75,7 @@ def follow(line: str, capsys: pytest.CaptureFixture[str]) -> None:
             os.chdir(words[1])
             continue
         assert words[0] == "rather"
-        code = main(words[1:])
+        code = main([*words[1:], *WITHOUT_A_PERSON.get(words[1], [])])
         said = capsys.readouterr()
         assert code == 0, f"{command}: {said.err}"
 
@@ -91,6 +95,9 @@ def test_the_loop_of_the_readme(here: Path, capsys: pytest.CaptureFixture[str]) 
     for line in lines[1:]:
         follow(line, capsys)
     assert (here / "my-assistant" / "rounds" / "003" / "report.html").is_file()
+    (after,) = [block for _, block in blocks("README.md") if block.startswith("rather chat")]
+    for line in after.splitlines():
+        follow(line, capsys)
 
 
 def test_getting_started(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

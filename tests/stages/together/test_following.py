@@ -88,7 +88,7 @@ def test_a_script_may_train_one_stage_after_another(
 ) -> None:
     script = tmp_path / "both.py"
     lines = ["import rather", f"ws = rather.open({str(new_root())!r})"]
-    lines += [f"print(ws.{stage}().get('version'))" for stage in ("sft", "dpo")]
+    lines += [f"print(ws.{stage}().details.get('version'))" for stage in ("sft", "dpo")]
     script.write_text("\n".join(lines))
     ended = subprocess.run(
         [sys.executable, "-m", *LAUNCHERS["torchrun"], str(script)],

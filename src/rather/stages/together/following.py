@@ -27,12 +27,12 @@ from rather.workspace import Workspace
 def led(ws: Workspace, lead: Callable[[], Result]) -> Result:
     """Do a training stage: `lead` it on the first rank, or the only one, and follow on the others.
 
-    The others return an empty result; what is to be said the first one says.
+    What is to be said the first one says; the others' results say that they followed.
     """
     ranks = joined()
     if not ranks.is_first:
         follow(ws, ranks)
-        return {}
+        return {"summary": f"rank {ranks.rank} trained along."}
     ranks.is_awaited = ranks.size > 1
     try:
         return lead()
