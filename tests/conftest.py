@@ -25,6 +25,34 @@ import pytest
 
 pytest_plugins = ["tests.postgresql_cluster"]
 
+LONG_ROOMS = (
+    "cli/test_completion.py",
+    "models/storage/",
+    "rollout/vllm/",
+    "serving/",
+    "stages/measuring/test_best_of.py",
+    "stages/measuring/test_contests.py",
+    "stages/measuring/test_promoting.py",
+    "stages/measuring/test_sweep.py",
+    "stages/rounds/test_cycle.py",
+    "stages/together/",
+    "stages/test_reporting.py",
+    "test_bad_input.py",
+    "test_extras.py",
+    "training/test_ranks.py",
+)
+"""Tests that start servers and processes or train whole stages: they count as slow, so that
+`make check` stays under two minutes."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is in a long room."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(here).as_posix().startswith(LONG_ROOMS):
+            item.add_marker("slow")
+
+
 SPECIAL = ("<|pad|>", "<|start|>", "<|end|>")  # ids 0, 1, 2
 TEMPLATE = (
     "{% for message in messages %}<|start|>{{ message.role }}\n{{ message.content }}<|end|>\n"

@@ -40,8 +40,8 @@ class Hardware:
         narrow that larger models reach more; on cards they are assumed, not measured.
         """
         if num_bytes == 4:
-            return self.flops32 * (0.4 if self.is_cpu else 0.5)
-        return self.flops * (0.18 if self.is_cpu else 0.35)
+            return self.flops32 * (0.6 if self.is_cpu else 0.5)
+        return self.flops * (0.3 if self.is_cpu else 0.35)
 
     @property
     def share_of_bytes(self) -> float:
@@ -52,7 +52,7 @@ class Hardware:
     def seconds_a_layer(self) -> float:
         """What a decoding step costs in each layer beside products and weights: starting some
         thirty operations. As above."""
-        return 1.2e-3 if self.is_cpu else 0.25e-3
+        return 0.8e-3 if self.is_cpu else 0.25e-3
 
 
 CARDS: dict[str, tuple[float, float, float, float, float]] = {

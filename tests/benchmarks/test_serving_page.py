@@ -1,0 +1,28 @@
+"""The tables of docs/serving.md are what was measured."""
+
+import json
+
+from benchmarks.serving import page
+
+
+def test_a_row_has_the_rate_ours_over_it_and_the_first_token() -> None:
+    about = {
+        "measured_at": "2026-11-29T00:00:00",
+        "machine": {"processor": "P", "cores": 2},
+        "versions": {"vllm": "0.1"},
+    }
+    ours = {"tokens_per_second": 30.0, "first_token_p50_s": 0.5, "first_token_p95_s": 0.75}
+    found = {
+        name: {**about, "systems": {"rather serve": ours, "X": {"tokens_per_second": 15.0}}}
+        for name in ("streams", "alone")
+    }
+    lines = page.tables(found).splitlines()
+    assert lines[2] == "| 32 streams over 4 adapters | rather serve | 30.0 | 1.0 | 0.50 s, 0.75 s |"
+    assert lines[5] == "| one request alone | X | 15.0 | 2.0 | – |"
+    assert lines[-1] == "Measured 2026-11-29 on P, 2 cores; vLLM 0.1."
+
+
+def test_the_page_shows_what_was_measured() -> None:
+    text = page.PAGE.read_text("utf-8")
+    shown = text.partition(page.BEGINS)[2].partition(page.ENDS)[0]
+    assert shown == page.tables(json.loads(page.RESULTS.read_text("utf-8")))
