@@ -1,4 +1,4 @@
-"""The tables of docs/serving.md, made of results/serving.json: `python -m benchmarks.serving.page`."""
+"""The tables of docs/serving.md: `python -m benchmarks.serving.page` makes them of the results."""
 
 import json
 from pathlib import Path
