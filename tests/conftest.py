@@ -28,18 +28,26 @@ pytest_plugins = ["tests.postgresql_cluster"]
 LONG_ROOMS = (
     "cli/test_completion.py",
     "models/storage/",
+    "models/test_embedded.py",
     "rollout/vllm/",
     "serving/",
+    "stages/chat/",
+    "stages/history/",
     "stages/measuring/test_best_of.py",
     "stages/measuring/test_contests.py",
     "stages/measuring/test_promoting.py",
     "stages/measuring/test_sweep.py",
-    "stages/rounds/test_cycle.py",
-    "stages/together/",
+    "stages/rounds/",
+    "stages/test_evaluating.py",
+    "stages/test_reinforcing.py",
     "stages/test_reporting.py",
+    "stages/together/",
     "test_bad_input.py",
+    "test_demo.py",
     "test_extras.py",
+    "test_pipeline.py",
     "training/test_ranks.py",
+    "web/contract/",
 )
 """Tests that start servers and processes or train whole stages: they count as slow, so that
 `make check` stays under two minutes."""
