@@ -28,10 +28,10 @@ from rather.records import (
     Completion,
     Judgment,
     ModelVersion,
-    Precision,
     Prompt,
     Split,
     StageName,
+    WrittenPrecision,
 )
 from rather.results import Evaluation, Imported, Metric, Result, Sampled, Scores, Table, Trained
 from rather.store import completions, judgments, prompts, runs, versions
@@ -89,7 +89,7 @@ class Project:
         self,
         version: str = "newest",
         out: str | Path | None = None,
-        precision: Precision = "auto",
+        precision: WrittenPrecision = "auto",
     ) -> Result:
         """Write a version as a plain Hugging Face folder, its adapter merged into its base."""
         where = Path(out) if out else None

@@ -10,21 +10,18 @@ only collects judgments need not install it: the stages marked `needs_training` 
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from rather.config.stages import Config
 from rather.data.exporting import ExportFormat
 from rather.data.importing import ImportKind, OnError
 from rather.errors import DataError, UsageError
 from rather.extras import needs_training
-from rather.records import Precision
+from rather.records import WrittenPrecision
 from rather.stages.exchange import feedback
 from rather.stages.reported import holding
 from rather.store import prompts
 from rather.workspace import Workspace
-
-if TYPE_CHECKING:
-    pass
 
 Result = dict[str, Any]
 
@@ -49,7 +46,11 @@ def export(
 
 @needs_training
 def export_merged(
-    ws: Workspace, version: str, out: Path | None, precision: Precision, dry_run: bool = False
+    ws: Workspace,
+    version: str,
+    out: Path | None,
+    precision: WrittenPrecision,
+    dry_run: bool = False,
 ) -> Result:
     """Write a version as a plain Hugging Face folder, its adapter merged into its base."""
     from rather.stages.exchange import merging

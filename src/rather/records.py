@@ -31,7 +31,7 @@ WITHDRAWN = "withdrawn"
 NOT_ASKED = frozenset({"gold", WITHDRAWN}) | TALK_SOURCES
 """Sources of prompts that are no work of ours: control items, chats, what users asked, and what was
 withdrawn."""
-Precision = Literal["auto", "float32", "bfloat16", "float16"]
+WrittenPrecision = Literal["auto", "float32", "bfloat16", "float16"]
 """Of weights that are written out; auto is what they have where they come from."""
 
 

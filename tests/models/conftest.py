@@ -58,6 +58,7 @@ CONFIGS: dict[str, Callable[[], hf.PreTrainedConfig]] = {
     "cohere": lambda: hf.CohereConfig(**GROUPED, logit_scale=0.25),
     "granite": lambda: hf.GraniteConfig(**GROUPED, logits_scaling=4.0),
 }
+FAMILIES = list(CONFIGS)
 PADDED: dict[str, Callable[[], hf.PreTrainedConfig]] = {
     "lfm2": lambda: hf.Lfm2Config(**GROUPED, layer_types=["conv", "full_attention"]),
     "gpt_oss": lambda: hf.GptOssConfig(
@@ -99,11 +100,6 @@ def build(config: hf.PreTrainedConfig, seed: int = 0) -> hf.PreTrainedModel:
 def new_model() -> Callable[[str], hf.PreTrainedModel]:
     """Builds a model of a family; the same family gives the same weights."""
     return lambda family: build({**CONFIGS, **PADDED}[family]())
-
-
-@pytest.fixture(scope="session")
-def families() -> list[str]:
-    return list(CONFIGS)
 
 
 @pytest.fixture

@@ -10,23 +10,12 @@ from transformers import PreTrainedModel
 from rather.models.backbone import Backbone, load_backbone
 from rather.rollout.engine import MOST_ROWS, Engine
 from rather.rollout.requests import Request, Sampled, Settings, Ticket
+from tests.models.conftest import FAMILIES
 
 Loud = Callable[..., str]
 NEVER = (261,)
 LOW_FIFTH = tuple(range(60))
 PROMPTS = ((7, 8, 9), (40, 41, 42, 43, 44, 45, 46, 47, 48), (100,), tuple(range(5, 25)))
-FAMILIES = [
-    "llama",
-    "qwen2",
-    "qwen3",
-    "mistral",
-    "gemma2",
-    "gpt_neox",
-    "gpt2",
-    "deepseek_v3",
-    "cohere",
-    "granite",
-]
 
 
 def finish(engine: Engine) -> None:

@@ -12,23 +12,12 @@ import httpx2
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-)
 
 from rather.serving.backend import Piece, Wish
 from rather.store.serving import api_keys
+from tests.odd_requests import CHECKS
 from tests.serving.conftest import House, Running
 
-CHECKS = [
-    not_a_server_error,
-    status_code_conformance,
-    content_type_conformance,
-    response_schema_conformance,
-]
 EXAMPLES_A_ROUTE = 40
 STREAMS = {"/v1/chat/completions", "/v1/completions"}
 """Their events are no JSON; test_chat.py and test_text.py read them."""

@@ -11,12 +11,6 @@ import schemathesis
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, Phase, given, settings
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-)
 
 from rather.config.stages import Config
 from rather.records import Labeller, Message
@@ -24,13 +18,8 @@ from rather.store import labellers
 from rather.store.database import Database
 from rather.web.app import Outside, create_app
 from rather.web.responder import Answered, Drawing
+from tests.odd_requests import CHECKS
 
-CHECKS = [
-    not_a_server_error,
-    status_code_conformance,
-    content_type_conformance,
-    response_schema_conformance,
-]
 LEFT_OUT = {
     "/api/logout",  # it would end the session that all the others need
     "/api/admin/export",  # a file of its format, no JSON; tests/web/admin/test_exports.py reads it

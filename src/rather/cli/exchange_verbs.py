@@ -10,7 +10,7 @@ from rather.cli.flags import COMMON, Common
 from rather.cli.late import Result
 from rather.data.importing import ImportKind
 from rather.errors import UsageError
-from rather.records import Precision
+from rather.records import WrittenPrecision
 
 
 def import_(
@@ -42,7 +42,7 @@ def export(
         Literal["trl", "arena", "jsonl", "parquet"] | None, Parameter(name="--as")
     ] = None,
     merge: str | None = None,
-    precision: Precision = "auto",
+    precision: WrittenPrecision = "auto",
     out: Path | None = None,
     common: Common = COMMON,
     **settings: Any,

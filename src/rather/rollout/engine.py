@@ -5,7 +5,7 @@ come and fits, draws one token for every completion, lets those that ended go an
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 
 import torch
@@ -18,7 +18,8 @@ from rather.models.decode.weights import DecodeWeights
 from rather.models.memory import device_memory
 from rather.models.packed import PackedLayout
 from rather.rollout import drawing
-from rather.rollout.requests import Request, Settings, Ticket, limited, unheard
+from rather.rollout.queue import Queue
+from rather.rollout.requests import Ticket
 
 MOST_ROWS = 256
 """Completions at once, at most: beyond that a step grows as fast as what it makes."""
@@ -26,7 +27,7 @@ PREFILL_TOKENS = 4096
 """Prompt tokens of one pass."""
 
 
-class Engine:
+class Engine(Queue):
     """A running batch on one backbone; requests may differ in settings, adapter and length.
 
     What a completion draws depends on its own seed only, never on what is decoded beside it.
@@ -44,11 +45,11 @@ class Engine:
         several of each. `lays_out` copies weights where that speeds up long decoding; they may
         not change meanwhile. `most_bytes` bounds the cache: a quarter of the device's memory where
         it is None."""
+        super().__init__(backbone.context)
         self.backbone = backbone
         self.weights = DecodeWeights(backbone, lays_out=lays_out)
         self.cache = KeyValues(shares_prompts=shares_prompts)
         self.most_bytes = most_bytes or device_memory(backbone.device) // 4
-        self._waiting: deque[Ticket] = deque()
         self._rows: list[tuple[Ticket, int]] = []
         self._hidden = torch.zeros(0, backbone.hidden_size, device=backbone.device)
 
@@ -73,23 +74,6 @@ class Engine:
         there = [*(ticket for ticket, _ in self._rows), *self._waiting]
         rows = len(self._rows) + sum(len(ticket.completions) for ticket in self._waiting)
         return not there or self._fits(rows + num_rows, max(span, *map(_span, there)))
-
-    def submit(
-        self,
-        request: Request,
-        settings: Settings,
-        adapter: str | None = None,
-        heard: Callable[[int, int, float], None] = unheard,
-    ) -> Ticket:
-        """Hand a request in; it joins at the next step that has room for it."""
-        ticket = limited(request, settings, adapter, heard, self.backbone.context)
-        if ticket.completions:
-            self._waiting.append(ticket)
-        return ticket
-
-    def cancel(self, ticket: Ticket) -> None:
-        """Let a request go; what it has so far stays on the ticket."""
-        ticket.is_cancelled = True
 
     @torch.inference_mode()
     def step(self) -> int:

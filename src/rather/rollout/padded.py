@@ -6,7 +6,6 @@ end; equal lengths need no padding, which some architectures would read. It has 
 """
 
 from collections import deque
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -14,18 +13,19 @@ from transformers import GenerationConfig, LogitsProcessor, StoppingCriteria
 
 from rather.models.backbone import Backbone
 from rather.rollout import drawing
-from rather.rollout.requests import Completion, Request, Settings, Ticket, limited, unheard
+from rather.rollout.queue import Queue
+from rather.rollout.requests import Completion, Ticket
 
 MOST_ROWS = 64
 """Completions of one group."""
 
 
-class PaddedEngine:
+class PaddedEngine(Queue):
     """Requests on a backbone that cannot be packed, a group at a time."""
 
     def __init__(self, backbone: Backbone) -> None:
+        super().__init__(backbone.context)
         self.backbone = backbone
-        self._waiting: deque[Ticket] = deque()
         self.num_rows = 0
         """Completions that are being decoded: none between two steps."""
 
@@ -33,23 +33,6 @@ class PaddedEngine:
     def is_idle(self) -> bool:
         """Whether there is nothing to do."""
         return not self._waiting
-
-    def submit(
-        self,
-        request: Request,
-        settings: Settings,
-        adapter: str | None = None,
-        heard: Callable[[int, int, float], None] = unheard,
-    ) -> Ticket:
-        """Hand a request in; it joins a group of its like."""
-        ticket = limited(request, settings, adapter, heard, self.backbone.context)
-        if ticket.completions:
-            self._waiting.append(ticket)
-        return ticket
-
-    def cancel(self, ticket: Ticket) -> None:
-        """Let a request go; what it has so far stays on the ticket."""
-        ticket.is_cancelled = True
 
     @torch.inference_mode()
     def step(self) -> int:

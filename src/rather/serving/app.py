@@ -24,7 +24,7 @@ from rather.serving.streaming import ClientGone
 from rather.store.database import Database
 from rather.web.contract.shape import FaultReply
 from rather.web.limiter import Tries
-from rather.web.replies import Refusal, fault
+from rather.web.replies import Refusal, fault, refused
 from rather.web.security import Guard, HostList, comes_from_elsewhere
 
 if TYPE_CHECKING:
@@ -86,11 +86,6 @@ def create_app(
     return app
 
 
-def _refused(_: Request, error: Exception) -> Response:
-    assert isinstance(error, Refusal)
-    return fault(error.status, error.message, code=error.code)
-
-
 def _invalid(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     # Place and reason only: what was sent is not echoed.
@@ -139,7 +134,7 @@ def _bug(_: Request, error: Exception) -> Response:
 
 
 FAULTS: dict[type[Exception], Callable[[Request, Exception], Response]] = {
-    Refusal: _refused,
+    Refusal: refused,
     RequestValidationError: _invalid,
     HTTPException: _no_such_thing,
     QueueFull: _busy,

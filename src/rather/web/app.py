@@ -28,7 +28,7 @@ from rather.web.contract.labelling import Guidelines, Question
 from rather.web.contract.shape import FaultReply
 from rather.web.labelling import answering, asking, remarking
 from rather.web.markup import to_html
-from rather.web.replies import Refusal, fault
+from rather.web.replies import Refusal, fault, refused
 from rather.web.responder import Responder
 from rather.web.security import SECURITY_HEADERS, Guard, HostList
 from rather.web.sessions import Sessions
@@ -129,11 +129,6 @@ def _question(section: Labelling) -> Question:
     )
 
 
-def _refused(_: Request, error: Exception) -> Response:
-    assert isinstance(error, Refusal)
-    return fault(error.status, error.message, code=error.code)
-
-
 def _invalid(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     # Place and reason only: what was sent is not echoed.
@@ -166,7 +161,7 @@ def _bug(_: Request, error: Exception) -> Response:
 
 FAULTS: dict[type[Exception], Callable[[Request, Exception], Response]] = {
     auth.NotLoggedIn: auth.not_logged_in,
-    Refusal: _refused,
+    Refusal: refused,
     RequestValidationError: _invalid,
     HTTPException: _no_such_thing,
     RatherError: _user_error,

@@ -3,7 +3,8 @@
 import html
 import re
 
-from starlette.responses import HTMLResponse, JSONResponse
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
 KINDS = {
     401: "authentication_error",
@@ -51,6 +52,12 @@ def fault(
     # A client that is told to come back keeps its judgment queued meanwhile.
     headers = {"Retry-After": "5"} if status in {429, 503} else None
     return JSONResponse(body, status_code=status, headers=headers)
+
+
+def refused(_: Request, error: Exception) -> Response:
+    """How an app tells a `Refusal`."""
+    assert isinstance(error, Refusal)
+    return fault(error.status, error.message, code=error.code)
 
 
 def notice(status: int, title: str, text: str, *, go_to: str | None = None) -> HTMLResponse:

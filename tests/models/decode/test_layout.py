@@ -12,20 +12,9 @@ from rather.models.backbone import Backbone
 from rather.models.decode.key_values import KeyValues
 from rather.models.decode.layout import DecodeLayout
 from rather.models.packed import PackedLayout
+from tests.models.conftest import FAMILIES
 
 NewModel = Callable[[str], PreTrainedModel]
-FAMILIES = [
-    "llama",
-    "qwen2",
-    "qwen3",
-    "mistral",
-    "gemma2",
-    "gpt_neox",
-    "gpt2",
-    "deepseek_v3",
-    "cohere",
-    "granite",
-]
 CPU = torch.device("cpu")
 
 

@@ -13,22 +13,11 @@ from rather.data.batch import Row, pack
 from rather.models.backbone import Backbone, load_backbone
 from rather.models.decode.weights import DecodeWeights, LaidOut
 from rather.models.lora import LoraShape
+from tests.models.conftest import FAMILIES
 
 HAS_UNITS = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
 needs_units = pytest.mark.skipif(not HAS_UNITS, reason="the processor has no bfloat16 products")
 BATCH = pack([Row((5, 6, 7), ((8, 9), (10,))), Row((11,), ((12, 13, 14),))])
-FAMILIES = [
-    "llama",
-    "qwen2",
-    "qwen3",
-    "mistral",
-    "gemma2",
-    "gpt_neox",
-    "gpt2",
-    "deepseek_v3",
-    "cohere",
-    "granite",
-]
 Loud = Callable[..., str]
 
 

@@ -12,7 +12,7 @@ from rather.errors import UsageError
 from rather.models.files.merging import Delta, merge, num_weights
 from rather.models.library import Library, require_sound
 from rather.models.source import CARD_FILE
-from rather.records import ModelVersion, Precision
+from rather.records import ModelVersion, WrittenPrecision
 from rather.report.card import card
 from rather.stages.reported.cards import about
 from rather.stages.reporting import gather_report
@@ -26,7 +26,7 @@ def export_merged(
     ws: Workspace,
     version: str,
     out: Path | None = None,
-    precision: Precision = "auto",
+    precision: WrittenPrecision = "auto",
     dry_run: bool = False,
 ) -> Result:
     """Write a version's weights, tokenizer, template and card as one plain model folder."""
