@@ -1,23 +1,28 @@
 """Continuous batching on the machine's own backbone: requests join and leave between two tokens.
 
 Whoever has requests hands them in and calls `step` until they are done. One step prefills what has
-come and fits, draws one token for every completion, lets those that ended go and runs the rest.
+come and fits, or a piece of it, draws one token for every completion, lets those that ended go and
+runs the rest.
 """
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from itertools import chain
+from itertools import chain, repeat
 
 import torch
+from torch import Tensor
 
 from rather.data.batch import Row, pack, split_by_tokens
 from rather.models.backbone import Adapters, Backbone
 from rather.models.decode.key_values import KeyValues
 from rather.models.decode.layout import DecodeLayout
+from rather.models.decode.pieces import PieceLayout
+from rather.models.decode.prefixes import Prefixes
 from rather.models.decode.weights import DecodeWeights
 from rather.models.memory import device_memory
 from rather.models.packed import PackedLayout
 from rather.rollout import drawing
+from rather.rollout.arrivals import Arrival, Arrivals, Piece, owner_of
 from rather.rollout.queue import Queue
 from rather.rollout.requests import Ticket
 
@@ -40,23 +45,29 @@ class Engine(Queue):
         shares_prompts: bool = False,
         lays_out: bool = True,
         most_bytes: int | None = None,
+        prompt_tokens: int | None = None,
+        prefixes: Prefixes | None = None,
     ) -> None:
         """`shares_prompts` keeps a prompt once for all of a request's completions: for sampling
         several of each. `lays_out` copies weights where that speeds up long decoding; they may
         not change meanwhile. `most_bytes` bounds the cache: a quarter of the device's memory where
-        it is None."""
+        it is None. `prompt_tokens` bounds those of one step; None computes prompts at once.
+        `prefixes` remembers what was computed, for requests that begin alike."""
+        assert prefixes is None or not shares_prompts, "what is shared is kept by its rows's prompt"
         super().__init__(backbone.context)
         self.backbone = backbone
         self.weights = DecodeWeights(backbone, lays_out=lays_out)
         self.cache = KeyValues(shares_prompts=shares_prompts)
         self.most_bytes = most_bytes or device_memory(backbone.device) // 4
+        self.prefixes = prefixes
+        self._arrivals = Arrivals(prompt_tokens, prefixes)
         self._rows: list[tuple[Ticket, int]] = []
         self._hidden = torch.zeros(0, backbone.hidden_size, device=backbone.device)
 
     @property
     def is_idle(self) -> bool:
         """Whether there is nothing to do."""
-        return not self._waiting and not self._rows
+        return not self._waiting and not self._arrivals and not self._rows
 
     @property
     def num_rows(self) -> int:
@@ -71,17 +82,26 @@ class Engine(Queue):
     def has_room(self, num_rows: int, span: int) -> bool:
         """Whether so many completions, each with its prompt of at most so many tokens, could join
         at the next step beside what runs and waits; by itself anything could."""
-        there = [*(ticket for ticket, _ in self._rows), *self._waiting]
-        rows = len(self._rows) + sum(len(ticket.completions) for ticket in self._waiting)
-        return not there or self._fits(rows + num_rows, max(span, *map(_span, there)))
+        tickets = [*self._waiting, *self._arrivals.tickets]
+        rows = len(self._rows) + sum(len(ticket.completions) for ticket in tickets)
+        longest = max((_span(one) for one in self._joined(tickets)), default=0)
+        return not rows or self._fits(rows + num_rows, max(span, longest))
+
+    def forget(self, adapter: str) -> None:
+        """Let go all that was made of an adapter: one of its name may be another from now on."""
+        self.weights.forget(adapter)
+        if self.prefixes is not None:
+            self.prefixes.forget(adapter)
 
     @torch.inference_mode()
     def step(self) -> int:
         """One token for every completion that has joined; returns how many were drawn."""
         self._leave({row for row, (ticket, _) in enumerate(self._rows) if ticket.is_cancelled})
         self._waiting = deque(ticket for ticket in self._waiting if not ticket.is_cancelled)
+        self._arrivals.let_go()
         with self.weights.in_use():
-            self._join(self._admitted())
+            self._arrivals.add(self._admitted())
+            self._prefill(self._arrivals.next_pieces())
             num_drawn = len(self._rows)
             if self._rows:
                 self._leave(self._draw())
@@ -92,50 +112,80 @@ class Engine(Queue):
     def _admitted(self) -> list[Ticket]:
         """Waiting requests, in order, as long as they fit; one always does."""
         admitted: list[Ticket] = []
-        rows, longest = len(self._rows), max((_span(ticket) for ticket, _ in self._rows), default=0)
+        arriving = list(self._arrivals.tickets)
+        rows = len(self._rows) + sum(len(ticket.completions) for ticket in arriving)
+        longest = max((_span(one) for one in self._joined(arriving)), default=0)
         while self._waiting:
             rows += len(self._waiting[0].completions)
             longest = max(longest, _span(self._waiting[0]))
-            if not self._fits(rows, longest) and (self._rows or admitted):
+            if not self._fits(rows, longest) and (self._rows or arriving or admitted):
                 break
             admitted.append(self._waiting.popleft())
         return admitted
+
+    def _joined(self, tickets: Iterable[Ticket]) -> Iterable[Ticket]:
+        """Those of the rows, and others."""
+        return chain((ticket for ticket, _ in self._rows), tickets)
 
     def _fits(self, rows: int, longest: int) -> bool:
         """Whether the cache has room for so many rows when all have grown to that length."""
         most = self.most_bytes // self.backbone.bytes_per_cached_token
         return rows <= MOST_ROWS and rows * longest <= most
 
-    def _join(self, admitted: Sequence[Ticket]) -> None:
-        """Prefill the prompts of requests; one that several ask with the same adapter, once."""
-        askers: dict[tuple[str | None, tuple[int, ...]], list[Ticket]] = {}
-        for ticket in admitted:
-            askers.setdefault((ticket.adapter, ticket.request.prompt_ids), []).append(ticket)
-        rows, tickets = [Row(ids, ()) for _, ids in askers], list(askers.values())
+    def _prefill(self, pieces: Sequence[Piece]) -> None:
+        """Compute prompts, or pieces of them."""
+        whole = [piece.arrival for piece in pieces if piece.is_whole]
+        rows = [Row(arrival.ids, ()) for arrival in whole]
         for part in split_by_tokens(rows, PREFILL_TOKENS):
-            self._prefill([rows[i] for i in part], [tickets[i] for i in part])
+            self._begin([whole[i] for i in part])
+        if parts := [piece for piece in pieces if not piece.is_whole]:
+            self._go_on(parts)
 
-    def _prefill(self, rows: list[Row], askers: Sequence[Sequence[Ticket]]) -> None:
-        """Compute prompts, and let all completions of those who asked each begin from it."""
+    def _begin(self, arrivals: Sequence[Arrival]) -> None:
+        """Whole prompts in one pass, whose keys are written where they stay."""
+        rows = [Row(arrival.ids, ()) for arrival in arrivals]
         batch = pack(rows).to(self.backbone.device)
-        joining = [
-            [(ticket, n) for ticket in tickets for n in range(len(ticket.completions))]
-            for tickets in askers
-        ]
-        copies = list(map(len, joining))
-        lengths = [len(row.prompt_ids) for row in rows]
-        self.cache.expect(lengths, copies)
+        lengths = [row.num_tokens for row in rows]
+        self.cache.expect(lengths, [len(arrival.rows) for arrival in arrivals])
         layout = PackedLayout(batch, keep=self.cache)
-        adapters = self._by_place(
-            tickets[0].adapter
-            for tickets, length in zip(askers, lengths, strict=True)
-            for _ in range(length)
-        )
+        adapters = self._adapters(arrivals, lengths)
         hidden = self.backbone.run(batch.input_ids, batch.position_ids, layout, adapters)
-        last = torch.tensor(lengths, device=hidden.device).cumsum(dim=0) - 1
-        hidden = hidden[last].repeat_interleave(torch.tensor(copies, device=hidden.device), dim=0)
+        self._seat(arrivals, hidden[_lasts(lengths)])
+
+    def _go_on(self, pieces: Sequence[Piece]) -> None:
+        """The next tokens of prompts of which some are known; those that end with them join."""
+        arrivals, counts = (
+            [piece.arrival for piece in pieces],
+            [piece.num_tokens for piece in pieces],
+        )
+        ending = [number for number, piece in enumerate(pieces) if piece.is_last]
+        ids = torch.tensor(list(chain.from_iterable(piece.ids for piece in pieces)))
+        device = self.backbone.device
+        layout = PieceLayout([arrival.keys for arrival in arrivals], counts, device)
+        adapters = self._adapters(arrivals, counts)
+        hidden = self.backbone.run(ids.to(device), layout.positions, layout, adapters)
+        if ending:
+            done = [arrivals[number] for number in ending]
+            copies = [len(arrival.rows) for arrival in done]
+            self.cache.join([arrival.keys.span for arrival in done], copies)
+            self._seat(done, hidden[_lasts(counts)[ending]])
+
+    def _seat(self, arrivals: Sequence[Arrival], hidden: Tensor) -> None:
+        """Let all completions begin whose prompts' keys have joined; their last states [R, d]."""
+        copies = torch.tensor([len(one.rows) for one in arrivals], device=hidden.device)
+        hidden = hidden.repeat_interleave(copies, dim=0)
         self._hidden = torch.cat([self._hidden, hidden]) if self._rows else hidden
-        self._rows += chain.from_iterable(joining)
+        for arrival in arrivals:
+            self._rows += arrival.rows
+            self._remember(len(self._rows) - 1)
+
+    def _remember(self, row: int) -> None:
+        """Keep a row's text so far, for those that begin alike."""
+        if self.prefixes is not None:
+            ticket, number = self._rows[row]
+            span = self.cache.span(row)
+            text = (*ticket.request.prompt_ids, *ticket.completions[number].ids)
+            self.prefixes.keep(owner_of(ticket), text[: span.num_tokens], span)
 
     def _draw(self) -> set[int]:
         """One token for every row; the rows that end with it."""
@@ -157,6 +207,8 @@ class Engine(Queue):
 
     def _leave(self, ended: set[int]) -> None:
         if ended:
+            for row in ended:
+                self._remember(row)
             order = self.cache.remove(ended)
             self._rows = [self._rows[row] for row in order]
             self._hidden = self._hidden[order]
@@ -170,6 +222,11 @@ class Engine(Queue):
         adapters = self._by_place(ticket.adapter for ticket, _ in self._rows)
         self._hidden = self.backbone.run(tokens, layout.positions, layout, adapters)
 
+    def _adapters(self, arrivals: Sequence[Arrival], counts: Sequence[int]) -> Adapters:
+        """Of so many tokens of each prompt."""
+        each = (repeat(one.adapter, n) for one, n in zip(arrivals, counts, strict=True))
+        return self._by_place(chain.from_iterable(each))
+
     def _by_place(self, names: Iterable[str | None]) -> Adapters:
         """The adapter of all places, or the places of each."""
         places_of: dict[str | None, list[int]] = {}
@@ -179,6 +236,11 @@ class Engine(Queue):
             return next(iter(places_of))
         device = self.backbone.device
         return {name: torch.tensor(p, device=device) for name, p in places_of.items() if name}
+
+
+def _lasts(lengths: Sequence[int]) -> Tensor:
+    """[R] the places of the last tokens of texts that lie end to end."""
+    return torch.tensor(lengths).cumsum(dim=0) - 1
 
 
 def _span(ticket: Ticket) -> int:

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 
-from rather.rollout.requests import Request, Settings, Ticket, limited, unheard
+from rather.rollout.requests import NOBODY, Asker, Request, Settings, Ticket, limited, unheard
 
 
 class Queue:
@@ -20,9 +20,10 @@ class Queue:
         settings: Settings,
         adapter: str | None = None,
         heard: Callable[[int, int, float], None] = unheard,
+        asker: Asker = NOBODY,
     ) -> Ticket:
         """Hand a request in; it is taken up at a step that has room for it."""
-        ticket = limited(request, settings, adapter, heard, self._context)
+        ticket = limited(request, settings, adapter, heard, self._context, asker)
         if ticket.completions:
             self._waiting.append(ticket)
         return ticket

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 
@@ -66,6 +67,19 @@ class Completion:
         return Sampled(tuple(self.ids), tuple(self.logprobs), self.finish_reason)
 
 
+class Asker(NamedTuple):
+    """Who asks, where an engine serves several."""
+
+    client: str = ""
+    """Clients have equal parts of the prompt tokens of a step."""
+    circle: str = ""
+    """Those who may share what was computed of equal prompts."""
+
+
+NOBODY = Asker()
+"""Everything is asked by one."""
+
+
 def unheard(number: int, token: int, logprob: float) -> None:
     """Nobody listens."""
 
@@ -82,7 +96,12 @@ class Ticket:
     heard: Callable[[int, int, float], None]
     """Called with (number of the completion, token, its log-probability) as each is drawn."""
     completions: list[Completion]
+    asker: Asker = NOBODY
     is_cancelled: bool = False
+    is_begun: bool = False
+    """Whether anything of it was computed."""
+    num_known: int = 0
+    """Tokens of its prompt that were known from past texts, once it is begun."""
 
     @property
     def is_done(self) -> bool:
@@ -111,13 +130,14 @@ def limited(
     adapter: str | None,
     heard: Callable[[int, int, float], None],
     context: int,
+    asker: Asker = NOBODY,
 ) -> Ticket:
     """A request's ticket; what does not fit the context cannot be trained on or scored, so its
     completions end there."""
     room = max(1, context - len(request.prompt_ids))
     completions = [Completion(uniforms(seed, settings)) for seed in request.seeds]
     limit = min(settings.max_new_tokens, room)
-    return Ticket(request, settings, adapter, limit, heard, completions)
+    return Ticket(request, settings, adapter, limit, heard, completions, asker)
 
 
 def uniforms(seed: int, settings: Settings) -> tuple[float, ...]:

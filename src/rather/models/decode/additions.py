@@ -72,6 +72,12 @@ class Additions:
         if together is not None and there.issuperset(together.names):
             self._together = together
 
+    def forget(self, name: str) -> None:
+        """An adapter of that name may be another one from now on."""
+        self._sides.pop(name, None)
+        if self._together is not None and name in self._together.names:
+            self._together = None
+
     def add_to(self, out: Tensor, x: Tensor) -> None:
         """Add what the adapters that are on make of x [S, inputs] to out [S, Σ outputs]."""
         if not self._adapted:

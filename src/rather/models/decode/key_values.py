@@ -14,6 +14,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from rather.models.decode.spans import Layer, Span
 
 ROOM = 16
 """Columns come in so many at once."""
@@ -77,6 +80,19 @@ class KeyValues:
         own_v[rows - len(v) : rows, :, : v.shape[2]] = v
         self.own[layer] = own_k, own_v
 
+    def join(self, spans: Sequence[Span], copies: Sequence[int]) -> None:
+        """Rows of prompts whose keys are known: so many rows of each."""
+        self.expect([span.num_tokens for span in spans], copies)
+        for number, parts in enumerate(zip(*(span.layers for span in spans), strict=True)):
+            k, v = (_beside(each) for each in zip(*parts, strict=True))
+            self.add_prompt(number, k, v)
+
+    def span(self, row: int) -> Span:
+        """What is kept of a row that has its prompt to itself, in the same memory."""
+        assert not self.shares_prompts
+        filled = self.seats[row].filled
+        return Span(tuple(Layer(k[row], v[row]).cut(0, filled) for k, v in self.own))
+
     def make_room(self) -> None:
         """Room for one more token in every row."""
         rows = len(self.seats)
@@ -115,6 +131,11 @@ class KeyValues:
         self.prompt_lengths = [self.prompt_lengths[prompt] for prompt in alive]
         longest = max(self.prompt_lengths, default=0)
         self.prompts = [(k[alive, :, :longest], v[alive, :, :longest]) for k, v in self.prompts]
+
+
+def _beside(parts: Sequence[Tensor]) -> Tensor:
+    """[H, t, D] of several lengths, zeros behind the shorter ones: [R, H, P, D]."""
+    return pad_sequence([x.transpose(0, 1) for x in parts], batch_first=True).transpose(1, 2)
 
 
 def _roomy(buffer: Tensor, taken: int, rows: int, width: int) -> Tensor:

@@ -56,7 +56,7 @@ class DecodeLayout:
         own_k.view(-1, k.shape[2]).index_copy_(0, step.places, k.reshape(-1, k.shape[2]))
         own_v.view(-1, v.shape[2]).index_copy_(0, step.places, v.reshape(-1, v.shape[2]))
         q = q.reshape(len(q) * heads, groups, -1)
-        scores = _scores(q, own_k, step.own, style)
+        scores = weigh(q, own_k, step.own, style)
         if step.spread is None:
             out = scores.softmax(dim=-1) @ own_v
         else:
@@ -70,7 +70,7 @@ class DecodeLayout:
         assert step.prompt is not None and step.spread is not None and step.collect is not None
         k, v = (x.flatten(0, 1) for x in self.cache.prompts[layer])
         grid = q.index_select(0, step.spread).view(len(k), -1, q.shape[2])
-        scores = _scores(grid, k, step.prompt, style)
+        scores = weigh(grid, k, step.prompt, style)
         scores = scores.view(-1, *own.shape[1:2], k.shape[1]).index_select(0, step.collect)
         weights = torch.cat([scores, own], dim=-1).softmax(dim=-1)
         on_prompt = weights[..., : k.shape[1]].index_select(0, step.spread)
@@ -126,8 +126,11 @@ class DecodeLayout:
         return torch.tensor(grid, device=device), torch.tensor(place, device=device)
 
 
-def _scores(q: Tensor, k: Tensor, mask: Tensor, style: Style) -> Tensor:
-    """Scaled, capped and masked: q [·, n, D], k [·, columns, D] -> [·, n, columns]."""
+def weigh(q: Tensor, k: Tensor, mask: Tensor, style: Style) -> Tensor:
+    """Scores of queries on keys, scaled, capped and masked.
+
+    q [·, n, D], k [·, columns, D], mask [·, n, columns] or [n, columns] -> [·, n, columns].
+    """
     if style.softcap is None:
         return torch.baddbmm(mask, q, k.transpose(1, 2), alpha=style.scaling)
     return style.cap((q @ k.transpose(1, 2)).mul_(style.scaling)).add_(mask)

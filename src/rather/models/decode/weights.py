@@ -71,6 +71,12 @@ class DecodeWeights:
             for product in self._products:
                 product.hand_back()
 
+    def forget(self, adapter: str) -> None:
+        """An adapter of that name may be another one from now on."""
+        for product in self._products:
+            product.additions.forget(adapter)
+        self._made_with = None
+
     def _product(
         self, layers: list[nn.Module], known: Mapping[tuple[int, ...], "Product"]
     ) -> "Product":
