@@ -28,6 +28,22 @@ class Serving(Use):
     drain_seconds: int = Field(20, ge=0)
     """How long running requests may go on after Ctrl-C or SIGTERM."""
     watchdog_seconds: float = Field(5.0, gt=0)
-    """The engine counts as stuck when one step takes longer."""
+    """The engine counts as stuck when one step takes longer: /health is red."""
+    hang_seconds: float = Field(60.0, gt=0)
+    """The local engine is given up and begun anew when one step takes longer; vLLM has a limit of
+    its own."""
+    max_restarts: int = Field(5, ge=0)
+    """How often the local engine may be begun anew within restart_window_seconds; beyond, the
+    process says so and ends with exit code 5, for its supervisor to start another."""
+    restart_window_seconds: float = Field(600.0, gt=0)
+    """See max_restarts."""
+    prompt_tokens_a_step: int = Field(512, ge=32)
+    """Prompt tokens the local engine computes in one step, in equal parts for the clients that
+    wait; everybody who streams waits for them, so a longer prompt is computed in pieces."""
+    prefixes: Literal["own", "shared", "off"] = "own"
+    """Whose prompts and answers a prompt that begins alike goes on from, in the local engine: its
+    client's own; everybody's, so that a client can find out what others have asked; nobody's."""
+    prefix_cache_mb: int = Field(512, ge=1)
+    """Most memory for what is remembered of past prompts and answers; the longest unused goes."""
     ab: AB = AB()
     vllm: VllmEngine = VllmEngine()

@@ -107,4 +107,4 @@ def _line(chunk: BaseModel) -> bytes:
 
 def usage(exchange: Exchange) -> Usage:
     """What a request took; its prompt counts once."""
-    return usage_of(len(exchange.wish.prompt_ids), exchange.num_tokens)
+    return usage_of(len(exchange.wish.prompt_ids), exchange.num_tokens, exchange.num_known)

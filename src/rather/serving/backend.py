@@ -54,6 +54,9 @@ class Piece:
     """Of those tokens at temperature 1, where they were wanted; a stop token has none."""
     finish_reason: EndReason | None = None
     """Set in a completion's last piece."""
+    num_known: int | None = None
+    """Set in a completion's first piece where the engine says it: tokens of the prompt that were
+    not computed again, for an earlier text began alike."""
 
 
 class QueueFull(Exception):
@@ -99,6 +102,9 @@ class Backend(Protocol):
 
     def is_healthy(self) -> bool:
         """Whether a request handed in now would be worked on."""
+
+    def why_over(self) -> str | None:
+        """Why it will not work again, and the process had better end; None while it may."""
 
     def gauges(self) -> Mapping[str, float]:
         """Numbers for `/metrics`: waiting and running requests, tokens so far, steps."""

@@ -28,6 +28,8 @@ class Given:
     num_tokens: int = 0
     logprobs: list[TokenLogprob] = field(default_factory=list)
     finish_reason: EndReason | None = None
+    num_known: int | None = None
+    """Of the prompt's tokens, where the engine says it."""
 
     def take(self, piece: Piece) -> None:
         """Add what is new."""
@@ -35,6 +37,8 @@ class Given:
         self.num_tokens += piece.num_tokens
         self.logprobs += piece.logprobs
         self.finish_reason = piece.finish_reason
+        if piece.num_known is not None:
+            self.num_known = piece.num_known
 
 
 @dataclass
@@ -66,6 +70,12 @@ class Exchange:
     def num_tokens(self) -> int:
         """Completion tokens so far."""
         return sum(one.num_tokens for one in self.given)
+
+    @property
+    def num_known(self) -> int | None:
+        """Prompt tokens that no completion computed again; None where the engine does not say."""
+        known = [one.num_known for one in self.given if one.num_known is not None]
+        return min(known, default=None)
 
     async def pieces(self, context: Context) -> AsyncGenerator[Piece, None]:
         """The backend's pieces; whatever ends them, what was given is counted and handed on."""

@@ -57,7 +57,8 @@ class Metrics:
             *self.whole.lines("rather_request_seconds"),
         ]
         for name, value in sorted(gauges.items()):
-            lines += [f"# TYPE rather_engine_{name} gauge", f"rather_engine_{name} {value:g}"]
+            kind = "counter" if name.endswith("_total") else "gauge"
+            lines += [f"# TYPE rather_engine_{name} {kind}", f"rather_engine_{name} {value:.15g}"]
         return "\n".join(lines) + "\n"
 
 

@@ -10,6 +10,7 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
+from rather.errors import EnvironmentFault
 from rather.serving.backend import Backend
 from rather.web.server import GRACE_SECONDS, server_of, url_of
 
@@ -24,6 +25,10 @@ class DrainingServer(uvicorn.Server):
         # the backend ends its streams by itself; the server waits a little longer than for that
         config.timeout_graceful_shutdown = int(drain_seconds) + GRACE_SECONDS
         self._backend, self._drain_seconds = backend, drain_seconds
+
+    async def on_tick(self, counter: int) -> bool:
+        """Whether to end: asked to, or because nothing is to be had from the backend any more."""
+        return await super().on_tick(counter) or self._backend.why_over() is not None
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close the door, and see everybody out."""
@@ -40,7 +45,10 @@ def run(
     announce: Callable[[str], None],
 ) -> None:
     """Serve until Ctrl-C or SIGTERM, which is how a server is meant to end; `announce` hears the
-    base URL once requests can be answered."""
+    base URL once requests can be answered.
+
+    Raises EnvironmentFault where it ended because its engine is past mending.
+    """
 
     async def serve() -> None:
         await backend.start()
@@ -50,6 +58,8 @@ def run(
             await server.serve(sockets=[listener])
 
     asyncio.run(serve())
+    if (why := backend.why_over()) is not None:
+        raise EnvironmentFault(why)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """The local engine by itself: mixed requests, a bounded queue, adapters that come and go."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
@@ -79,7 +80,7 @@ def test_who_leaves_frees_the_engine_before_the_next_token(house: House) -> None
             worker = backend._worker
             assert worker is not None
             # a command is done after the one before it, and that one let the rows go
-            await asyncio.wrap_future(worker.call(lambda: None))
+            await asyncio.wrap_future(worker.call(lambda engine: None))
             before = worker.num_tokens
             assert await text_of(backend, wish(max_new_tokens=5))
             # nothing but those five tokens was made since
@@ -236,13 +237,13 @@ def test_prompts_that_are_the_same_are_computed_once(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prefilled: list[int] = []
-    real: Callable[..., None] = Engine._prefill
+    real: Callable[..., None] = Engine._begin
 
-    def noted(self: Engine, rows: Any, askers: Any) -> None:
-        prefilled.append(len(rows))
-        real(self, rows, askers)
+    def noted(self: Engine, arrivals: Any) -> None:
+        prefilled.append(len(arrivals))
+        real(self, arrivals)
 
-    monkeypatch.setattr(Engine, "_prefill", noted)
+    monkeypatch.setattr(Engine, "_begin", noted)
 
     async def work() -> None:
         async with started(house) as backend:
@@ -250,3 +251,66 @@ def test_prompts_that_are_the_same_are_computed_once(
 
     run(work())
     assert prefilled == [1]
+
+
+LONG = tuple(range(5, 45))
+
+
+async def first_piece(backend: LocalBackend, wanted: Wish) -> int | None:
+    """How much of a prompt was known, as its first piece says."""
+    pieces = [piece async for piece in backend.generate(wanted)]
+    assert [piece.num_known for piece in pieces[1:]] == [None] * (len(pieces) - 1)
+    return pieces[0].num_known
+
+
+@pytest.mark.parametrize(
+    ("prefixes", "again", "others"), [("own", 39, 0), ("shared", 39, 39), ("off", 0, 0)]
+)
+def test_whose_prompts_help_whom_is_a_setting(
+    house: House, prefixes: str, again: int, others: int
+) -> None:
+    async def work() -> None:
+        async with started(house, prefixes=prefixes) as backend:
+            asked = {"prompt_ids": LONG, "max_new_tokens": 3}
+            assert await first_piece(backend, wish("ppo-1", client="ann", **asked)) == 0
+            assert await first_piece(backend, wish("ppo-1", client="ann", **asked)) == again
+            assert await first_piece(backend, wish("ppo-1", client="bob", **asked)) == others
+            assert await first_piece(backend, wish("ppo-2", client="ann", **asked)) == 0
+            gauges = backend.gauges()
+            assert gauges.get("prefix_tokens_saved_total", 0) == again + others
+
+    run(work())
+
+
+def test_a_version_that_was_unloaded_is_not_remembered(house: House) -> None:
+    async def work() -> None:
+        async with started(house) as backend:
+            await backend.load("ppo-1")
+            asked = wish("ppo-1", prompt_ids=LONG, max_new_tokens=3)
+            assert [await first_piece(backend, asked) for _ in range(2)] == [0, 39]
+            assert backend.gauges()["prefix_bytes"] > 0
+            await backend.unload("ppo-1")
+            assert backend.gauges()["prefix_bytes"] == 0
+            assert await first_piece(backend, asked) == 0
+
+    run(work())
+
+
+def test_who_gives_up_a_score_disturbs_nobody(house: House) -> None:
+    async def work() -> None:
+        async with started(house) as backend:
+            await backend.load("reward-1")
+            worker = backend._worker
+            assert worker is not None
+            may_go_on = threading.Event()
+            held = worker.call(lambda engine: may_go_on.wait(30))
+            scoring = asyncio.ensure_future(backend.score("reward-1", PROMPT, [(5, 6)]))
+            await asyncio.sleep(0.05)
+            scoring.cancel()
+            await asyncio.gather(scoring, return_exceptions=True)
+            may_go_on.set()
+            await asyncio.wrap_future(held)
+            assert await text_of(backend, wish())
+            assert backend.gauges()["crashes_total"] == 0
+
+    run(work())

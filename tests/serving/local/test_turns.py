@@ -31,3 +31,13 @@ def test_what_is_removed_has_no_turn() -> None:
     assert not turns.remove("c", "c1")
     assert turns.remove("a", "a1")
     assert drain(turns) == ["a2"]
+
+
+def test_what_is_put_back_is_first_again() -> None:
+    turns: Turns[int] = Turns()
+    for client, thing in (("a", 1), ("a", 2), ("b", 3)):
+        turns.add(client, thing)
+    assert [turns.pop(), turns.pop()] == [1, 3]
+    turns.put_back("b", 3)
+    turns.put_back("a", 1)
+    assert [turns.pop() for _ in range(3)] == [1, 3, 2]

@@ -1,17 +1,25 @@
-"""An engine that breaks is replaced, one that hangs shows, and clients are told."""
+"""An engine that breaks, hangs or dies is replaced; clients are told, the others are served."""
 
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import httpx2
 import openai
 import pytest
 
+from rather.models.backbone import Backbone
 from rather.rollout.engine import Engine
+from rather.rollout.requests import Ticket
+from rather.serving.backend import Wish
 from rather.serving.local import worker
+from rather.serving.local.desk import Desk, Letter
+from rather.serving.local.shift import Shift, Tools
+from rather.serving.local.worker import Limits, Worker
 from tests.serving.conftest import House, Running
+
+LIMITS = Limits(stuck_s=5.0, hang_s=60.0, most_restarts=5, window_s=600.0)
 
 
 def wait_until(holds: Callable[[], bool], seconds: float) -> float:
@@ -20,6 +28,36 @@ def wait_until(holds: Callable[[], bool], seconds: float) -> float:
         assert time.monotonic() - began < seconds, "it never came"
         time.sleep(0.01)
     return time.monotonic() - began
+
+
+class Hook:
+    """Blocks the step of the first engine that has something to do, until it is let go."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.hangs, self.may_go_on = threading.Event(), threading.Event()
+        self.engine: Engine | None = None
+        self.thread: threading.Thread | None = None
+        real = Engine._forward
+
+        def forward(engine: Engine) -> None:
+            if self.engine is None:
+                self.engine, self.thread = engine, threading.current_thread()
+                self.hangs.set()
+                assert self.may_go_on.wait(60)
+            real(engine)
+
+        monkeypatch.setattr(Engine, "_forward", forward)
+
+
+@pytest.fixture
+def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hook]:
+    made = Hook(monkeypatch)
+    yield made
+    made.may_go_on.set()
+
+
+def status(server: Running) -> int:
+    return httpx2.get(f"{server.url}/health").status_code
 
 
 def test_an_engine_that_breaks_is_replaced(
@@ -50,12 +88,14 @@ def test_an_engine_that_breaks_is_replaced(
     with pytest.raises(openai.InternalServerError) as caught:
         ask()
     assert (caught.value.status_code, caught.value.code) == (503, "engine_down")
-    assert httpx2.get(f"{server.url}/health").status_code == 503
-    assert int(httpx2.get(f"{server.url}/health").headers["retry-after"]) > 0
-    wait_until(lambda: httpx2.get(f"{server.url}/health").status_code == 200, 20)
+    assert int(caught.value.response.headers["retry-after"]) > 0
+    assert status(server) == 503
+    wait_until(lambda: status(server) == 200, 20)
     assert ask() == before  # the adapter is still there
     assert "no room" in caplog.text
-    assert "rather_engine_crashes_total 1" in httpx2.get(f"{server.url}/metrics").text
+    page = httpx2.get(f"{server.url}/metrics").text
+    assert "rather_engine_crashes_total 1" in page
+    assert "rather_engine_restarts_total 1" in page
 
 
 def test_a_stream_that_breaks_says_so(
@@ -78,79 +118,179 @@ def test_a_stream_that_breaks_says_so(
         list(stream)
 
 
-def test_an_engine_that_hangs_shows_within_its_time(
-    house: House, serving: type[Running], monkeypatch: pytest.MonkeyPatch
+def test_one_that_is_slow_shows_and_goes_on(
+    house: House, serving: type[Running], hook: Hook
 ) -> None:
     server = serving(house, watchdog_seconds=0.5)
-    client = server.client()
-    assert client.completions.create(model="base", prompt="Hello", max_tokens=1)
-    real, may_go_on, hangs = Engine.step, threading.Event(), threading.Event()
-
-    def hang(self: Engine) -> int:
-        if not may_go_on.is_set():
-            hangs.set()
-            assert may_go_on.wait(30)
-        return real(self)
-
-    monkeypatch.setattr(Engine, "step", hang)
-    pieces = server.backend.generate
-
-    async def ask() -> int:
-        from rather.serving.backend import Wish
-
-        return len([p async for p in pieces(Wish((7, 8), "base", (1,), 4))])
-
-    waiting = server.do(ask())
-    assert hangs.wait(10)
-    took = wait_until(lambda: httpx2.get(f"{server.url}/health").status_code == 503, 5)
-    assert took < 2
+    waiting = server.do(ask(server, Wish((7, 8), "base", (1,), 4)))
+    assert hook.hangs.wait(10)
+    assert wait_until(lambda: status(server) == 503, 5) < 2
     with pytest.raises(openai.InternalServerError) as caught:
-        client.completions.create(model="base", prompt="Hello", max_tokens=1)
+        server.client().completions.create(model="base", prompt="Hello", max_tokens=1)
     assert (caught.value.status_code, caught.value.code) == (503, "engine_down")
-    may_go_on.set()
-    assert waiting.result(20) >= 1  # what ran goes on when the engine does
-    wait_until(lambda: httpx2.get(f"{server.url}/health").status_code == 200, 5)
+    hook.may_go_on.set()
+    assert waiting.result(20)
+    wait_until(lambda: status(server) == 200, 5)
+    assert server.backend.gauges()["restarts_total"] == 0
 
 
-def test_the_pause_doubles_up_to_a_limit(
-    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+async def ask(server: Running, wanted: Wish) -> str:
+    return "".join([piece.text async for piece in server.backend.generate(wanted)])
+
+
+def test_one_that_hangs_is_left_and_whoever_waited_is_served(
+    house: House, serving: type[Running], hook: Hook, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Red, then green; what ran ends with a sentence, what waited is answered, by the adapter."""
+    hook.may_go_on.set()
+    expected = serving(house)
+    wanted = Wish((7, 8, 9), "ppo-2", (3,), 12, client="bob")
+    alone = expected.do(ask(expected, wanted)).result(60)
+    hook.may_go_on.clear()
+    hook.engine = None
+    hook.hangs.clear()
+    server = serving(house, watchdog_seconds=0.4, hang_seconds=1.5)
+    server.do(server.backend.load("ppo-2")).result(20)
+    running = server.do(ask(server, Wish((7, 8), "base", (1,), 30, client="ann")))
+    assert hook.hangs.wait(20)
+    waiting = server.do(ask(server, wanted))
+    wait_until(lambda: status(server) == 503, 5)
+    with pytest.raises(Exception, match="The engine hung while it made this answer; try again"):
+        running.result(20)
+    assert waiting.result(20) == alone
+    wait_until(lambda: status(server) == 200, 10)
+    page = httpx2.get(f"{server.url}/metrics").text
+    assert "rather_engine_hangs_total 1" in page
+    assert "rather_engine_restarts_total 1" in page
+    assert "the engine hangs" in caplog.text
+    # the thread that was left wakes up, in the middle of its step, and disturbs nobody
+    assert hook.thread is not None
+    going = [server.do(ask(server, wanted)) for _ in range(3)]
+    tokens = server.backend.gauges()["tokens_total"]
+    hook.may_go_on.set()
+    assert [one.result(20) for one in going] == [alone] * 3
+    hook.thread.join(10)
+    assert not hook.thread.is_alive()
+    assert server.backend.gauges()["tokens_total"] <= tokens + 3 * 12
+    assert server.backend.gauges()["requests_open"] == 0
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_dies_without_a_word_is_replaced(
+    house: House, serving: type[Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "FIRST_PAUSE", 0.05)
+    server = serving(house, hang_seconds=2.0)
+    real, is_dead = Engine._forward, threading.Event()
+
+    def die(self: Engine) -> None:
+        if not is_dead.is_set():
+            is_dead.set()
+            raise SystemExit  # no Exception: nobody in the thread hears of it
+        real(self)
+
+    monkeypatch.setattr(Engine, "_forward", die)
+    with pytest.raises(openai.InternalServerError) as caught:
+        server.client().completions.create(model="base", prompt="Hello", max_tokens=2)
+    assert caught.value.status_code == 503
+    wait_until(lambda: status(server) == 200, 10)
+    assert server.client().completions.create(model="base", prompt="Hello", max_tokens=2)
+
+
+def test_a_request_that_breaks_engines_before_it_is_begun_is_kept_once(
+    house: House, serving: type[Running], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(worker, "LONGEST_PAUSE", 0.03)
-    engines: list[Engine] = []
+    server = serving(house)
+    real = Engine._admitted
 
-    def make() -> Engine:
-        engines.append(Engine(house.backbone, lays_out=False))
-        return engines[-1]
+    def break_on_one(self: Engine) -> list[Ticket]:
+        if any(ticket.request.prompt_ids == (66, 6) for ticket in self._waiting):
+            raise RuntimeError("it breaks")
+        return real(self)
 
-    made = worker.Worker(make, lambda: None, 5.0)
-    made.start()
-    pauses = []
-    for _ in range(4):
-        monkeypatch.setattr(made, "_admit", _break)
-        before = made.num_crashes
-        made.call(lambda: None)
-        wait_until(lambda before=before: made.num_crashes > before and made.is_healthy(), 5)  # type: ignore[misc]
-        pauses.append(made._pause)
-    made.stop()
-    assert pauses == [0.01, 0.02, 0.03, 0.03]
-    assert len(engines) == 5
-    assert not made.is_healthy()  # it has ended
+    monkeypatch.setattr(Engine, "_admitted", break_on_one)
+    with pytest.raises(Exception, match="The engine broke"):
+        server.do(ask(server, Wish((66, 6), "base", (1,), 4))).result(20)
+    assert server.backend.gauges()["restarts_total"] == 2
+    wait_until(server.backend.is_healthy, 10)
+    assert server.do(ask(server, Wish((7, 8), "base", (1,), 4))).result(20)
 
 
-def _break() -> None:
+def test_after_too_many_the_process_is_to_end(
+    house: House, serving: type[Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "FIRST_PAUSE", 0.01)
+    server = serving(house, max_restarts=2)
+    monkeypatch.setattr(Engine, "_forward", _break)
+    for _ in range(3):
+        wait_until(server.backend.is_healthy, 10)
+        with pytest.raises(Exception, match="The engine broke"):
+            server.do(ask(server, Wish((7, 8), "base", (1,), 4))).result(20)
+    assert server.backend.gauges()["restarts_total"] == 2
+    server.thread.join(20)  # nobody asked it to end
+    assert not server.thread.is_alive()
+    why = server.backend.why_over()
+    assert why is not None
+    assert why.startswith("The engine broke or hung 3 times in 0 s; ")
+
+
+class Bench:
+    """A worker by itself."""
+
+    def __init__(self, backbone: Backbone, limits: Limits = LIMITS) -> None:
+        self.backbone, self.letters, self.engines = backbone, list[Letter](), list[Engine]()
+        self.worker = Worker(self._make, Desk(self.letters.extend), limits)
+        self.worker.start()
+
+    def _make(self) -> Tools:
+        self.engines.append(Engine(self.backbone, lays_out=False))
+        return Tools(self.engines[-1], str)
+
+
+def _break(*_: object) -> None:
     raise RuntimeError("it breaks")
 
 
-def test_a_command_that_fails_disturbs_nobody(house: House) -> None:
-    made = worker.Worker(lambda: Engine(house.backbone, lays_out=False), lambda: None, 5.0)
-    made.start()
+def test_the_pause_doubles_up_to_a_limit(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(worker, "LONGEST_PAUSE", 0.03)
+    monkeypatch.setattr(Shift, "_settle", _break)
+    bench = Bench(house.backbone)
+    pauses = []
+    for number in range(4):
+        bench.worker.call(lambda engine: None)
+        wait_until(lambda number=number: len(bench.engines) == number + 2, 5)  # type: ignore[misc]
+        wait_until(bench.worker.is_healthy, 5)
+        pauses.append(bench.worker._pause)
+    bench.worker.stop()
+    assert pauses == [0.01, 0.02, 0.03, 0.03]
+    assert not bench.worker.is_healthy()  # it has ended
+
+
+def test_an_action_that_fails_disturbs_nobody(house: House) -> None:
+    bench = Bench(house.backbone)
 
     async def work() -> None:
         with pytest.raises(ZeroDivisionError):
-            await asyncio.wrap_future(made.call(lambda: 1 / 0))
-        assert await asyncio.wrap_future(made.call(lambda: 3)) == 3
+            await asyncio.wrap_future(bench.worker.call(lambda engine: 1 / 0))
+        assert await asyncio.wrap_future(bench.worker.call(lambda engine: 3)) == 3
 
     asyncio.run(work())
-    assert made.num_crashes == 0
-    made.stop()
+    assert bench.worker.num_crashes == 0
+    bench.worker.stop()
+    with pytest.raises(Exception, match="The server ended before this was done"):
+        bench.worker.call(lambda engine: 3).result(5)
+
+
+def test_an_action_that_hangs_fails_and_the_next_is_done(house: House) -> None:
+    bench = Bench(house.backbone, Limits(stuck_s=0.2, hang_s=0.5, most_restarts=5, window_s=60.0))
+    may_go_on = threading.Event()
+    hanging = bench.worker.call(lambda engine: may_go_on.wait(30))
+    after = bench.worker.call(lambda engine: engine)
+    with pytest.raises(Exception, match="The engine hung"):
+        hanging.result(10)
+    assert after.result(10) is bench.engines[1]
+    may_go_on.set()
+    assert bench.worker.num_hangs == 1
+    bench.worker.stop()

@@ -4,10 +4,12 @@ import math
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx2
 import openai
 import pytest
 from openai import OpenAI
 
+from rather.store.serving import aliases
 from tests.serving.conftest import NUM_POLICIES, House, Running
 
 HELLO: Any = [{"role": "user", "content": "Hello the world"}]
@@ -48,7 +50,7 @@ def test_a_stream_is_the_answer_in_pieces(client: OpenAI) -> None:
         assert [c.finish_reason for c in mine if c.finish_reason] == [
             whole.choices[number].finish_reason
         ]
-    assert chunks[-1].usage == whole.usage
+    assert chunks[-1].usage.total_tokens == whole.usage.total_tokens
     assert [chunk.usage for chunk in chunks[:-1]] == [None] * (len(chunks) - 1)
 
 
@@ -159,3 +161,36 @@ def test_what_does_not_fit_is_refused_before_it_starts(client: OpenAI, server: R
         ask(client, max_tokens=1025)
     assert caught.value.code == "too_many_tokens"
     assert server.backend.gauges()["steps_total"] == before
+
+
+def test_a_next_turn_goes_on_from_the_whole_conversation(
+    house: House, serving: type[Running]
+) -> None:
+    """In OpenAI's own field; and an alias that means another version has nothing to go on from."""
+    server = serving(house)
+    client = server.client()
+    aliases.switch(house.db, "prod", "ppo-1", "ada")
+
+    def turn(messages: Any, model: str = "prod") -> tuple[Any, int]:
+        reply = ask(client, model, messages=messages, temperature=0.0, max_tokens=8)
+        assert reply.usage.prompt_tokens_details is not None
+        return reply, reply.usage.prompt_tokens_details.cached_tokens
+
+    first, known = turn(HELLO)
+    assert (first.usage.prompt_tokens, known) == (31, 0)
+    said: Any = {"role": "assistant", "content": text_of(first)}
+    talk = [*HELLO, said, {"role": "user", "content": "And then?"}]
+    second, known = turn(talk)
+    # the first prompt, and what of the answer reads again as it was written
+    assert 31 <= known < second.usage.prompt_tokens
+    assert turn(talk)[1] == second.usage.prompt_tokens - 1
+    fresh = serving(house, prefixes="off").client()
+    again = ask(fresh, "prod", messages=talk, temperature=0.0, max_tokens=8)
+    assert text_of(again) == text_of(second)
+    assert again.usage.prompt_tokens_details.cached_tokens == 0
+    page = httpx2.get(f"{server.url}/metrics").text
+    saved = known + second.usage.prompt_tokens - 1
+    assert f"rather_engine_prefix_tokens_saved_total {saved}\n" in page
+    assert "rather_engine_prefix_hits_total 2\n" in page
+    aliases.switch(house.db, "prod", "ppo-2", "ada")
+    assert turn(talk)[1] == 0

@@ -23,18 +23,28 @@ Unicode = Annotated[str, AfterValidator(_whole_characters)]
 """Text as a tokenizer takes it: JSON can spell what is none."""
 
 
+class PromptTokensDetails(Wire):
+    """What there is to say of a prompt's tokens."""
+
+    cached_tokens: int
+    """Those that were not computed again: an earlier text began alike."""
+
+
 class Usage(Wire):
     """Tokens that were read and made."""
 
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
+    prompt_tokens_details: PromptTokensDetails | None = None
 
 
-def usage_of(prompt_tokens: int, completion_tokens: int) -> Usage:
-    """Usage with its sum."""
+def usage_of(prompt_tokens: int, completion_tokens: int, cached_tokens: int | None = None) -> Usage:
+    """Usage with its sum; None where nothing is known of cached tokens."""
+    details = None if cached_tokens is None else PromptTokensDetails(cached_tokens=cached_tokens)
     return Usage(
         prompt_tokens=prompt_tokens,
         completion_tokens=completion_tokens,
         total_tokens=prompt_tokens + completion_tokens,
+        prompt_tokens_details=details,
     )

@@ -14,21 +14,26 @@ from starlette.concurrency import run_in_threadpool
 from rather.config.serving import Serving
 from rather.data.batch import Row
 from rather.errors import UsageError
+from rather.models.decode.prefixes import Prefixes
 from rather.models.library import Library
-from rather.models.roles import RewardModel
+from rather.models.twins import twin_of
 from rather.records import ModelVersion
 from rather.rollout.engine import Engine
 from rather.rollout.requests import Settings
 from rather.rollout.rollout import score_rows
 from rather.serving.backend import EngineDown, Piece, QueueFull, Wish
-from rather.serving.local.admission import Admission
+from rather.serving.local.admission import Admission, Admitted
+from rather.serving.local.desk import Desk, Letter
 from rather.serving.local.jobs import Job
 from rather.serving.local.residents import Residents
-from rather.serving.local.worker import Worker
+from rather.serving.local.shift import Tools
+from rather.serving.local.worker import Limits, Worker
 
 SCORED_TOKENS = 2048
 """Tokens scored in one pass; between two, others' tokens are made."""
 SECONDS_BETWEEN_LOOKS = 0.02
+SECONDS_TO_ABORT = 1.0
+"""What runs at the end has so long to say that it was cut off."""
 
 
 class LocalBackend:
@@ -39,7 +44,6 @@ class LocalBackend:
     ) -> None:
         """`find` asks the store for a version by its name."""
         self._library, self._find, self._section = library, find, section
-        self._outbox: list[tuple[Job, Piece | EngineDown]] = []
         self._waiting: Counter[str] = Counter()
         self._num_open = 0
         self._is_closing = False
@@ -49,15 +53,33 @@ class LocalBackend:
         """See `Backend`."""
         self._loop = asyncio.get_running_loop()
         admission = await run_in_threadpool(self._open)
-        tokenizer = self._library.codec("base").tokenizer
-        # one of its own: a tokenizer may not be used by two threads at once
-        self._tokenizer = copy.deepcopy(tokenizer)
-        worker = Worker(
-            lambda: Engine(admission.backbone), self._flush, self._section.watchdog_seconds
+        # not the codec's: a tokenizer may not be used by two threads at once
+        self._tokenizer = copy.deepcopy(self._library.codec("base").tokenizer)
+        self._admission = admission
+        section = self._section
+        limits = Limits(
+            section.watchdog_seconds,
+            section.hang_seconds,
+            section.max_restarts,
+            section.restart_window_seconds,
         )
-        self._residents = Residents(admission, worker.call, self._section.resident_adapters)
+        worker = Worker(self._make_tools, Desk(self._deliver), limits)
+        self._residents = Residents(admission, worker, section.resident_adapters)
         await run_in_threadpool(worker.start)
         self._worker = worker
+
+    def _make_tools(self) -> Tools:
+        """An engine and a tokenizer of a thread's own; the weights are everybody's."""
+        section, tokenizer = self._section, copy.deepcopy(self._tokenizer)
+        prefixes = None
+        if section.prefixes != "off":
+            prefixes = Prefixes(section.prefix_cache_mb << 20)
+        engine = Engine(
+            twin_of(self._admission.backbone),
+            prompt_tokens=section.prompt_tokens_a_step,
+            prefixes=prefixes,
+        )
+        return Tools(engine, lambda ids: str(tokenizer.decode(list(ids), skip_special_tokens=True)))
 
     def _open(self) -> Admission:
         admission = Admission(self._library, self._find, self._section.max_rank)
@@ -77,7 +99,7 @@ class LocalBackend:
             await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
         self._residents.close()
         self._worker.abort()
-        until = time.monotonic() + 1.0
+        until = time.monotonic() + SECONDS_TO_ABORT
         while self._num_open and time.monotonic() < until:
             await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
         await run_in_threadpool(self._worker.stop)
@@ -89,7 +111,7 @@ class LocalBackend:
             async with AsyncExitStack() as stack:
                 if wish.model != "base":
                     await stack.enter_async_context(self._residents.pinned(wish.model))
-                job = Job(wish, self._settings(wish), self._text, self._post)
+                job = Job(wish, self._settings(wish), self._circle(wish))
                 worker.take(job)
                 num_left = job.num_rows
                 try:
@@ -113,12 +135,11 @@ class LocalBackend:
         with self._a_place("") as begun:
             async with self._residents.pinned(model) as resident:
                 begun()
-                found: list[list[float]] = [[] for _ in resident.members]
-                for scores, member in zip(found, resident.members, strict=True):
+                found: list[list[float]] = [[] for _ in resident.admitted.heads]
+                for number, scores in enumerate(found):
                     for row in rows:
-                        scores += await asyncio.wrap_future(
-                            worker.call(partial(_score, member, row))
-                        )
+                        scoring = partial(_score, resident.admitted, number, row)
+                        scores += await asyncio.wrap_future(worker.call(scoring))
                 return found
 
     async def load(self, version: str) -> None:
@@ -151,7 +172,14 @@ class LocalBackend:
             "tokens_total": worker.num_tokens,
             "steps_total": worker.num_steps,
             "crashes_total": worker.num_crashes,
+            "hangs_total": worker.num_hangs,
+            "restarts_total": worker.num_restarts,
+            **_remembered(worker.engine),
         }
+
+    def why_over(self) -> str | None:
+        """See `Backend`."""
+        return None if self._worker is None else self._worker.why_over
 
     def _require_worker(self) -> Worker:
         if self._worker is None or self._is_closing:
@@ -189,23 +217,32 @@ class LocalBackend:
         stops = self._library.codec("base").stop_ids
         return Settings(wish.temperature, wish.max_new_tokens, stops, wish.top_p, wish.top_logprobs)
 
-    def _text(self, ids: Sequence[int]) -> str:
-        """Of the engine's thread."""
-        return str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
+    def _circle(self, wish: Wish) -> str:
+        """Those who may share what is computed of a prompt: everybody, or its client."""
+        return "" if self._section.prefixes == "shared" else wish.client
 
-    def _post(self, job: Job, piece: Piece | EngineDown) -> None:
-        """Of the engine's thread: goes out at the end of the step, with all others of it."""
-        self._outbox.append((job, piece))
-
-    def _flush(self) -> None:
-        if self._outbox and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(_deliver, self._outbox)
-        self._outbox = []
+    def _deliver(self, letters: Sequence[Letter]) -> None:
+        """Of any thread."""
+        if letters and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(_put, letters)
 
 
-def _deliver(pieces: Sequence[tuple[Job, Piece | EngineDown]]) -> None:
-    for job, piece in pieces:
+def _put(letters: Sequence[Letter]) -> None:
+    for job, piece in letters:
         job.inbox.put_nowait(piece)
+
+
+def _remembered(engine: Engine | None) -> Mapping[str, float]:
+    """What an engine remembers of past texts, and of what use that was."""
+    prefixes = None if engine is None else engine.prefixes
+    if prefixes is None:
+        return {}
+    return {
+        "prefix_bytes": prefixes.num_bytes,
+        "prefix_lookups_total": prefixes.num_asked,
+        "prefix_hits_total": prefixes.num_found,
+        "prefix_tokens_saved_total": prefixes.num_tokens_found,
+    }
 
 
 def _rows(prompt_ids: tuple[int, ...], completions: Sequence[tuple[int, ...]]) -> list[Row]:
@@ -221,6 +258,8 @@ def _rows(prompt_ids: tuple[int, ...], completions: Sequence[tuple[int, ...]]) -
     return [Row(prompt_ids, tuple(part)) for part in parts]
 
 
-def _score(member: RewardModel, row: Row) -> list[float]:
+def _score(admitted: Admitted, number: int, row: Row, engine: Engine) -> list[float]:
+    """A row's scores by one member of a reward version."""
+    member = admitted.members(engine.backbone)[number]
     with torch.inference_mode():
         return score_rows(member, [row], SCORED_TOKENS)[0]

@@ -6,37 +6,36 @@ served before whoever comes later, so a version nobody asked for lately is never
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Future
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
-from rather.models.backbone import Backbone
-from rather.models.roles import RewardModel
 from rather.serving.backend import EngineDown
 from rather.serving.local.admission import Admission, Admitted
-
-Call = Callable[[Callable[[], Any]], "Future[Any]"]
+from rather.serving.local.worker import Worker
 
 
 @dataclass
 class Resident:
     """A version in memory."""
 
-    adapters: tuple[str, ...]
-    members: tuple[RewardModel, ...]
+    admitted: Admitted
     num_users: int = 0
+
+    @property
+    def adapters(self) -> tuple[str, ...]:
+        """The names of its adapters."""
+        return tuple(adapter.name for adapter in self.admitted.adapters)
 
 
 class Residents:
-    """Keeps the adapters of one backbone; lives on the event loop, and asks the engine's thread
-    (`call`) to attach and detach."""
+    """Keeps the adapters of one engine; lives on the event loop, and asks the engine's thread to
+    attach and detach."""
 
-    def __init__(self, admission: Admission, call: Call, most: int) -> None:
-        self._admission, self._call, self._most = admission, call, most
+    def __init__(self, admission: Admission, worker: Worker, most: int) -> None:
+        self._admission, self._worker, self._most = admission, worker, most
         self._there: dict[str, Resident] = {}
         """The one used longest ago first."""
         self._turn = asyncio.Lock()  # first come, first served
@@ -107,10 +106,8 @@ class Residents:
     async def _bring(self, name: str) -> Resident:
         admitted = await run_in_threadpool(self._admission.read, name)
         await self._make_room(len(admitted.adapters))
-        backbone = self._admission.backbone
-        await asyncio.wrap_future(self._call(lambda: _attach(backbone, admitted)))
-        names = tuple(adapter.name for adapter in admitted.adapters)
-        return Resident(names, admitted.members(backbone))
+        await asyncio.wrap_future(self._worker.attach(admitted.adapters))
+        return Resident(admitted)
 
     async def _make_room(self, num: int) -> None:
         """Let versions go until so many more adapters are welcome."""
@@ -126,15 +123,5 @@ class Residents:
         await self._freed.wait()
 
     async def _detach(self, name: str) -> None:
-        resident, backbone = self._there.pop(name), self._admission.backbone
-        await asyncio.wrap_future(self._call(lambda: _detach(backbone, resident.adapters)))
-
-
-def _attach(backbone: Backbone, admitted: Admitted) -> None:
-    for one in admitted.adapters:
-        backbone.attach_adapter(one.name, one.shape, one.weights)
-
-
-def _detach(backbone: Backbone, names: tuple[str, ...]) -> None:
-    for name in names:
-        backbone.remove_adapter(name)
+        resident = self._there.pop(name)
+        await asyncio.wrap_future(self._worker.detach(resident.adapters))

@@ -19,6 +19,11 @@ class Turns(Generic[T]):
         """The last of that client's."""
         self._of.setdefault(client, deque()).append(thing)
 
+    def put_back(self, client: str, thing: T) -> None:
+        """The first of that client's again; its client is the first, too."""
+        self._of.setdefault(client, deque()).appendleft(thing)
+        self._of.move_to_end(client, last=False)
+
     def first(self) -> T | None:
         """Whose turn it is; None where nothing waits."""
         return next((things[0] for things in self._of.values()), None)

@@ -1,178 +1,194 @@
-"""The one thread that owns the engine: it takes commands between two steps, and never waits in one.
+"""Keeps a thread at work on an engine, and puts another in its place when it breaks or hangs.
 
-A step that raises ends what ran, with a sentence for its clients, and work goes on with a new
-engine after a pause that doubles; a step that hangs shows in `is_healthy`.
+Requests whose answers were begun end with a sentence for their clients; all others wait for the
+next thread. When too many were needed in a time, there is none any more: whatever is wrong is not
+mended by beginning anew, and the process had better end.
 """
 
 import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import TypeVar
 
 from rather.rollout.engine import Engine
-from rather.serving.backend import EngineDown
+from rather.serving.local.admission import AdapterRead
+from rather.serving.local.desk import Action, Desk, nothing
 from rather.serving.local.jobs import Job
-from rather.serving.local.turns import Turns
+from rather.serving.local.shift import Shift, Tools
 
 T = TypeVar("T")
-PROMPT_TOKENS_A_STEP = 1024
-"""Prompt tokens that may join at one step: whoever streams waits for them."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
-"""Seconds before work goes on after a step that raised."""
+"""Seconds before the next thread begins: doubled each time, until one has done a step."""
+LONGEST_LOOK = 1.0
+"""Seconds between two looks at the thread, at most."""
+ENDED = "The server ended before this was done."
 LOG = logging.getLogger(__name__)
 
 
-class Worker:
-    """Runs an engine in a thread of its own."""
+@dataclass(frozen=True)
+class Limits:
+    """When a thread is given up, and when all of them are."""
 
-    def __init__(
-        self, make_engine: Callable[[], Engine], flush: Callable[[], None], watchdog_s: float
-    ) -> None:
-        """`flush` is called after each step: what was posted meanwhile can go out."""
-        self._make_engine, self._flush, self._watchdog_s = make_engine, flush, watchdog_s
-        self._thread = threading.Thread(target=self._work, name="rather-engine", daemon=True)
-        self._wake = threading.Condition()
-        self._commands: deque[Callable[[], None]] = deque()
-        self._is_ending = False
-        self._busy_since: float | None = None
+    stuck_s: float
+    """It counts as stuck when it is at one thing for longer."""
+    hang_s: float
+    """It is given up when it is at one thing for longer."""
+    most_restarts: int
+    """So many others may be put in its place within the window."""
+    window_s: float
+
+
+class Worker:
+    """Does jobs, and whatever else an engine is asked, in a thread of its own."""
+
+    def __init__(self, make_tools: Callable[[], Tools], desk: Desk, limits: Limits) -> None:
+        """`make_tools` is called for each thread."""
+        self._make_tools, self.desk, self._limits = make_tools, desk, limits
+        self._ended = threading.Event()
+        self._watch = threading.Thread(target=self._keep_watch, name="rather-watch", daemon=True)
+        self._shift = Shift(desk, make_tools, self._broke)
         self._pause = 0.0
-        self._is_pausing = False
-        self._waiting: Turns[Job] = Turns()
-        self._running: list[Job] = []
-        self.num_tokens = self.num_steps = self.num_crashes = 0
+        self._given_up: deque[float] = deque(maxlen=limits.most_restarts + 1)
+        """When threads were given up, the last ones."""
+        self._before = [0, 0]
+        """Tokens and steps of the threads before."""
+        self.why_over: str | None = None
+        """Why no thread is put in the place of the last one."""
+        self.num_crashes = self.num_hangs = self.num_restarts = 0
 
     def start(self) -> None:
-        """Make the engine, and begin to work."""
-        self._engine = self._make_engine()
-        self._engine.prepare()
-        self._thread.start()
+        """Make the first engine, and begin to work."""
+        self._shift.prepare()
+        self._shift.thread.start()
+        self._watch.start()
 
     def stop(self) -> None:
-        """End after the step that is under way; returns when it has, or hangs."""
-        with self._wake:
-            self._is_ending = True
-            self._wake.notify()
-        self._thread.join(timeout=self._watchdog_s)
+        """End after the step that is under way; whoever waits for one that hangs is told."""
+        self._ended.set()
+        self._shift.end()
+        self._shift.thread.join(timeout=self._limits.stuck_s)
+        with self.desk.lock:
+            self._shift.relieve(ENDED)
+            self.desk.close(ENDED)
 
     def is_healthy(self) -> bool:
         """Whether the thread is at work, or would be."""
-        since = self._busy_since
-        is_stuck = since is not None and time.monotonic() - since > self._watchdog_s
-        return self._thread.is_alive() and not self._is_pausing and not is_stuck
+        shift = self._shift
+        return shift.is_at_work and shift.seconds_busy <= self._limits.stuck_s
 
     @property
-    def num_waiting(self) -> int:
-        """Requests that have not begun."""
-        return len(self._waiting)
+    def engine(self) -> Engine | None:
+        """What the thread works with, for a look from outside; None while that is being made."""
+        tools = self._shift.tools
+        return None if tools is None else tools.engine
 
     @property
     def num_rows(self) -> int:
         """Completions that are being made."""
-        return self._engine.num_rows
+        return 0 if self.engine is None else self.engine.num_rows
 
-    def call(self, action: Callable[[], T]) -> "Future[T]":
-        """Do something between two steps; the future has what came of it."""
-        future: Future[T] = Future()
+    @property
+    def num_tokens(self) -> int:
+        """Tokens that were made."""
+        return self._before[0] + self._shift.num_tokens
 
-        def act() -> None:
-            try:
-                future.set_result(action())
-            except Exception as error:
-                future.set_exception(error)
+    @property
+    def num_steps(self) -> int:
+        """Steps that were done."""
+        return self._before[1] + self._shift.num_steps
 
-        self._tell(act)
-        return future
+    def call(
+        self, action: Callable[[Engine], T], then: Callable[[], None] = nothing
+    ) -> "Future[T]":
+        """Do something between two steps; the future has what came of it, `then` is done before.
+
+        EngineDown where the thread is given up meanwhile.
+        """
+        return self.desk.ask(Action(action, then))
+
+    def attach(self, adapters: Sequence[AdapterRead]) -> "Future[None]":
+        """Give the engine adapters, and those that come after it."""
+
+        def put_on(engine: Engine) -> None:
+            for one in adapters:
+                engine.backbone.attach_adapter(one.name, one.shape, one.weights)
+
+        named = {one.name: one for one in adapters}
+        return self.call(put_on, lambda: self.desk.attached.update(named))
+
+    def detach(self, names: Sequence[str]) -> "Future[None]":
+        """Take adapters from it, and all that it remembers of them."""
+        with self.desk.lock:
+            for name in names:
+                self.desk.attached.pop(name, None)
+
+        def take_off(engine: Engine) -> None:
+            for name in names:
+                engine.forget(name)
+                if name in engine.backbone.shapes:  # an engine that came since never had it
+                    engine.backbone.remove_adapter(name)
+
+        return self.call(take_off)
 
     def take(self, job: Job) -> None:
         """Let a job wait for its turn."""
-        self._tell(lambda: self._waiting.add(job.wish.client, job))
+        self.desk.take(job)
 
     def cancel(self, job: Job) -> None:
         """Let a job go before the next token."""
+        self.desk.cancel(job)
 
-        def act() -> None:
-            if not self._waiting.remove(job.wish.client, job):
-                job.cancel()
-
-        self._tell(act)
-
-    def abort(self) -> None:
+    def abort(self) -> "Future[None]":
         """End every job, and say so to whoever waits."""
 
-        def act() -> None:
-            for job in [*self._running, *self._drained()]:
-                job.abort()
+        def end_all(_: Engine) -> None:
+            with self.desk.lock:
+                for job in [*self.desk.running, *self.desk.drained()]:
+                    job.abort(self._shift.post)
 
-        self._tell(act)
+        return self.call(end_all)
 
-    def _tell(self, command: Callable[[], None]) -> None:
-        with self._wake:
-            self._commands.append(command)
-            self._wake.notify()
+    def _keep_watch(self) -> None:
+        """Look at the thread from time to time: whether it hangs, or is not there any more."""
+        while not self._ended.wait(min(LONGEST_LOOK, self._limits.hang_s / 10)):
+            with self.desk.lock:
+                shift = self._shift
+                if shift.is_missing:
+                    LOG.error("the engine's thread has ended; it begins anew")
+                elif shift.seconds_busy > self._limits.hang_s:
+                    LOG.error("the engine hangs; what ran is lost, and it begins anew")
+                else:
+                    continue
+                self.num_hangs += 1
+                self._replace(shift, "The engine hung while it made this answer; try again.")
 
-    def _work(self) -> None:
-        while (commands := self._next_commands()) or not self._is_ending:
-            self._busy_since = time.monotonic()
-            try:
-                for command in commands:
-                    command()
-                self._admit()
-                if not self._engine.is_idle:
-                    self.num_tokens += self._engine.step()
-                    self.num_steps += 1
-                    self._pause = 0.0
-                self._running = [job for job in self._running if not job.is_done]
-            except Exception as error:
-                self._break_off(error)
-            self._flush()
+    def _broke(self, shift: Shift, error: Exception) -> None:
+        """Of the thread itself."""
+        with self.desk.lock:
+            if shift is self._shift:
+                LOG.error("the engine broke; what ran is lost, and it begins anew", exc_info=error)
+                self.num_crashes += 1
+                self._replace(shift, "The engine broke while it made this answer; try again.")
 
-    def _next_commands(self) -> list[Callable[[], None]]:
-        """What is to be done before the next step; waits while there is no work at all."""
-        with self._wake:
-            self._busy_since = None
-            while not (self._commands or self._is_ending or self._has_work()):
-                self._wake.wait()
-            commands = list(self._commands)
-            self._commands.clear()
-            return commands
-
-    def _has_work(self) -> bool:
-        return bool(len(self._waiting)) or not self._engine.is_idle
-
-    def _admit(self) -> None:
-        """Let jobs join whose turn it is, as many as there is room for."""
-        prompt_tokens = 0
-        while (job := self._waiting.first()) is not None:
-            prompt_tokens += len(job.wish.prompt_ids)
-            is_much = prompt_tokens > PROMPT_TOKENS_A_STEP and prompt_tokens > len(
-                job.wish.prompt_ids
+    def _replace(self, shift: Shift, sentence: str) -> None:
+        """Put another thread in a thread's place, unless that was done too often."""
+        shift.relieve(sentence)
+        self._given_up.append(time.monotonic())
+        seconds, most = self._given_up[-1] - self._given_up[0], self._limits.most_restarts
+        if len(self._given_up) > most and seconds <= self._limits.window_s:
+            self.why_over = (
+                f"The engine broke or hung {most + 1} times in {seconds:.0f} s; the log above says "
+                "how; the server ends, so that a new process can take its place."
             )
-            if is_much or not self._engine.has_room(job.num_rows, job.span):
-                return
-            self._running.append(self._waiting.pop())
-            job.begin(self._engine)
-
-    def _drained(self) -> list[Job]:
-        waiting = []
-        while len(self._waiting):
-            waiting.append(self._waiting.pop())
-        return waiting
-
-    def _break_off(self, error: Exception) -> None:
-        """Tell everybody, and begin anew after a pause."""
-        LOG.error("the engine broke; what ran is lost, and it begins anew", exc_info=error)
-        self.num_crashes += 1
-        sentence = "The engine broke while it made this answer; try again."
-        for job in [*self._running, *self._drained()]:
-            job.post(job, EngineDown(sentence))
-        self._running = []
-        self._flush()
-        self._pause = min(LONGEST_PAUSE, max(FIRST_PAUSE, 2 * self._pause))
-        self._engine = self._make_engine()
-        self._is_pausing = True
-        with self._wake:
-            self._wake.wait_for(lambda: self._is_ending, timeout=self._pause)
-        self._is_pausing = False
+            self.desk.close(self.why_over)
+            return
+        self._pause = max(FIRST_PAUSE, 2 * self._pause) if not shift.num_steps else FIRST_PAUSE
+        self._pause = min(LONGEST_PAUSE, self._pause)
+        self._before = [self.num_tokens, self.num_steps]
+        self.num_restarts += 1
+        self._shift = Shift(self.desk, self._make_tools, self._broke, self._pause)
+        self._shift.thread.start()

@@ -186,6 +186,10 @@ class VllmBackend:
         """Whether the server is up and, having work, does it."""
         return self._server.is_up and not self._is_quiet and not self._closing
 
+    def why_over(self) -> str | None:
+        """Never: the server is started again however often it fails."""
+        return None
+
     def gauges(self) -> Mapping[str, float]:
         """Numbers for `/metrics`."""
         return {
