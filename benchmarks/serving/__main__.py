@@ -2,11 +2,13 @@
 
     python -m benchmarks.serving --vllm-python .oracles/vllm/bin/python
     python -m benchmarks.serving --only local         # without vLLM
+    python -m benchmarks.serving --only chat          # the chat of several turns
 
 All are resident and take turns, one measured turn each, on both cores, so that what the machine
-does meanwhile meets them alike: 32 streams over four adapters, then one alone. `--lock` names a
-file that is locked during each round of turns, for others on the machine to wait for. Writes
-results/serving.json.
+does meanwhile meets them alike: 32 streams over four adapters, then one alone; then a chat of
+several turns with our server, and with one that remembers nothing of the turns before. No request
+is asked twice. `--lock` names a file that is locked during each round of turns, for others on the
+machine to wait for. Writes results/serving.json.
 """
 
 import argparse
@@ -26,6 +28,7 @@ from typing import Any
 
 import httpx2
 
+from benchmarks.serving import conversation
 from benchmarks.serving.clients import Asked, at_once, requests
 from benchmarks.serving.workspace import NAMES, RANK, make_workspace
 from benchmarks.speed import results
@@ -149,11 +152,15 @@ def summary(turns: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def take_turns(
-    systems: dict[str, Turn], wanted: list[Asked], repeats: int, lock: Path | None
+    systems: dict[str, Turn],
+    make: Callable[[int], list[Asked]],
+    repeats: int,
+    lock: Path | None,
 ) -> dict[str, Any]:
-    """Every system once unmeasured, then all in turn."""
+    """Every system once unmeasured, then all in turn; `make` gives each round's requests."""
     turns: dict[str, list[dict[str, Any]]] = {name: [] for name in systems}
     for repeat in range(repeats + 1):
+        wanted = make(repeat)
         with locked(lock):
             found = {name: turn(wanted) for name, turn in systems.items()}
         for name, told in found.items():
@@ -179,7 +186,7 @@ def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--vllm-python", help="Python of an environment with vLLM")
-    parser.add_argument("--only", choices=("local",), help="leave vLLM out")
+    parser.add_argument("--only", choices=("local", "chat"), help="leave vLLM out")
     parser.add_argument("--streams", type=int, default=32)
     parser.add_argument("--max-tokens", type=int, default=48)
     parser.add_argument("--repeats", type=int, default=3)
@@ -190,6 +197,47 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Start everything, measure, write the result."""
     given = arguments()
+    if given.only != "chat":
+        race(given)
+    chat(given)
+    say(f"written to {RESULTS}")
+
+
+def chat(given: argparse.Namespace) -> None:
+    """A chat of several turns, with what was said before remembered, and without."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        ws = stack.enter_context(make_workspace(Path(folder) / "ws"))
+        urls = {
+            "remembered": stack.enter_context(our_server(ws, "local")),
+            "computed again": stack.enter_context(
+                our_server(ws, "local", "--serve.prefixes", "off")
+            ),
+        }
+        chats: dict[str, list[list[float]]] = {name: [] for name in urls}
+        for repeat in range(given.repeats + 1):
+            with locked(given.lock):
+                for name, url in urls.items():
+                    firsts = conversation.first_tokens(url, repeat)
+                    told = ", ".join(f"{seconds:.3f}" for seconds in firsts)
+                    say(f"chat, {repeat or 'warming up'}: {name}: first tokens after {told} s")
+                    if repeat:
+                        chats[name].append(firsts)
+    results.keep(
+        RESULTS,
+        "chat",
+        {
+            "settings": {"turns": conversation.TURNS, "max_tokens": conversation.MAX_TOKENS},
+            "versions": {name: version(name) for name in ("torch", "transformers")},
+            "systems": {
+                name: {"first_token_s": [median(turn) for turn in zip(*runs, strict=True)]}
+                for name, runs in chats.items()
+            },
+        },
+    )
+
+
+def race(given: argparse.Namespace) -> None:
+    """Throughput, and the first token's time, beside the peers."""
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         ws = stack.enter_context(make_workspace(Path(folder) / "ws"))
         library = Library(ws.root, "embedded", "auto", {})
@@ -203,8 +251,15 @@ def main() -> None:
             )  # fmt: skip
             systems["vLLM"] = server_turn(stack.enter_context(their_server(ws, library, section)))
         say("all are ready")
-        adapters = requests(NAMES, given.streams, given.max_tokens)
-        alone = requests(["base"], 1, given.max_tokens, temperature=0.0)
+
+        def adapters(turn: int) -> list[Asked]:
+            first = turn * given.streams
+            return requests(NAMES, given.streams, given.max_tokens, first=first)
+
+        def alone(turn: int) -> list[Asked]:
+            first = 1000 + turn
+            return requests(["base"], 1, given.max_tokens, temperature=0.0, first=first)
+
         together = take_turns(systems, adapters, given.repeats, given.lock)
         one = take_turns({**systems, "generate": peer}, alone, 2 * given.repeats, given.lock)
     found = {
@@ -215,7 +270,6 @@ def main() -> None:
     }  # fmt: skip
     results.keep(RESULTS, "streams", {**found, "systems": together})
     results.keep(RESULTS, "alone", {**found, "systems": one})
-    say(f"written to {RESULTS}")
 
 
 def their_version(python: str | None) -> str | None:

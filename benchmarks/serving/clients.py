@@ -19,9 +19,12 @@ class Asked:
 
     model: str
     text: str
+    """The user's last turn."""
     max_tokens: int
     temperature: float
     seed: int
+    before: tuple[tuple[str, str], ...] = ()
+    """What was said before, user and assistant in turn: (role, text)."""
 
 
 @dataclass(frozen=True)
@@ -31,16 +34,19 @@ class Answered:
     first_s: float
     whole_s: float
     num_tokens: int
+    text: str
 
 
 def requests(
-    models: Sequence[str], number: int, max_tokens: int, temperature: float = 1.0
+    models: Sequence[str], number: int, max_tokens: int, *, temperature: float = 1.0, first: int = 0
 ) -> list[Asked]:
-    """So many requests, the models in turn, no two alike."""
+    """So many requests from the `first` on, the models in turn, no two alike: a server that
+    remembers what it was asked is not asked it again."""
     return [
         Asked(
             model=models[n % len(models)],
-            text=f"Tell me a long story about {TOPICS[n % len(TOPICS)]}, in {n + 3} chapters.",
+            text=f"Tell me a long story about {TOPICS[n % len(TOPICS)]}, "
+            f"in {first + n + 3} chapters.",
             max_tokens=max_tokens,
             temperature=temperature,
             seed=n,
@@ -53,7 +59,9 @@ async def ask(http: httpx2.AsyncClient, url: str, asked: Asked) -> Answered:
     """Stream one chat to its end."""
     body = {
         "model": asked.model,
-        "messages": [{"role": "user", "content": asked.text}],
+        "messages": [
+            {"role": role, "content": text} for role, text in (*asked.before, ("user", asked.text))
+        ],
         "max_tokens": asked.max_tokens,
         "temperature": asked.temperature,
         "seed": asked.seed,
@@ -61,6 +69,7 @@ async def ask(http: httpx2.AsyncClient, url: str, asked: Asked) -> Answered:
         "stream_options": {"include_usage": True},
     }
     began, first_s, num_tokens = time.monotonic(), None, 0
+    said: list[str] = []
     async with http.stream("POST", f"{url}/v1/chat/completions", json=body) as reply:
         if not reply.is_success:
             raise RuntimeError(f"{url}: {reply.status_code} {(await reply.aread()).decode()}")
@@ -68,12 +77,13 @@ async def ask(http: httpx2.AsyncClient, url: str, asked: Asked) -> Answered:
             if not line.startswith("data: ") or line == "data: [DONE]":
                 continue
             event = json.loads(line.removeprefix("data: "))
-            if any(choice["delta"].get("content") for choice in event["choices"]):
+            said += [choice["delta"].get("content") or "" for choice in event["choices"]]
+            if said and said[-1]:
                 first_s = first_s or time.monotonic() - began
             if event.get("usage"):
                 num_tokens = event["usage"]["completion_tokens"]
     whole_s = time.monotonic() - began
-    return Answered(whole_s if first_s is None else first_s, whole_s, num_tokens)
+    return Answered(whole_s if first_s is None else first_s, whole_s, num_tokens, "".join(said))
 
 
 def at_once(url: str, wanted: Sequence[Asked]) -> tuple[float, list[Answered]]:

@@ -31,7 +31,20 @@ def tables(found: dict[str, Any]) -> str:
     about = found["streams"]
     stamp = f"Measured {about['measured_at'][:10]} on {about['machine']['processor']}, "
     stamp += f"{about['machine']['cores']} cores; vLLM {about['versions']['vllm']}."
-    return "\n".join([*lines, "", stamp]) + "\n"
+    return "\n".join([*lines, "", *chat_table(found["chat"]), "", stamp]) + "\n"
+
+
+def chat_table(chat: dict[str, Any]) -> list[str]:
+    """The first token's time, turn by turn, with and without what was said before."""
+    numbers = range(1, chat["settings"]["turns"] + 1)
+    lines = [
+        "| first token of a chat's turn | " + " | ".join(map(str, numbers)) + " |",
+        "|---|" + "---|" * len(numbers),
+    ]
+    for name, one in chat["systems"].items():
+        seconds = " | ".join(f"{each:.3f} s" for each in one["first_token_s"])
+        lines.append(f"| what was said before is {name} | {seconds} |")
+    return lines
 
 
 def publish() -> None:
