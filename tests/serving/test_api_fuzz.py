@@ -51,6 +51,9 @@ class Echo:
     def is_healthy(self) -> bool:
         return True
 
+    def why_over(self) -> None:
+        return None
+
     def gauges(self) -> Mapping[str, float]:
         return {"requests_open": 0}
 

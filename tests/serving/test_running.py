@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,10 @@ Starter = Callable[..., "Process"]
 class Process:
     """`rather serve` in a process of its own."""
 
-    def __init__(self, root: Path, *flags: str) -> None:
+    def __init__(self, root: Path, *flags: str, program: Sequence[str] = ("-m", "rather")) -> None:
         command = [
             sys.executable,
-            "-m",
-            "rather",
+            *program,
             "serve",
             "-w",
             str(root),
@@ -65,8 +64,8 @@ def start(house: House) -> Iterator[Starter]:
     (house.root / MARKER_FILE).write_text('{"format": 1}')
     started: list[Process] = []
 
-    def make(*flags: str) -> Process:
-        started.append(Process(house.root, *flags))
+    def make(*flags: str, **how: Any) -> Process:
+        started.append(Process(house.root, *flags, **how))
         return started[-1]
 
     yield make
@@ -124,3 +123,32 @@ def test_nothing_new_begins_while_it_ends(house: House, serving: Callable[..., R
             except OSError:  # refused, or 503 by a connection that came just before
                 break
         assert [chunk.choices[0].finish_reason for chunk in chunks][-1] in ("stop", "length")
+
+
+HANGING = """
+import sys, threading
+from rather.cli.app import main
+from rather.rollout.engine import Engine
+Engine._forward = lambda self: threading.Event().wait()
+sys.exit(main())
+"""
+
+
+@pytest.mark.slow
+def test_an_engine_that_hangs_again_and_again_ends_the_process(start: Starter) -> None:
+    """Each of its threads blocks for good in its first step; a supervisor sees the exit code."""
+    flags = ("--hang-seconds=1", "--watchdog-seconds=0.5", "--max-restarts=1")
+    process = start(*flags, program=("-c", HANGING))
+    client = openai.OpenAI(base_url=f"{process.url}/v1", api_key="x", max_retries=0, timeout=30)
+    for _ in range(2):
+        give_up = time.monotonic() + 20
+        while httpx2.get(f"{process.url}/health").status_code != 200:
+            assert time.monotonic() < give_up
+            time.sleep(0.1)
+        with pytest.raises(openai.InternalServerError, match="The engine hung") as caught:
+            client.completions.create(model="ppo-1", prompt="Hello", max_tokens=3)
+        assert caught.value.status_code == 503
+    code, printed, said = process.ended()
+    assert code == 5
+    assert "broke or hung 2 times in" in json.dumps(printed)
+    assert "Traceback" not in said

@@ -55,6 +55,9 @@ class Parrot:
     def loaded(self) -> tuple[str, ...]:
         return ("ppo-1", "ppo-2")
 
+    def why_over(self) -> None:
+        return None
+
     def gauges(self) -> dict[str, float]:
         return {}
 
