@@ -3,7 +3,6 @@
 import asyncio
 import copy
 import time
-from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from functools import partial
@@ -13,17 +12,19 @@ from starlette.concurrency import run_in_threadpool
 
 from rather.config.serving import Serving
 from rather.data.batch import Row
-from rather.errors import UsageError
+from rather.errors import DataError
 from rather.models.library import Library
 from rather.models.roles import RewardModel
 from rather.records import ModelVersion
-from rather.rollout.engine import Engine
+from rather.rollout.local import engine_of
+from rather.rollout.padded import keeps_state
 from rather.rollout.requests import Settings
 from rather.rollout.rollout import score_rows
-from rather.serving.backend import EngineDown, Piece, QueueFull, Wish
+from rather.serving.backend import EngineDown, Piece, Wish
 from rather.serving.local.admission import Admission
 from rather.serving.local.jobs import Job
 from rather.serving.local.residents import Residents
+from rather.serving.local.waiting import WaitingRoom
 from rather.serving.local.worker import Worker
 
 SCORED_TOKENS = 2048
@@ -32,17 +33,25 @@ SECONDS_BETWEEN_LOOKS = 0.02
 
 
 class LocalBackend:
-    """See `rather.serving.backend.Backend`."""
+    """One model with its adapters. See `rather.serving.backend.Backend`."""
+
+    holds_whole_models = False
 
     def __init__(
-        self, library: Library, find: Callable[[str], ModelVersion | None], section: Serving
+        self,
+        library: Library,
+        find: Callable[[str], ModelVersion | None],
+        section: Serving,
+        room: WaitingRoom | None = None,
     ) -> None:
-        """`find` asks the store for a version by its name."""
+        """`find` asks the store for a version by its name; `room` is where requests wait, shared
+        with other models' where there are any."""
         self._library, self._find, self._section = library, find, section
         self._outbox: list[tuple[Job, Piece | EngineDown]] = []
-        self._waiting: Counter[str] = Counter()
+        self._room = room or WaitingRoom(section.queue_size)
         self._num_open = 0
         self._is_closing = False
+        self._notes: tuple[str, ...] = ()
         self._worker: Worker | None = None
 
     async def start(self) -> None:
@@ -53,7 +62,7 @@ class LocalBackend:
         # one of its own: a tokenizer may not be used by two threads at once
         self._tokenizer = copy.deepcopy(tokenizer)
         worker = Worker(
-            lambda: Engine(admission.backbone), self._flush, self._section.watchdog_seconds
+            lambda: engine_of(admission.backbone), self._flush, self._section.watchdog_seconds
         )
         self._residents = Residents(admission, worker.call, self._section.resident_adapters)
         await run_in_threadpool(worker.start)
@@ -61,10 +70,9 @@ class LocalBackend:
 
     def _open(self) -> Admission:
         admission = Admission(self._library, self._find, self._section.max_rank)
-        if (why := admission.backbone.why_padded) is not None:
-            raise UsageError(
-                f"The local engine cannot serve {self._library.base}: {why}; use --engine vllm."
-            )
+        backbone, name = admission.backbone, self._library.base
+        if backbone.why_padded is not None:
+            self._notes = (f"{name} runs padded, which is slower: {backbone.why_padded}.",)
         return admission
 
     async def close(self, grace_s: float) -> None:
@@ -113,6 +121,11 @@ class LocalBackend:
         with self._a_place("") as begun:
             async with self._residents.pinned(model) as resident:
                 begun()
+                if resident.members and keeps_state(resident.members[0].backbone):
+                    raise DataError(
+                        f"{self._library.base} cannot score while it answers: it remembers what it "
+                        "reads in its own layers; use `rather score`."
+                    )
                 found: list[list[float]] = [[] for _ in resident.members]
                 for scores, member in zip(found, resident.members, strict=True):
                     for row in rows:
@@ -138,6 +151,10 @@ class LocalBackend:
         """See `Backend`."""
         return self._worker is not None and not self._is_closing and self._worker.is_healthy()
 
+    def notes(self) -> tuple[str, ...]:
+        """See `Backend`."""
+        return self._notes
+
     def gauges(self) -> Mapping[str, float]:
         """See `Backend`."""
         worker = self._worker
@@ -145,9 +162,9 @@ class LocalBackend:
             return {}
         return {
             "requests_open": self._num_open,
-            "requests_waiting": sum(self._waiting.values()),
+            "requests_waiting": self._room.num_waiting,
             "completions_running": worker.num_rows,
-            "adapters_resident": self._residents.num_adapters,
+            "adapters_resident": self._residents.num_taken,
             "tokens_total": worker.num_tokens,
             "steps_total": worker.num_steps,
             "crashes_total": worker.num_crashes,
@@ -160,30 +177,13 @@ class LocalBackend:
 
     @contextmanager
     def _a_place(self, client: str) -> Iterator[Callable[[], None]]:
-        """A place among those that wait, given back when `begun` is called, or at the end.
-
-        One client has half of the places at most, so that there is always room for another.
-        """
-        most = self._section.queue_size
-        if sum(self._waiting.values()) >= most or self._waiting[client] >= -(-most // 2):
-            raise QueueFull
-        self._waiting[client] += 1
-        self._num_open += 1
-        is_waiting = True
-
-        def begun() -> None:
-            nonlocal is_waiting
-            if is_waiting:
-                is_waiting = False
-                self._waiting[client] -= 1
-                if not self._waiting[client]:
-                    del self._waiting[client]
-
-        try:
-            yield begun
-        finally:
-            begun()
-            self._num_open -= 1
+        """A place in the waiting room; until the block ends the request counts as open."""
+        with self._room.place(client) as begun:
+            self._num_open += 1
+            try:
+                yield begun
+            finally:
+                self._num_open -= 1
 
     def _settings(self, wish: Wish) -> Settings:
         stops = self._library.codec("base").stop_ids

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from rather.rollout.engine import Engine
+from rather.rollout.padded import PaddedEngine
 from rather.rollout.requests import Likelihood, Request, Settings, Ticket
 from rather.serving.backend import EndReason, EngineDown, Piece, TokenLogprob, Wish
 from rather.serving.local.writing import Decode, Writer
@@ -40,7 +41,7 @@ class Job:
         """Whether every completion has ended."""
         return bool(self.rows) and all(row.is_over for row in self.rows)
 
-    def begin(self, engine: Engine) -> None:
+    def begin(self, engine: Engine | PaddedEngine) -> None:
         """Hand the completions to the engine."""
         adapter = None if self.wish.model == "base" else self.wish.model
         for number, seed in enumerate(self.wish.seeds):
@@ -65,7 +66,9 @@ class Job:
 class JobRow:
     """One completion of a job."""
 
-    def __init__(self, job: Job, number: int, writer: Writer, engine: Engine) -> None:
+    def __init__(
+        self, job: Job, number: int, writer: Writer, engine: Engine | PaddedEngine
+    ) -> None:
         self.job, self.number, self.writer, self.engine = job, number, writer, engine
         self.ticket: Ticket | None = None
         self.is_over = False

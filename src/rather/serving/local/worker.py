@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from typing import TypeVar
 
 from rather.rollout.engine import Engine
+from rather.rollout.padded import PaddedEngine
 from rather.serving.backend import EngineDown
 from rather.serving.local.jobs import Job
 from rather.serving.local.turns import Turns
@@ -29,7 +30,10 @@ class Worker:
     """Runs an engine in a thread of its own."""
 
     def __init__(
-        self, make_engine: Callable[[], Engine], flush: Callable[[], None], watchdog_s: float
+        self,
+        make_engine: Callable[[], Engine | PaddedEngine],
+        flush: Callable[[], None],
+        watchdog_s: float,
     ) -> None:
         """`flush` is called after each step: what was posted meanwhile can go out."""
         self._make_engine, self._flush, self._watchdog_s = make_engine, flush, watchdog_s

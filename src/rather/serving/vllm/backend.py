@@ -39,6 +39,8 @@ class Limits:
 class VllmBackend:
     """Generates with a supervised vLLM server. See `rather.serving.backend.Backend`."""
 
+    holds_whole_models = False  # a vLLM server has the one model it was started with
+
     def __init__(
         self,
         launch: Launch,
@@ -185,6 +187,10 @@ class VllmBackend:
     def is_healthy(self) -> bool:
         """Whether the server is up and, having work, does it."""
         return self._server.is_up and not self._is_quiet and not self._closing
+
+    def notes(self) -> tuple[str, ...]:
+        """See `Backend`."""
+        return ()
 
     def gauges(self) -> Mapping[str, float]:
         """Numbers for `/metrics`."""
