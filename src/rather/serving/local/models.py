@@ -132,7 +132,9 @@ class LocalModels:
         """`base`, or the whole version whose weights a version needs."""
         if name == "base" or name in self._base.loaded():
             return "base"
-        return self._homes.get(name) or await run_in_threadpool(self._look_up, name)
+        if name in self._homes:
+            return self._homes[name]
+        return await run_in_threadpool(self._look_up, name)
 
     def _look_up(self, name: str) -> str:
         version = self._find(name)
