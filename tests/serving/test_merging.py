@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
+import anyio
 import pytest
 
 from rather.serving.backend import Piece
@@ -11,7 +12,7 @@ from rather.serving.merging import side_by_side
 
 
 class Stream:
-    """Says its numbers, then ends or breaks; knows whether it was closed."""
+    """Says its numbers, then ends or breaks; takes a moment to close, and knows whether it is."""
 
     def __init__(self, *numbers: int, breaks: bool = False) -> None:
         self.numbers, self.breaks, self.is_closed = numbers, breaks, False
@@ -24,6 +25,8 @@ class Stream:
             if self.breaks:
                 raise ValueError("broken")
         finally:
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
             self.is_closed = True
 
 
@@ -60,6 +63,26 @@ def test_who_leaves_closes_them() -> None:
         async with aclosing(side_by_side([one.pieces() for one in streams])) as together:
             async for _ in together:
                 break
+        assert all(one.is_closed for one in streams)
+
+    asyncio.run(run())
+
+
+def test_a_reader_that_is_cancelled_closes_them() -> None:
+    """As the server cancels who left: again and again, whatever they wait for."""
+
+    async def run() -> None:
+        streams = [Stream(*range(1000)), Stream(*range(1000))]
+
+        async def read() -> None:
+            async with aclosing(side_by_side([one.pieces() for one in streams])) as together:
+                async for _ in together:
+                    await asyncio.sleep(0.01)  # what comes next is there before it is asked for
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(read)
+            await asyncio.sleep(0.05)
+            tasks.cancel_scope.cancel()
         assert all(one.is_closed for one in streams)
 
     asyncio.run(run())

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 
+import anyio
+
 from rather.serving.backend import Piece
 
 
@@ -24,11 +26,12 @@ async def side_by_side(
                     coming[_next(streams[number])] = number
                     yield number, piece
     finally:
-        for task in coming:
-            task.cancel()
-        await asyncio.gather(*coming, return_exceptions=True)
-        for stream in streams:
-            await stream.aclose()
+        with anyio.CancelScope(shield=True):  # who is cancelled still closes what they opened
+            for task in coming:
+                task.cancel()
+            await asyncio.gather(*coming, return_exceptions=True)
+            for stream in streams:
+                await stream.aclose()
 
 
 def _next(stream: AsyncGenerator[Piece, None]) -> "asyncio.Task[Piece | None]":
