@@ -69,7 +69,8 @@ test: setup oracles
 
 # A real vLLM and a real llama.cpp beside our own engine: ten minutes, most of them installing.
 test-vllm: setup .oracles/vllm/.ready .oracles/llamacpp/.ready
-	python -m pytest tests/parity/test_vllm.py tests/parity/test_llamacpp.py
+	python -m pytest tests/parity/test_vllm.py tests/parity/test_both_engines.py \
+		tests/parity/test_llamacpp.py
 
 # Under two minutes: everything but the slow tests.
 check: setup

@@ -18,6 +18,7 @@ export interface AdminJudgment {
   labeller: string;
   is_simulated: boolean;
   source: "label" | "import" | "api" | "playground" | "use" | "resolution" | "gold" | "gold_check" | "repeat";
+  has_consent: boolean;
   said: PairSaid | RankingSaid | DemonstrationSaid | CorrectionSaid | ThumbSaid;
   shown: string[];
   comment: string;

@@ -133,6 +133,9 @@ class Judgment:
     """True: the event named by `supersedes` no longer counts and nothing takes its place."""
     comment: str = ""
     """What the labeller added in words; for people only, nothing learns from it."""
+    has_consent: bool = True
+    """Whether models may learn from it: who labels knows what for, who uses a model is asked. Of a
+    retraction False: it was consent that was taken back."""
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Sampling by transformers' `generate`: the numbers, seeds, ends and adapters are ours."""
 
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -9,6 +10,7 @@ from transformers import PreTrainedModel
 from rather.data.batch import Row, pack
 from rather.models.backbone import Backbone
 from rather.models.roles import Policy
+from rather.rollout import padded
 from rather.rollout.local import sample
 from rather.rollout.padded import PaddedEngine
 from rather.rollout.requests import Request, Settings
@@ -67,9 +69,10 @@ def test_what_is_drawn_depends_on_its_own_seed_only(
     assert len({one.ids for many in together for one in many}) == 9
 
 
-def test_a_step_takes_the_oldest_and_its_like(
+def test_a_step_is_a_token_of_every_group(
     new_model: Callable[[str], PreTrainedModel], loud: Loud
 ) -> None:
+    """Three groups: the two of equal length, the other one, and the one with the adapter."""
     backbone = Backbone(new_model("bloom"))
     loud(backbone)
     engine = PaddedEngine(backbone)
@@ -78,28 +81,100 @@ def test_a_step_takes_the_oldest_and_its_like(
     adapted = engine.submit(Request(PROMPTS[0], (1,)), settings, "loud")
     gone = engine.submit(Request(PROMPTS[0], (1,)), settings)
     engine.cancel(gone)
-    assert engine.step() == 6
-    assert (first.is_done, like.is_done, other.is_done, adapted.is_done) == (1, 1, 0, 0)
-    assert engine.step() == 3
-    assert (other.is_done, engine.is_idle) == (True, False)
-    assert engine.step() == 3
-    assert adapted.is_done
+    assert engine.step() == 4
+    assert engine.num_rows == 4
+    late = engine.submit(Request(PROMPTS[0], (1,)), Settings(0.0, 1, NEVER))
+    assert engine.step() == 5
+    assert late.is_done
+    assert not first.is_done
+    backbone.switch_to("loud")  # as a score between two tokens does
+    assert engine.step() == 4
+    assert all(one.is_done for one in (first, other, like, adapted))
     assert engine.is_idle
     assert gone.completions[0].ids == []
+    alone = sample(backbone, None, [Request(ids, (1,)) for ids in PROMPTS], settings)
+    found = [one.completions[0].ids for one in (first, other, like)]
+    assert found == [list(one.ids) for (one,) in alone]
+    ((loudly,),) = sample(backbone, "loud", [Request(PROMPTS[0], (1,))], settings)
+    assert adapted.completions[0].ids == list(loudly.ids)
+    assert adapted.completions[0].logprobs == pytest.approx(loudly.logprobs, abs=1e-5)
+    assert adapted.completions[0].logprobs != pytest.approx(first.completions[0].logprobs, abs=1e-2)
+
+
+def test_rows_are_bounded_and_the_oldest_comes_first(
+    new_model: Callable[[str], PreTrainedModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(padded, "MOST_ROWS", 3)
+    engine = PaddedEngine(Backbone(new_model("bloom")))
+    settings = Settings(0.0, 2, NEVER)
+    assert engine.has_room(99, 10)  # by itself anything could
+    tickets = [engine.submit(Request((5, 6), (1, 2)), settings) for _ in range(2)]
+    assert not engine.has_room(1, 10)
+    assert engine.step() == 2
+    assert engine.has_room(1, 10) is False  # two run, two wait
+    assert engine.step() == 2
+    assert [one.is_done for one in tickets] == [True, False]
+    assert engine.step() == 2
+
+
+def test_a_model_that_remembers_by_itself_has_one_group_at_a_time(
+    new_model: Callable[[str], PreTrainedModel],
+) -> None:
+    assert not any(
+        PaddedEngine(Backbone(new_model(one))).keeps_state
+        for one in FAMILIES
+        if one != "recurrent_gemma"
+    )
+    engine = PaddedEngine(Backbone(new_model("recurrent_gemma")))
+    assert engine.keeps_state
+    for ids in PROMPTS:
+        engine.submit(Request(ids, (1,)), Settings(0.0, 2, NEVER))
+    # the two of equal length, then the other one
+    assert [engine.step() for _ in range(4)] == [2, 2, 1, 1]
+
+
+def test_likelihoods_are_noted_where_they_are_wanted(
+    new_model: Callable[[str], PreTrainedModel],
+) -> None:
+    engine = PaddedEngine(Backbone(new_model("bloom")))
+    ticket = engine.submit(Request((5, 6), (1,)), Settings(0.0, 2, NEVER, top_logprobs=2))
+    engine.step()
+    (likelihood,) = ticket.completions[0].likelihoods
+    assert likelihood.logprob == pytest.approx(ticket.completions[0].logprobs[0], abs=1e-5)
+    assert likelihood.top[0] == (ticket.completions[0].ids[0], likelihood.logprob)
+    assert len(likelihood.top) == 2
+
+
+def test_a_step_that_raises_says_so_and_leaves_no_thread(
+    new_model: Callable[[str], PreTrainedModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = PaddedEngine(Backbone(new_model("bloom")))
+    before = set(threading.enumerate())
+    for ids in PROMPTS:
+        engine.submit(Request(ids, (1,)), Settings(0.0, 9, NEVER))
+    engine.step()
+    threads = set(threading.enumerate()) - before
+    assert len(threads) == 2
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("no memory")
+
+    monkeypatch.setattr(padded.drawing, "draw", broken)
+    with pytest.raises(RuntimeError, match="no memory"):
+        engine.step()
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive()
 
 
 def test_cancelled_while_it_runs(new_model: Callable[[str], PreTrainedModel]) -> None:
     engine = PaddedEngine(Backbone(new_model("bloom")))
-    heard: list[int] = []
-
-    def hear(number: int, token: int, logprob: float) -> None:
-        heard.append(token)
-        if len(heard) == 2:
-            engine.cancel(ticket)
-
-    ticket = engine.submit(Request((7, 8), (1,)), Settings(0.0, 50, NEVER), heard=hear)
-    assert engine.step() == 2
+    ticket = engine.submit(Request((7, 8), (1,)), Settings(0.0, 50, NEVER))
+    assert (engine.step(), engine.step()) == (1, 1)
+    engine.cancel(ticket)
+    assert engine.step() == 0
     assert engine.is_idle
+    assert len(ticket.completions[0].ids) == 2
 
 
 def test_the_context_ends_a_completion(new_model: Callable[[str], PreTrainedModel]) -> None:

@@ -15,6 +15,7 @@ import pytest
 import torch
 from fastapi import FastAPI
 from openai import OpenAI
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from rather.config.serving import Serving
@@ -32,6 +33,7 @@ from rather.serving.app import create_app
 from rather.serving.backend import Backend
 from rather.serving.context import NOBODY, Outside
 from rather.serving.local.backend import LocalBackend
+from rather.serving.local.models import LocalModels
 from rather.serving.running import DrainingServer
 from rather.store import versions
 from rather.store.database import Database
@@ -82,6 +84,38 @@ class House:
         made = ModelVersion(name, stage, base, (), f"run-{name}", f"models/{name}", "2026-01-01")
         versions.register(self.db, made)
 
+    def publish_whole(self, name: str, seed: int) -> None:
+        """A version that is a model by itself, as `tuning: full` publishes it."""
+        base = self.root / "base-model"
+        generator = torch.Generator().manual_seed(seed)
+        card = {"codec_fingerprint": self.library.codec("base").fingerprint}
+        with staged_directory(self.root / "models" / name) as folder:
+            shutil.copytree(base, folder, dirs_exist_ok=True)
+            weights = {
+                key: weight + torch.empty_like(weight).normal_(0.0, 0.2, generator=generator)
+                for key, weight in load_file(base / "model.safetensors").items()
+            }
+            save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+            (folder / "rather.json").write_text(json.dumps(card))
+        versions.register(
+            self.db,
+            ModelVersion(
+                name,
+                "sft",
+                self.library.base,
+                (),
+                f"run-{name}",
+                f"models/{name}",
+                "2026-01-01",
+                provenance={"section": {"adapter": {"tuning": "full"}}},
+            ),
+        )
+
+    def publish_on(self, whole: str, name: str, seed: int) -> None:
+        """An adapter on a whole version; its weights are made like those on the base."""
+        on_it = Library(self.root, f"models/{whole}", "float32", {})
+        House(self.root, self.db, on_it).publish(name, seed)
+
     def _weights(self, shape: LoraShape, seed: int) -> dict[str, Tensor]:
         generator = torch.Generator().manual_seed(seed)
         name = f"in-training-{seed}"
@@ -95,8 +129,17 @@ class House:
 
     def backend(self, **settings: Any) -> LocalBackend:
         """An engine on a library of its own, as another process would have it."""
+        return LocalBackend(*self._opened(settings))
+
+    def models(self, **settings: Any) -> LocalModels:
+        """Engines for all models, as `rather serve` has them."""
+        return LocalModels(*self._opened(settings))
+
+    def _opened(
+        self, settings: dict[str, Any]
+    ) -> tuple[Library, Callable[[str], ModelVersion | None], Serving]:
         library = Library(self.root, self.library.base, "float32", {})
-        return LocalBackend(library, lambda name: versions.get(self.db, name), Serving(**settings))
+        return library, lambda name: versions.get(self.db, name), Serving(**settings)
 
     def app(self, backend: Backend, outside: Outside = NOBODY, **settings: Any) -> FastAPI:
         """The API over a backend."""
@@ -189,7 +232,7 @@ def serving() -> Iterator[Callable[..., Running]]:
     running: list[Running] = []
 
     def start(house: House, drain_seconds: float = 5.0, **settings: Any) -> Running:
-        backend = house.backend(**settings)
+        backend = house.models(**settings)
         running.append(Running(house.app(backend, **settings), backend, drain_seconds))
         return running[-1]
 
@@ -201,7 +244,7 @@ def serving() -> Iterator[Callable[..., Running]]:
 @pytest.fixture(scope="module")
 def server(shared_house: House) -> Iterator[Running]:
     """One server for tests that only ask it."""
-    backend = shared_house.backend()
+    backend = shared_house.models()
     running = Running(shared_house.app(backend), backend)
     yield running
     running.close()

@@ -28,6 +28,8 @@ TEXT: dict[str, Any] = {"model": "base", "prompt": "Hi"}
 class Echo:
     """A backend that says the same to everybody."""
 
+    holds_whole_models = False
+
     async def start(self) -> None: ...
 
     async def close(self, grace_s: float) -> None: ...
@@ -53,6 +55,9 @@ class Echo:
 
     def why_over(self) -> None:
         return None
+
+    def notes(self) -> tuple[str, ...]:
+        return ()
 
     def gauges(self) -> Mapping[str, float]:
         return {"requests_open": 0}

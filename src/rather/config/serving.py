@@ -19,6 +19,9 @@ class Serving(Use):
     """Who generates: this process on the machine's own backbone, or a vLLM server it starts."""
     resident_adapters: int = Field(8, ge=1)
     """Adapters kept in memory at most; others are read again when they are asked for."""
+    whole_models: int = Field(1, ge=0)
+    """Whole models (`tuning: full`) kept in memory at most, beside the base; others are read again
+    when they are asked for. 0 serves none."""
     max_rank: int = Field(64, ge=1)
     """An adapter of a higher rank is refused."""
     max_new_tokens: int = Field(1024, ge=1)

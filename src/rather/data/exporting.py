@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rather.data.collected import Collected
+from rather.data.consent import consented
 from rather.data.formats import native
 from rather.durable import write_bytes, write_text
 from rather.errors import EnvironmentFault, UsageError
@@ -37,7 +38,8 @@ class Exported:
 def export(collected: Collected, format: ExportFormat, out: Path) -> Exported:
     """Write the data in a format: jsonl and arena to the file `out`, trl and parquet to a folder.
 
-    `collected.judgments` must be all events; only jsonl keeps those that no longer count.
+    `collected.judgments` must be all events; only jsonl keeps those that no longer count. Without
+    consent nothing leaves in any format.
     """
     if format == "jsonl":
         return _export_native(collected, out)
@@ -59,7 +61,8 @@ def export(collected: Collected, format: ExportFormat, out: Path) -> Exported:
 def texts(collected: Collected, format: TextFormat) -> tuple[dict[str, str], dict[str, Dropped]]:
     """What `export` would write, and what it would leave out, by file name; nothing is written."""
     if format == "jsonl":
-        return {"rather.jsonl": _native_text(collected)}, {}
+        kept, unconsented = consented(collected)
+        return {"rather.jsonl": _native_text(kept)}, {"rather.jsonl": unconsented}
     tables = {"arena": arena_rows} if format == "arena" else _tables()
     made = {f"{name}.jsonl": rows_of(collected) for name, rows_of in tables.items()}
     return (
@@ -162,14 +165,15 @@ def _tables() -> dict[str, Callable[[Collected], tuple[Rows, Dropped]]]:
 
 
 def _export_native(collected: Collected, out: Path) -> Exported:
-    write_text(out, _native_text(collected))
+    kept, dropped = consented(collected)
+    write_text(out, _native_text(kept))
     counts = {
-        "prompts": len(collected.prompts),
-        "completions": len(collected.completions),
-        "labellers": len(collected.labellers),
-        "judgments": len(collected.judgments),
+        "prompts": len(kept.prompts),
+        "completions": len(kept.completions),
+        "labellers": len(kept.labellers),
+        "judgments": len(kept.judgments),
     }
-    return Exported(counts, (out,))
+    return Exported(counts, (out,), {out.name: dropped})
 
 
 def _live(collected: Collected) -> list[Judgment]:

@@ -12,14 +12,27 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from jinja2 import TemplateError
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from rather.data.batch import Row
 from rather.data.judged import Text
 from rather.data.markers import Inseparable, Markers, placeholder
+from rather.data.templates.chat import rendered
+from rather.data.templates.rendering import BadTemplate
 from rather.errors import DataError, TooLong, UsageError
 from rather.records import Message, Prompt
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A prompt as text, before it becomes tokens."""
+
+    contents: tuple[str, ...]
+    """What was said, message by message."""
+    text: str
+    """All of it, with what the chat template puts around."""
+    shell: str | None
+    """The template's text around placeholders, where the contents spell control tokens."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +46,37 @@ class Codec:
     """Most tokens a prompt and its completion may take together."""
     system_prompt: str | None = None
     """Put before conversations that have no system message of their own."""
+    num_embedded: int | None = None
+    """Ids that the model has an embedding of, where its configuration says so."""
+
+    @property
+    def num_ids(self) -> int:
+        """Ids below it, and no others, are tokens of both tokenizer and model."""
+        known = len(self.tokenizer)
+        return known if self.num_embedded is None else min(known, self.num_embedded)
 
     def prompt_ids(self, prompt: Prompt) -> tuple[int, ...]:
         """A prompt as the model sees it, ready to be answered; TooLong when it does not fit."""
-        return self._fitting(
-            prompt, self._chat_ids(prompt) if self.is_chat else self._text_ids(prompt)
-        )
+        return self.shown_ids(prompt, self.shown(prompt))
+
+    def shown(self, prompt: Prompt) -> Shown:
+        """A prompt as text: the slow half of `prompt_ids` where a template is slow. Unlike the
+        tokenizer, many threads may do it at once."""
+        if not self.is_chat:
+            return Shown((), self._text_of(prompt), None)
+        messages = self.conversation(prompt)
+        contents = tuple(message.content for message in messages)
+        shell = None
+        if self.markers.within(contents):
+            shell = self.rendered(
+                [Message(one.role, placeholder(i)) for i, one in enumerate(messages)]
+            )
+        return Shown(contents, self.rendered(messages), shell)
+
+    def shown_ids(self, prompt: Prompt, shown: Shown) -> tuple[int, ...]:
+        """The other half of `prompt_ids`: the text's tokens."""
+        ids = self._chat_ids(prompt, shown) if self.is_chat else self._text_ids(prompt)
+        return self._fitting(prompt, ids)
 
     def text_ids(self, prompt: Prompt) -> tuple[int, ...]:
         """Like `prompt_ids`, as a text to go on with, whether or not there is a template."""
@@ -134,18 +172,14 @@ class Codec:
 
     def rendered(self, messages: Sequence[Message]) -> str:
         """The template's text of a conversation, up to where the answer begins."""
-        turns = [vars(message) for message in messages]
         try:
-            found = self.tokenizer.apply_chat_template(
-                turns, add_generation_prompt=True, tokenize=False
-            )
-        except TemplateError as error:
+            return rendered(self.tokenizer, messages, add_generation_prompt=True)
+        except BadTemplate as error:
             roles = ", ".join(message.role for message in messages)
             raise DataError(
                 f"The model's chat template refuses a conversation of {roles} ({error}); leave out "
                 "what it does not know, often the system message, or use another template."
             ) from None
-        return str(found)
 
     def prompt_text(self, prompt: Prompt) -> str:
         """The text whose tokens `prompt_ids` gives, without the start token of a plain text."""
@@ -166,17 +200,13 @@ class Codec:
             )
         return ids
 
-    def _chat_ids(self, prompt: Prompt) -> tuple[int, ...]:
-        messages = self.conversation(prompt)
-        contents = [message.content for message in messages]
-        rendered = self.rendered(messages)
-        if not self.markers.within(contents):
-            return tuple(self.tokenizer.encode(rendered, add_special_tokens=False))
-        shell = [Message(one.role, placeholder(i)) for i, one in enumerate(messages)]
+    def _chat_ids(self, prompt: Prompt, shown: Shown) -> tuple[int, ...]:
+        if shown.shell is None:
+            return tuple(self.tokenizer.encode(shown.text, add_special_tokens=False))
         try:
-            return self.markers.encode(self.rendered(shell), contents, rendered)
+            return self.markers.encode(shown.shell, shown.contents, shown.text)
         except Inseparable as reason:
-            spelt = self.markers.within(contents)[0]
+            spelt = self.markers.within(shown.contents)[0]
             raise DataError(
                 f"Prompt {prompt.id} spells the control token {spelt}, which cannot be kept apart "
                 f"from the template's own ({reason}); remove it from the prompt."
@@ -203,7 +233,11 @@ class Codec:
 
 
 def load_codec(
-    folder: Path, context: int, generation_stops: tuple[int, ...], system_prompt: str | None = None
+    folder: Path,
+    context: int,
+    generation_stops: tuple[int, ...],
+    system_prompt: str | None = None,
+    num_embedded: int | None = None,
 ) -> Codec:
     """A model folder's codec; UsageError when the tokenizer has no way to end a completion."""
     try:
@@ -215,10 +249,15 @@ def load_codec(
             f"{folder} has no tokenizer that can be loaded; copy tokenizer.json and "
             "tokenizer_config.json of the model there."
         ) from error
-    stops = _stop_ids(tokenizer, generation_stops)
+    try:
+        stops = _stop_ids(tokenizer, generation_stops)
+    except BadTemplate as error:
+        raise DataError(
+            f"The chat template in {folder} gives no text ({error}); use another one."
+        ) from None
     if not stops:
         raise UsageError(f"The tokenizer in {folder} has no end-of-sequence token; add eos_token.")
-    return Codec(tokenizer, stops, context, system_prompt)
+    return Codec(tokenizer, stops, context, system_prompt, num_embedded)
 
 
 def _stop_ids(tokenizer: PreTrainedTokenizerBase, extra: tuple[int, ...]) -> tuple[int, ...]:
@@ -226,8 +265,8 @@ def _stop_ids(tokenizer: PreTrainedTokenizerBase, extra: tuple[int, ...]) -> tup
     stops: list[int] = []
     if tokenizer.chat_template is not None:
         marker = "\x02answer\x03"
-        turn = [{"role": "user", "content": "q"}, {"role": "assistant", "content": marker}]
-        after = str(tokenizer.apply_chat_template(turn, tokenize=False)).split(marker)[-1]
+        turn = [Message("user", "q"), Message("assistant", marker)]
+        after = rendered(tokenizer, turn, add_generation_prompt=False).split(marker)[-1]
         special = set(tokenizer.all_special_ids) | set(tokenizer.get_added_vocab().values())
         stops = [i for i in tokenizer.encode(after, add_special_tokens=False) if i in special][:1]
     own = [] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id]

@@ -56,6 +56,7 @@ class Circumstances:
     """The event that this one replaces."""
     is_retraction: bool = False
     comment: str = ""
+    has_consent: bool = True
 
 
 def new_judgment(
@@ -82,4 +83,5 @@ def new_judgment(
         supersedes=given.supersedes,
         is_retraction=given.is_retraction,
         comment=given.comment,
+        has_consent=given.has_consent,
     )

@@ -23,6 +23,7 @@ T = TypeVar("T")
 HELD_BACK = "held back"
 """How the reason begins for what was not asked for: judgments about the other split's prompts."""
 SETTLED = "settled by an admin"
+NO_CONSENT = "given without consent to be learnt from"
 TELLS_NOTHING: dict[Source, str] = {
     "gold": "the known answer of a control item",
     "gold_check": "an answer to a control item",
@@ -81,10 +82,11 @@ def demonstrations(
 
 
 def passed_over(judgments: Iterable[Judgment]) -> dict[str, str]:
-    """Those of the live judgments that are not listened to, by id with the reason: they check a
-    labeller, or an admin has settled the matter."""
+    """Those of the live judgments that are not listened to, by id with the reason: nobody consented
+    to that, they check a labeller, or an admin has settled the matter."""
     given = list(judgments)
     reasons = {one.id: TELLS_NOTHING[one.source] for one in given if one.source in TELLS_NOTHING}
+    reasons |= {one.id: NO_CONSENT for one in given if not one.has_consent}
     settled_by = {item_of(one): one.id for one in given if one.source == "resolution"}
     if settled_by:
         for one in given:

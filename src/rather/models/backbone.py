@@ -247,11 +247,17 @@ class Backbone:
     def _examine(self) -> None:
         """Learn from one pass what differs between architectures.
 
-        UsageError where logits are made in a way that `logits` does not know."""
+        UsageError where logits are made in a way that `logits` does not know, DataError where they
+        are no numbers."""
         passage = self._passage(pack([Row((0,), ((0, 0),))]).to(self.device))
         inputs = passage.inputs()
         with self.stack.watched(), unused_layers(self.model, self.linear_layers) as unused:
             its = self.model(**inputs, use_cache=False).logits.float()
+        if not torch.isfinite(its).all():
+            raise DataError(
+                f"This {type(self.model).__name__} makes numbers that are not finite: its weights "
+                "are damaged."
+            )
         if self.why_padded is not None:  # of packed ones, experts nobody was sent to are used too
             self.linear_layers = self.linear_layers.without(unused)
         ours = self.logits(self._decoded(**inputs)).float()

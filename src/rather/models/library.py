@@ -90,7 +90,11 @@ class Library:
             # GPT-2 calls it n_positions
             positions = config.get("max_position_embeddings") or config.get("n_positions")
             context = int(positions or 1 << 30)
-            self._codecs[folder] = load_codec(folder, context, _stops(folder), self.system_prompt)
+            # where a model reads more than text, its language model has a configuration of its own
+            rows = config.get("vocab_size") or config.get("text_config", {}).get("vocab_size")
+            self._codecs[folder] = load_codec(
+                folder, context, _stops(folder), self.system_prompt, rows
+            )
         return self._codecs[folder]
 
     def folder_of(self, name: str) -> Path:

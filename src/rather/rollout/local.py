@@ -4,15 +4,18 @@ from collections.abc import Callable, Sequence
 
 from rather.interrupts import safe_point
 from rather.models.backbone import Backbone
+from rather.models.decode.prefixes import Prefixes
 from rather.models.roles import Policy
 from rather.rollout.engine import Engine
 from rather.rollout.padded import PaddedEngine
 from rather.rollout.requests import Request, Sampled, Settings
 
+LocalEngine = Engine | PaddedEngine
+"""What steps on this machine; both have the same face."""
 LONG = 16
 """Steps from which on it pays to lay all weights out for decoding first."""
 
-__all__ = ["Request", "Sampled", "Settings", "engine_of", "sample", "sample_policy"]
+__all__ = ["LocalEngine", "Request", "Sampled", "Settings", "engine_of", "sample", "sample_policy"]
 
 
 def sample_policy(
@@ -47,9 +50,20 @@ def sample(
 
 
 def engine_of(
-    backbone: Backbone, *, shares_prompts: bool = False, lays_out: bool = True
-) -> Engine | PaddedEngine:
+    backbone: Backbone,
+    *,
+    shares_prompts: bool = False,
+    lays_out: bool = True,
+    prompt_tokens: int | None = None,
+    prefixes: Prefixes | None = None,
+) -> LocalEngine:
     """The engine that suits a backbone; the settings are those of `Engine`."""
     if backbone.why_padded is not None:
         return PaddedEngine(backbone)
-    return Engine(backbone, shares_prompts=shares_prompts, lays_out=lays_out)
+    return Engine(
+        backbone,
+        shares_prompts=shares_prompts,
+        lays_out=lays_out,
+        prompt_tokens=prompt_tokens,
+        prefixes=prefixes,
+    )

@@ -11,7 +11,6 @@ from starlette.responses import Response
 
 from rather.serving.backend import EngineDown, Piece
 from rather.serving.context import Context
-from rather.serving.contract.shape import Usage, usage_of
 from rather.serving.exchange import Exchange
 from rather.serving.streaming import (
     DONE,
@@ -103,8 +102,3 @@ async def _events(
 
 def _line(chunk: BaseModel) -> bytes:
     return event(chunk.model_dump_json())
-
-
-def usage(exchange: Exchange) -> Usage:
-    """What a request took; its prompt counts once."""
-    return usage_of(len(exchange.wish.prompt_ids), exchange.num_tokens, exchange.num_known)

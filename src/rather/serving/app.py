@@ -18,6 +18,7 @@ from rather.serving.backend import Backend, EngineDown, QueueFull
 from rather.serving.catalog import Catalog
 from rather.serving.context import NOBODY, Context, Outside
 from rather.serving.metrics import Metrics
+from rather.serving.reading import Reader
 from rather.serving.register import Register
 from rather.serving.routes import admin, chat, models, scoring, state, text
 from rather.serving.streaming import ClientGone
@@ -68,11 +69,16 @@ def create_app(
     app.state.context = Context(
         db=db,
         config=config,
-        codec=codec,
+        reader=Reader(codec),
         base_fingerprint=base_fingerprint,
         backend=backend,
         register=register,
-        catalog=Catalog(register, config.model, outside.choose),
+        catalog=Catalog(
+            register,
+            config.model,
+            outside.choose,
+            holds_whole_models=backend.holds_whole_models,
+        ),
         metrics=Metrics(),
         tries=Tries(auth.FREE_TRIES, auth.SECONDS_A_TRY),
         outside=outside,

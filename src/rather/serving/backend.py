@@ -68,7 +68,11 @@ class EngineDown(Exception):
 
 
 class Backend(Protocol):
-    """Generates with the base and the adapters it has loaded; lives on one event loop."""
+    """Generates with the base and the versions it has loaded; lives on one event loop."""
+
+    @property
+    def holds_whole_models(self) -> bool:
+        """Whether versions can be served that are no adapters on the base."""
 
     async def start(self) -> None:
         """Load the base; returns when requests can be answered."""
@@ -105,6 +109,9 @@ class Backend(Protocol):
 
     def why_over(self) -> str | None:
         """Why it will not work again, and the process had better end; None while it may."""
+
+    def notes(self) -> tuple[str, ...]:
+        """What makes it slower than it could be, in sentences."""
 
     def gauges(self) -> Mapping[str, float]:
         """Numbers for `/metrics`: waiting and running requests, tokens so far, steps."""

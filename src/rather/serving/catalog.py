@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from rather.records import ModelVersion
+from rather.serving.placing import home_of, is_whole
 from rather.serving.register import Known, Register
 from rather.web.replies import Refusal
 
@@ -20,10 +21,18 @@ def as_it_is(alias: str, version: str, request_id: str) -> str:
 class Catalog:
     """Names to versions; each request is resolved once, so a switch never splits one."""
 
-    def __init__(self, register: Register, model: str, choose: Choose = as_it_is) -> None:
+    def __init__(
+        self,
+        register: Register,
+        model: str,
+        choose: Choose = as_it_is,
+        *,
+        holds_whole_models: bool = False,
+    ) -> None:
         """`model`: the base, as the configuration names it."""
         self._register = register
         self._model = model
+        self._holds_whole_models = holds_whole_models
         self._choose = choose
         self.withdrawn: set[str] = set()
         """Versions that an admin took out of service."""
@@ -35,7 +44,7 @@ class Catalog:
         if name in known.aliases:
             version = self._choose(name, version, request_id)
         if version != "base" and version not in self._offered(known, WRITERS):
-            raise self._unknown(name, [*self.names(known)])
+            raise self._unknown(name, known, self.names(known))
         return version
 
     async def reward(self, name: str) -> str:
@@ -43,7 +52,7 @@ class Catalog:
         known = await self._register.known()
         version, offered = known.aliases.get(name, name), self._offered(known, ("reward",))
         if version not in offered:
-            raise self._unknown(name, list(offered))
+            raise self._unknown(name, known, list(offered))
         return version
 
     async def version(self, name: str) -> str:
@@ -51,8 +60,8 @@ class Catalog:
         known = await self._register.known()
         found = known.versions.get(name)
         if found is None:
-            raise self._unknown(name, list(known.versions))
-        if reason := self._why_not(found):
+            raise self._unknown(name, known, list(known.versions))
+        if reason := self._why_not(found, known):
             raise Refusal(400, reason, code="cannot_be_served")
         return name
 
@@ -71,20 +80,25 @@ class Catalog:
         return {
             name: one
             for name, one in known.versions.items()
-            if one.stage in stages and name not in self.withdrawn and not self._why_not(one)
+            if one.stage in stages and name not in self.withdrawn and not self._why_not(one, known)
         }
 
-    def _why_not(self, version: ModelVersion) -> str:
-        """Why a version cannot share the base's weights; empty where it can."""
-        if version.base != self._model:
+    def _why_not(self, version: ModelVersion, known: Known) -> str:
+        """Why a version cannot be served; empty where it can."""
+        home = home_of(version, known.versions, self._model)
+        if home is None:
             return f"{version.name} sits on {version.base}, and this server holds {self._model}."
-        if version.provenance.get("section", {}).get("adapter", {}).get("tuning") == "full":
-            return f"{version.name} is a whole model, no adapter on {self._model}."
+        if version.stage == "reward" and is_whole(version):
+            return f"{version.name} is a whole model; scores are given by adapters only."
+        if home != "base" and not self._holds_whole_models:
+            on = "is" if home == version.name else f"sits on {home},"
+            return f"{version.name} {on} a whole model; this server holds {self._model} alone."
         return ""
 
-    def _unknown(self, name: str, there: list[str]) -> Refusal:
+    def _unknown(self, name: str, known: Known, there: list[str]) -> Refusal:
+        version = known.versions.get(known.aliases.get(name, name))
+        why = "" if version is None else self._why_not(version, known)
+        message = why.rstrip(".") or f"The model {name!r} does not exist"
         return Refusal(
-            404,
-            f"The model {name!r} does not exist; there are: {', '.join(there) or 'none'}.",
-            code="model_not_found",
+            404, f"{message}; there are: {', '.join(there) or 'none'}.", code="model_not_found"
         )

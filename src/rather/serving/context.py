@@ -3,7 +3,7 @@
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import Annotated, Any, cast
 
 from fastapi import Depends
 from starlette.requests import Request
@@ -13,12 +13,10 @@ from rather.records import Message
 from rather.serving.backend import Backend, EndReason
 from rather.serving.catalog import Catalog, Choose, as_it_is
 from rather.serving.metrics import Metrics
+from rather.serving.reading import Reader
 from rather.serving.register import Register
 from rather.store.database import Database
 from rather.web.limiter import Tries
-
-if TYPE_CHECKING:
-    from rather.data.tokens import Codec
 
 
 @dataclass(frozen=True)
@@ -26,6 +24,8 @@ class ServedCompletion:
     """What a client was given of one completion."""
 
     number: int
+    """Of the choice in the reply."""
+    seed: int
     text: str
     num_tokens: int
     finish_reason: EndReason | None
@@ -34,7 +34,7 @@ class ServedCompletion:
 
 @dataclass(frozen=True)
 class Served:
-    """One answered request, as it was."""
+    """One answered prompt of a request, as it was."""
 
     id: str
     """Of the reply; its completions are told apart by their numbers."""
@@ -51,9 +51,9 @@ class Served:
     """Whether it was a plain text to go on with (one nameless user turn)."""
     sampling: Mapping[str, Any]
     """temperature, top_p, max_new_tokens."""
-    seeds: tuple[int, ...]
-    """Of the completions, by their numbers."""
     completions: tuple[ServedCompletion, ...]
+    num_choices: int
+    """Of the whole reply, which may have answered several prompts."""
 
 
 async def let_go(served: Served) -> None:
@@ -82,8 +82,8 @@ class Context:
 
     db: Database
     config: Config
-    codec: "Codec"
-    """The base's: every adapter on it was trained with the same."""
+    reader: Reader
+    """By the base's codec: every version was trained with the same."""
     base_fingerprint: str
     backend: Backend
     register: Register

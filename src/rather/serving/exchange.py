@@ -5,18 +5,20 @@ import secrets
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import anyio
 
-from rather.data.identity import prompt_id
-from rather.errors import DataError, TooLong
-from rather.records import Message, Prompt
+from rather.errors import DataError
+from rather.records import Prompt
 from rather.serving.auth import Caller
 from rather.serving.backend import EndReason, Piece, TokenLogprob, Wish
 from rather.serving.context import Context, Served, ServedCompletion
 from rather.serving.contract.asking import Asking
+from rather.serving.contract.shape import Usage, usage_of
+from rather.serving.merging import side_by_side
+from rather.serving.reading import Read
 from rather.web.replies import Refusal
 
 
@@ -50,11 +52,23 @@ class Exchange:
     caller: Caller
     asked: str
     """The model as the client named it."""
-    prompt: Prompt
-    wish: Wish
+    prompts: tuple[Prompt, ...]
+    wishes: tuple[Wish, ...]
+    """One for each prompt, alike but for its tokens."""
     fingerprint: str
     began: float = field(default_factory=time.monotonic)
     given: list[Given] = field(default_factory=list)
+    """Of the first prompt, then of the next one."""
+
+    @property
+    def version(self) -> str:
+        """Who answers."""
+        return self.wishes[0].model
+
+    @property
+    def wants_logprobs(self) -> bool:
+        """Whether log-probabilities come beside the text."""
+        return self.wishes[0].top_logprobs is not None
 
     @property
     def head(self) -> dict[str, Any]:
@@ -62,7 +76,7 @@ class Exchange:
         return {
             "id": self.id,
             "created": self.created,
-            "model": self.wish.model,
+            "model": self.version,
             "system_fingerprint": self.fingerprint,
         }
 
@@ -74,19 +88,37 @@ class Exchange:
     @property
     def num_known(self) -> int | None:
         """Prompt tokens that no completion computed again; None where the engine does not say."""
-        known = [one.num_known for one in self.given if one.num_known is not None]
-        return min(known, default=None)
+        each = [_fewest_known(self.given_for(number)) for number in range(len(self.wishes))]
+        said = [known for known in each if known is not None]
+        return sum(said) if said else None
+
+    @property
+    def num_prompt_tokens(self) -> int:
+        """Each prompt's count once, however many completions it has."""
+        return sum(len(one.prompt_ids) for one in self.wishes)
+
+    @property
+    def usage(self) -> Usage:
+        """What it took so far."""
+        return usage_of(self.num_prompt_tokens, self.num_tokens, self.num_known)
+
+    def given_for(self, number: int) -> list[Given]:
+        """What was made of one prompt's completions."""
+        num = len(self.wishes[number].seeds)
+        return self.given[number * num : (number + 1) * num]
 
     async def pieces(self, context: Context) -> AsyncGenerator[Piece, None]:
         """The backend's pieces; whatever ends them, what was given is counted and handed on."""
         ended = "cancelled"
         try:
-            async with aclosing(context.backend.generate(self.wish)) as pieces:
-                async for piece in pieces:
+            streams = [context.backend.generate(wish) for wish in self.wishes]
+            async with aclosing(side_by_side(streams)) as pieces:
+                async for number, piece in pieces:
                     if not self.num_tokens:
                         context.metrics.first_token.observe(time.monotonic() - self.began)
-                    self.given[piece.number].take(piece)
-                    yield piece
+                    place = number * len(self.wishes[0].seeds) + piece.number
+                    self.given[place].take(piece)
+                    yield replace(piece, number=place)
             ended = "done"
         except Exception as error:
             ended = type(error).__name__
@@ -94,35 +126,39 @@ class Exchange:
         finally:
             self._count(context, ended)
             with anyio.CancelScope(shield=True):
-                await context.outside.served(self._served())
+                for number in range(len(self.wishes)):
+                    await context.outside.served(self._served(number))
 
     def _count(self, context: Context, ended: str) -> None:
-        model = self.wish.model
+        model = self.version
         context.metrics.requests[model, ended] += 1
-        context.metrics.tokens[model, "prompt"] += len(self.wish.prompt_ids)
+        context.metrics.tokens[model, "prompt"] += self.num_prompt_tokens
         context.metrics.tokens[model, "completion"] += self.num_tokens
         context.metrics.whole.observe(time.monotonic() - self.began)
 
-    def _served(self) -> Served:
-        wish = self.wish
+    def _served(self, number: int) -> Served:
+        """What was given for one of the prompts."""
+        prompt, wish = self.prompts[number], self.wishes[number]
+        given = self.given_for(number)
+        first = number * len(given)
         return Served(
             id=self.id,
             created=self.created,
             client=self.caller.id,
             asked=self.asked,
             version=wish.model,
-            messages=self.prompt.messages,
-            is_text=self.prompt.is_text,
+            messages=prompt.messages,
+            is_text=prompt.is_text,
             sampling={
                 "temperature": wish.temperature,
                 "top_p": wish.top_p,
                 "max_new_tokens": wish.max_new_tokens,
             },
-            seeds=wish.seeds,
             completions=tuple(
-                ServedCompletion(number, one.text, one.num_tokens, one.finish_reason)
-                for number, one in enumerate(self.given)
+                ServedCompletion(place, seed, one.text, one.num_tokens, one.finish_reason)
+                for place, (seed, one) in enumerate(zip(wish.seeds, given, strict=True), first)
             ),
+            num_choices=len(self.given),
         )
 
 
@@ -131,8 +167,7 @@ class Asked:
     """What a route read from its request."""
 
     asking: Asking
-    messages: tuple[Message, ...]
-    is_text: bool
+    read: tuple[Read, ...]
     limit: int | None
     """Most tokens of a completion, where the client said so."""
     top_logprobs: int | None
@@ -142,48 +177,36 @@ async def begin(context: Context, caller: Caller, asked: Asked, prefix: str) -> 
     """A request ready to be generated, or a refusal that says what is wrong with it."""
     id = f"{prefix}-{secrets.token_hex(12)}"
     asking = asked.asking
-    prompt = Prompt(prompt_id(asked.messages), asked.messages, "train", is_text=asked.is_text)
     # With a seed the same request is answered by the same version again.
-    drawn_by = id if asking.seed is None else f"{asking.seed} {prompt.id}"
+    drawn_by = id if asking.seed is None else f"{asking.seed} {asked.read[0].prompt.id}"
     version = await context.catalog.policy(asking.model, drawn_by)
-    prompt_ids = prompt_tokens(context, prompt)
-    wish = Wish(
-        prompt_ids=prompt_ids,
-        model=version,
-        seeds=_seeds(asking.seed, asking.n),
-        max_new_tokens=_limit(context, asked.limit, len(prompt_ids)),
-        temperature=asking.temperature,
-        top_p=asking.top_p,
-        stop=asking.stops,
-        top_logprobs=asked.top_logprobs,
-        client=caller.id,
-    )
+    wishes = tuple(_wish(context, caller, asked, version, read) for read in asked.read)
     await be_ready(context, version)
     return Exchange(
         id=id,
         created=int(context.outside.now()),
         caller=caller,
         asked=asking.model,
-        prompt=prompt,
-        wish=wish,
+        prompts=tuple(read.prompt for read in asked.read),
+        wishes=wishes,
         fingerprint=await _fingerprint(context, version),
-        given=[Given() for _ in wish.seeds],
+        given=[Given() for wish in wishes for _ in wish.seeds],
     )
 
 
-def prompt_tokens(context: Context, prompt: Prompt) -> tuple[int, ...]:
-    """A prompt's tokens; a refusal where the model cannot be asked it."""
-    codec = context.codec
-    if not prompt.is_text and not codec.is_chat:
-        raise Refusal(
-            400, "The model has no chat template; use /v1/completions.", code="no_chat_template"
-        )
-    try:
-        return codec.text_ids(prompt) if prompt.is_text else codec.prompt_ids(prompt)
-    except TooLong as error:
-        raise Refusal(400, _about_the_prompt(error), code="context_length_exceeded") from None
-    except DataError as error:
-        raise Refusal(400, _about_the_prompt(error), code="invalid_prompt") from None
+def _wish(context: Context, caller: Caller, asked: Asked, version: str, read: Read) -> Wish:
+    asking = asked.asking
+    return Wish(
+        prompt_ids=read.ids,
+        model=version,
+        seeds=_seeds(asking.seed, asking.n),
+        max_new_tokens=_limit(context, asked.limit, len(read.ids)),
+        temperature=asking.temperature,
+        top_p=asking.top_p,
+        stop=asking.stops,
+        top_logprobs=asked.top_logprobs,
+        client=caller.id,
+    )
 
 
 async def be_ready(context: Context, version: str) -> None:
@@ -197,15 +220,8 @@ async def be_ready(context: Context, version: str) -> None:
             raise Refusal(503, f"{version} cannot be served: {error}", code="bad_model") from None
 
 
-def _about_the_prompt(error: DataError) -> str:
-    """The sentence, without the id that only the workspace knows."""
-    text = str(error)
-    head, _, rest = text.partition(" ")
-    return f"The prompt {rest.partition(' ')[2]}" if head == "Prompt" else text
-
-
 def _limit(context: Context, wanted: int | None, num_prompt: int) -> int:
-    room = context.codec.context - num_prompt
+    room = context.reader.codec.context - num_prompt
     most = context.config.serve.max_new_tokens
     if wanted is None:
         return min(room, most)
@@ -219,7 +235,7 @@ def _limit(context: Context, wanted: int | None, num_prompt: int) -> int:
         raise Refusal(
             400,
             f"The prompt takes {num_prompt} tokens and max_tokens is {wanted}; the model's context "
-            f"is {context.codec.context}.",
+            f"is {context.reader.codec.context}.",
             code="context_length_exceeded",
         )
     return wanted
@@ -237,5 +253,14 @@ async def _fingerprint(context: Context, version: str) -> str:
     """Names the weights, tokenizer and template that answer."""
     known = await context.register.known()
     made = known.versions.get(version)
-    parts = [context.base_fingerprint, context.codec.fingerprint, made.run_id if made else ""]
+    parts = [
+        context.base_fingerprint,
+        context.reader.codec.fingerprint,
+        made.run_id if made else "",
+    ]
     return "fp_" + hashlib.sha256("/".join(parts).encode()).hexdigest()[:12]
+
+
+def _fewest_known(given: list[Given]) -> int | None:
+    """Prompt tokens that none of a prompt's completions computed again."""
+    return min((one.num_known for one in given if one.num_known is not None), default=None)

@@ -106,6 +106,8 @@ def retraction_of(judgment: Judgment) -> Judgment:
         is_retraction=True,
         ms_to_decision=None,
         comment="",
+        # what a user says rests on their consent, and is taken back with it
+        has_consent=judgment.has_consent and judgment.source != "use",
     )
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Integer,
     Table,
     UniqueConstraint,
+    true,
 )
 
 from rather.store.engines.columns import METADATA, Document, Words
@@ -20,7 +21,7 @@ from rather.store.engines.columns import seq as _seq
 from rather.store.engines.columns import words as _words
 from rather.store.use.tables import REACTIONS, SERVED
 
-HEAD = "0006"
+HEAD = "0007"
 """The newest migration, which is the schema version this code reads and writes."""
 # Those of use stand in a room of their own; who has METADATA from here has them too.
 __all__ = ["METADATA", "REACTIONS", "SERVED"]
@@ -83,6 +84,8 @@ JUDGMENTS = Table(
     Column("supersedes", Words, ForeignKey("judgments.id"), unique=True),
     Column("is_retraction", Boolean, nullable=False),
     Column("comment", Words, nullable=False, server_default=""),
+    # Nothing learns from a judgment without it.
+    Column("has_consent", Boolean, nullable=False, server_default=true()),
 )
 
 ASSIGNMENTS = Table(

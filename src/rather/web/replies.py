@@ -36,11 +36,14 @@ NOTICE = """<!doctype html>
 class Refusal(Exception):
     """A route's "no": raised anywhere below it, told as a fault."""
 
-    def __init__(self, status: int, message: str, *, code: str | None = None) -> None:
+    def __init__(
+        self, status: int, message: str, *, code: str | None = None, param: str | None = None
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
         self.code = code
+        self.param = param
 
 
 def fault(
@@ -57,7 +60,7 @@ def fault(
 def refused(_: Request, error: Exception) -> Response:
     """How an app tells a `Refusal`."""
     assert isinstance(error, Refusal)
-    return fault(error.status, error.message, code=error.code)
+    return fault(error.status, error.message, code=error.code, param=error.param)
 
 
 def notice(status: int, title: str, text: str, *, go_to: str | None = None) -> HTMLResponse:

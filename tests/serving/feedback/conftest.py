@@ -27,16 +27,21 @@ class Codec:
     context = 1000
     fingerprint = "f"
 
-    def prompt_ids(self, prompt: Any) -> tuple[int, ...]:
-        return tuple(1 for one in prompt.messages for _ in one.content)
+    def shown(self, prompt: Any) -> str:
+        return "".join(one.content for one in prompt.messages)
 
-    text_ids = prompt_ids
+    def shown_ids(self, prompt: Any, shown: str) -> tuple[int, ...]:
+        return (1,) * len(shown)
+
+    def text_ids(self, prompt: Any) -> tuple[int, ...]:
+        return self.shown_ids(prompt, self.shown(prompt))
 
 
 class Parrot:
     """Every version says its name, the seed, and what it was told to say."""
 
     says = ""
+    holds_whole_models = False
 
     async def start(self) -> None:
         """It is ready."""
@@ -57,6 +62,9 @@ class Parrot:
 
     def why_over(self) -> None:
         return None
+
+    def notes(self) -> tuple[str, ...]:
+        return ()
 
     def gauges(self) -> dict[str, float]:
         return {}

@@ -30,8 +30,8 @@ def main(where: Path) -> None:
                 messages=(Message("user", f"Why {number}?"),),
                 is_text=False,
                 sampling={"temperature": 1.0},
-                seeds=(number,),
-                completions=(ServedCompletion(0, "So.", 1, "stop"),),
+                completions=(ServedCompletion(0, number, "So.", 1, "stop"),),
+                num_choices=1,
             )
             use.keeper.store(given)
             said = ThumbSaid(kind="thumb", completion_ids=[id], good=True, consent=True)

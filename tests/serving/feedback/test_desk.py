@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from rather.data.collected import Collected
+from rather.data.consent import consented
 from rather.feedback.learning import comparisons, demonstrations
 from rather.feedback.use import redaction
 from rather.records import Message
@@ -59,6 +61,7 @@ def test_a_thumb_with_consent_is_a_judgment(db: Database, api: TestClient) -> No
     assert (judgment.kind, judgment.source, judgment.comment) == ("thumb", "use", "Ask [email].")
     assert judgment.answer == {"completion_id": answer.id, "good": True}
     assert (judgment.labeller_id, judgment.is_simulated) == (client.id, False)
+    assert judgment.has_consent
     assert client.name.startswith("client ")
 
 
@@ -224,3 +227,20 @@ def test_a_text_that_cannot_be_checked_is_refused(
     reply = say(api, "correction", id, text="a" * 60, consent=True, status=400)
     assert reply["error"]["code"] == "too_slow"
     assert reactions.all(db) == []
+
+
+def test_consent_that_is_taken_back_is_on_record_and_nothing_is_handed_on(
+    db: Database, api: TestClient
+) -> None:
+    id = chat(api)["id"]
+    say(api, "correction", id, text="So.", consent=True)
+    say(api, "correction", id, text="So.", consent=False)
+    given, taken = judgments.all(db)
+    assert (given.source, given.has_consent, given.is_retraction) == ("use", True, False)
+    assert (taken.source, taken.has_consent, taken.is_retraction) == ("use", False, True)
+    everything = Collected(
+        tuple(prompts.all(db)), tuple(completions.all(db)), tuple(labellers.all(db)), (given, taken)
+    )
+    left, dropped = consented(everything)
+    assert left == Collected()
+    assert dropped.counts == {"consent to it was taken back": 2}

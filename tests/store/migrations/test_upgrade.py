@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, inspect, text
 
 from rather.durable import verify
 from rather.errors import EnvironmentFault, UsageError
-from rather.store import meta, schema
+from rather.records import Labeller, Message, Prompt
+from rather.store import judgments, labellers, meta, prompts, schema
 from rather.store.database import Database
 from rather.store.migrations import upgrade
 
@@ -43,7 +44,7 @@ def test_head_is_the_newest_migration() -> None:
 
 def test_a_newer_database_is_refused_with_both_versions(path: Path) -> None:
     set_version(path, "0999")
-    with pytest.raises(UsageError, match=r"schema version 0999 .* up to 0006"):
+    with pytest.raises(UsageError, match=r"schema version 0999 .* up to 0007"):
         Database.open(path)
     assert [file.name for file in path.parent.glob("*backup*")] == []
 
@@ -137,7 +138,7 @@ def test_of_two_that_start_at_once_one_migrates(
 def test_a_newer_database_on_a_server_is_refused(cluster: Any, postgresql_url: str) -> None:
     name = postgresql_url.partition("@/")[2].partition("?")[0]
     cluster.tell("UPDATE alembic_version SET version_num = '0999'", name)
-    with pytest.raises(UsageError, match=r"schema version 0999 .* up to 0006"):
+    with pytest.raises(UsageError, match=r"schema version 0999 .* up to 0007"):
         Database.open(postgresql_url)
 
 
@@ -148,3 +149,33 @@ def test_a_server_that_lost_its_tables_is_not_filled_again(
     cluster.tell("DROP SCHEMA public CASCADE; CREATE SCHEMA public", name)
     with pytest.raises(EnvironmentFault, match="holds no workspace"):
         Database.open(postgresql_url)
+
+
+OLD_JUDGMENT = (
+    "INSERT INTO judgments (id, kind, prompt_id, labeller_id, answer, created_at, idempotency_key,"
+    " is_simulated, source, guidelines_hash, supersedes, is_retraction)"
+    " VALUES (:id, 'thumb', 'p', 'l', '{}', '', :id, false, :source, '', :supersedes, :is_over)"
+)
+
+
+def test_judgments_from_before_there_was_a_consent_have_it_unless_taken_back(
+    tmp_path: Path, new_url: Callable[[], str]
+) -> None:
+    """SQLite and PostgreSQL: a user's consent was taken back, an admin's choice was not one."""
+    rows = [("1", "use", None), ("2", "use", "1"), ("3", "label", None), ("4", "label", "3")]
+
+    def make_old(connection: Connection) -> None:
+        connection.execute(text("ALTER TABLE judgments DROP COLUMN has_consent"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0006'"))
+        for id, source, former in rows:
+            given = {"id": id, "source": source, "supersedes": former, "is_over": bool(former)}
+            connection.execute(text(OLD_JUDGMENT), given)
+
+    for where in (tmp_path / "rather.db", new_url()):
+        with Database.open(where, create=True) as db:
+            prompts.add(db, [Prompt("p", (Message("user", "Why?"),), "train")])
+            labellers.add(db, [Labeller("l", "Ann", False)])
+            db.write(make_old)
+        with Database.open(where) as db:
+            found = {one.id: one.has_consent for one in judgments.all(db)}
+        assert found == {"1": True, "2": False, "3": True, "4": True}

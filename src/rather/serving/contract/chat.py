@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from rather.records import Message
 from rather.serving.contract.asking import MAX_TOP_LOGPROBS, Asking, Nothing
 from rather.serving.contract.shape import Unicode, Usage, Wire
 
@@ -36,6 +37,11 @@ class ChatMessage(Wire):
         if isinstance(self.content, str):
             return self.content
         return "".join(part.text for part in self.content)
+
+    @property
+    def record(self) -> Message:
+        """The turn, as the rest of the house has it."""
+        return Message(self.role, self.text)
 
 
 class TextFormat(Wire):

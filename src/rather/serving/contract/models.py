@@ -15,7 +15,7 @@ class ModelEntry(Wire):
     root: str
     """The name in the registry: of an alias the version it means. Never a path."""
     parent: str | None
-    """What it is built on; null for the base."""
+    """Whose weights it shares; null for the base and for whole models, which have their own."""
     max_model_len: int
     rather_stage: Literal["sft", "dpo", "ppo"] | None = None
     rather_round: int | None = None

@@ -119,7 +119,9 @@ class Desk:
             return None
         comment = self._redacted(said.comment)
         labeller = _labeller(client)
-        circumstances = Circumstances("use", f"{client}:{new_id()}", comment=comment)
+        circumstances = Circumstances(
+            "use", f"{client}:{new_id()}", comment=comment, has_consent=said.consent
+        )
         judgment = new_judgment(prompt.id, labeller, answer, circumstances)
         return Lesson(judgment, labeller, prompt, made)
 

@@ -14,7 +14,7 @@ from rather.errors import EnvironmentFault
 from rather.feedback.use.records import KeptAnswer
 from rather.feedback.use.redaction import TooSlow, redact
 from rather.records import Message
-from rather.serving.context import Served
+from rather.serving.context import Served, ServedCompletion
 from rather.store.database import Database
 from rather.store.use import served as shelf
 from rather.store.use.served import moment
@@ -65,22 +65,21 @@ class Keeper:
 
     def store(self, given: Served) -> None:
         """Store it now; `keep` does so beside the event loop."""
-        answers = [self._kept(given, number) for number in range(len(given.completions))]
+        answers = [self._kept(given, completion) for completion in given.completions]
         shelf.add(self.db, [one for one in answers if one is not None])
 
-    def _kept(self, given: Served, number: int) -> KeptAnswer | None:
-        completion = given.completions[number]
+    def _kept(self, given: Served, completion: ServedCompletion) -> KeptAnswer | None:
         if completion.finish_reason not in ("stop", "length"):
             return None  # the client left before its end, or the server did
         messages, text, redactions = self._texts(given, completion.text)
         return KeptAnswer(
-            id=completion_name(given.id, number, len(given.completions)),
+            id=completion_name(given.id, completion.number, given.num_choices),
             client=self.names.client(given.client),
             asked=given.asked,
             model=given.version,
             question=self.names.question(given.messages),
             created_at=moment(given.created),
-            seed=given.seeds[number],
+            seed=completion.seed,
             sampling=dict(given.sampling),
             finish_reason=completion.finish_reason,
             num_tokens=completion.num_tokens,

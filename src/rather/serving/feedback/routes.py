@@ -8,7 +8,6 @@ from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from rather.records import Message
 from rather.serving.auth import Caller, CurrentCaller
 from rather.serving.context import Context, CurrentContext
 from rather.serving.contract.chat import Answer
@@ -62,8 +61,7 @@ async def _versions(context: Context, split: Split, body: CompareRequest) -> Seq
 async def _begun(context: Context, caller: Caller, body: CompareRequest, version: str) -> Exchange:
     asked = Asked(
         asking=body.model_copy(update={"model": version}),
-        messages=tuple(Message(one.role, one.text) for one in body.messages),
-        is_text=False,
+        read=(await context.reader.conversation([one.record for one in body.messages]),),
         limit=body.max_tokens,
         top_logprobs=None,
     )
@@ -99,12 +97,12 @@ def _reply(exchanges: Sequence[Exchange], body: CompareRequest) -> CompareReply:
                 id=one.id,
                 message=Answer(content=one.given[0].text),
                 finish_reason=one.given[0].finish_reason or "abort",
-                model=None if body.is_blind else one.wish.model,
+                model=None if body.is_blind else one.version,
             )
             for number, one in enumerate(exchanges)
         ],
         usage=usage_of(
-            sum(len(one.wish.prompt_ids) for one in exchanges),
+            sum(one.num_prompt_tokens for one in exchanges),
             sum(one.num_tokens for one in exchanges),
         ),
     )

@@ -13,10 +13,10 @@ from torch import Tensor
 from rather.errors import DataError, RatherError
 from rather.models.backbone import Backbone
 from rather.models.heads import ScalarHead
-from rather.models.library import Library, load_head, member_folders
+from rather.models.library import Library, load_head, member_folders, require_sound
 from rather.models.lora import LoraShape
 from rather.models.roles import RewardModel
-from rather.models.source import CARD_FILE, read_json
+from rather.models.source import CARD_FILE, check_folder, read_json
 from rather.records import ModelVersion
 
 
@@ -80,9 +80,26 @@ class Admission:
         with self._checked(name) as version:
             return self.library.root / version.path, self._read(version, "")[0]
 
+    def whole(self, name: str) -> ModelVersion:
+        """A whole model, its folder checked and nothing of it loaded; DataError says what is wrong
+        with it."""
+        with self._checked(name) as version:
+            folder = self.library.root / version.path
+            if not (folder / "config.json").exists():
+                raise DataError(f"{name} is no whole model.")
+            require_sound(version, folder)
+            check_folder(folder)
+            if self.library.codec(name).fingerprint != self.library.codec("base").fingerprint:
+                raise DataError(
+                    f"{name} has another tokenizer or chat template than the base; prompts are "
+                    "read once, for all versions."
+                )
+            return version
+
     @contextmanager
     def _checked(self, name: str) -> Iterator[ModelVersion]:
-        """A version that is whole and an adapter on the base; says it in the registry's names."""
+        """A version of the registry in its own folder; says what is wrong in the registry's
+        names."""
         version = self._find(name)
         if version is None:
             raise DataError(f"There is no version {name}.")
@@ -90,13 +107,13 @@ class Admission:
         folder = self.library.root / version.path
         try:
             self._require_inside(folder)
-            if (folder / "config.json").exists():
-                raise DataError(f"{name} is a whole model, no adapter on the base.")
             yield version
         except (RatherError, OSError, KeyError) as error:
-            # the registry's names, not the disk's
-            reason = str(error).replace(f"{self.library.root}/", "")
-            raise DataError(reason) from error
+            raise DataError(self.named(error)) from error
+
+    def named(self, error: Exception) -> str:
+        """What is wrong in the registry's names, not the disk's."""
+        return str(error).replace(f"{self.library.root}/", "")
 
     def _reward(self, version: ModelVersion, folder: Path) -> Admitted:
         card = read_json(folder / CARD_FILE)
@@ -107,7 +124,10 @@ class Admission:
         return Admitted(adapters, tuple(HeadRead(head, pooling, depth) for head in heads))
 
     def _read(self, version: ModelVersion, place: str) -> tuple[LoraShape, dict[str, Tensor]]:
-        if self.library.folder_of(version.name) != self.library.folder_of("base"):
+        home = self.library.folder_of(version.name)
+        if home == self.library.root / version.path:
+            raise DataError(f"{version.name} is a whole model, no adapter on the base.")
+        if home != self.library.folder_of("base"):
             raise DataError(f"{version.name} sits on another model than this server holds.")
         shape, weights = self.library.adapter(version, place)
         if shape.rank > self._max_rank:

@@ -3,7 +3,6 @@
 import asyncio
 import copy
 import time
-from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from functools import partial
@@ -13,20 +12,23 @@ from starlette.concurrency import run_in_threadpool
 
 from rather.config.serving import Serving
 from rather.data.batch import Row
-from rather.errors import UsageError
+from rather.errors import DataError
 from rather.models.decode.prefixes import Prefixes
 from rather.models.library import Library
 from rather.models.twins import twin_of
 from rather.records import ModelVersion
 from rather.rollout.engine import Engine
+from rather.rollout.local import LocalEngine, engine_of
+from rather.rollout.padded import keeps_state
 from rather.rollout.requests import Settings
 from rather.rollout.rollout import score_rows
-from rather.serving.backend import EngineDown, Piece, QueueFull, Wish
+from rather.serving.backend import EngineDown, Piece, Wish
 from rather.serving.local.admission import Admission, Admitted
 from rather.serving.local.desk import Desk, Letter
 from rather.serving.local.jobs import Job
 from rather.serving.local.residents import Residents
 from rather.serving.local.shift import Tools
+from rather.serving.local.waiting import WaitingRoom
 from rather.serving.local.worker import Limits, Worker
 
 SCORED_TOKENS = 2048
@@ -37,16 +39,24 @@ SECONDS_TO_ABORT = 1.0
 
 
 class LocalBackend:
-    """See `rather.serving.backend.Backend`."""
+    """One model with its adapters. See `rather.serving.backend.Backend`."""
+
+    holds_whole_models = False
 
     def __init__(
-        self, library: Library, find: Callable[[str], ModelVersion | None], section: Serving
+        self,
+        library: Library,
+        find: Callable[[str], ModelVersion | None],
+        section: Serving,
+        room: WaitingRoom | None = None,
     ) -> None:
-        """`find` asks the store for a version by its name."""
+        """`find` asks the store for a version by its name; `room` is where requests wait, shared
+        with other models' where there are any."""
         self._library, self._find, self._section = library, find, section
-        self._waiting: Counter[str] = Counter()
+        self._room = room or WaitingRoom(section.queue_size)
         self._num_open = 0
         self._is_closing = False
+        self._notes: tuple[str, ...] = ()
         self._worker: Worker | None = None
 
     async def start(self) -> None:
@@ -74,7 +84,7 @@ class LocalBackend:
         prefixes = None
         if section.prefixes != "off":
             prefixes = Prefixes(section.prefix_cache_mb << 20)
-        engine = Engine(
+        engine = engine_of(
             twin_of(self._admission.backbone),
             prompt_tokens=section.prompt_tokens_a_step,
             prefixes=prefixes,
@@ -83,10 +93,9 @@ class LocalBackend:
 
     def _open(self) -> Admission:
         admission = Admission(self._library, self._find, self._section.max_rank)
-        if (why := admission.backbone.why_padded) is not None:
-            raise UsageError(
-                f"The local engine cannot serve {self._library.base}: {why}; use --engine vllm."
-            )
+        backbone, name = admission.backbone, self._library.base
+        if backbone.why_padded is not None:
+            self._notes = (f"{name} runs padded, which is slower: {backbone.why_padded}.",)
         return admission
 
     async def close(self, grace_s: float) -> None:
@@ -135,6 +144,11 @@ class LocalBackend:
         with self._a_place("") as begun:
             async with self._residents.pinned(model) as resident:
                 begun()
+                if keeps_state(self._admission.backbone):
+                    raise DataError(
+                        f"{self._library.base} cannot score while it answers: it remembers what it "
+                        "reads in its own layers; use `rather score`."
+                    )
                 found: list[list[float]] = [[] for _ in resident.admitted.heads]
                 for number, scores in enumerate(found):
                     for row in rows:
@@ -159,6 +173,10 @@ class LocalBackend:
         """See `Backend`."""
         return self._worker is not None and not self._is_closing and self._worker.is_healthy()
 
+    def notes(self) -> tuple[str, ...]:
+        """See `Backend`."""
+        return self._notes
+
     def gauges(self) -> Mapping[str, float]:
         """See `Backend`."""
         worker = self._worker
@@ -166,9 +184,9 @@ class LocalBackend:
             return {}
         return {
             "requests_open": self._num_open,
-            "requests_waiting": sum(self._waiting.values()),
+            "requests_waiting": self._room.num_waiting,
             "completions_running": worker.num_rows,
-            "adapters_resident": self._residents.num_adapters,
+            "adapters_resident": self._residents.num_taken,
             "tokens_total": worker.num_tokens,
             "steps_total": worker.num_steps,
             "crashes_total": worker.num_crashes,
@@ -188,30 +206,13 @@ class LocalBackend:
 
     @contextmanager
     def _a_place(self, client: str) -> Iterator[Callable[[], None]]:
-        """A place among those that wait, given back when `begun` is called, or at the end.
-
-        One client has half of the places at most, so that there is always room for another.
-        """
-        most = self._section.queue_size
-        if sum(self._waiting.values()) >= most or self._waiting[client] >= -(-most // 2):
-            raise QueueFull
-        self._waiting[client] += 1
-        self._num_open += 1
-        is_waiting = True
-
-        def begun() -> None:
-            nonlocal is_waiting
-            if is_waiting:
-                is_waiting = False
-                self._waiting[client] -= 1
-                if not self._waiting[client]:
-                    del self._waiting[client]
-
-        try:
-            yield begun
-        finally:
-            begun()
-            self._num_open -= 1
+        """A place in the waiting room; until the block ends the request counts as open."""
+        with self._room.place(client) as begun:
+            self._num_open += 1
+            try:
+                yield begun
+            finally:
+                self._num_open -= 1
 
     def _settings(self, wish: Wish) -> Settings:
         stops = self._library.codec("base").stop_ids
@@ -232,9 +233,9 @@ def _put(letters: Sequence[Letter]) -> None:
         job.inbox.put_nowait(piece)
 
 
-def _remembered(engine: Engine | None) -> Mapping[str, float]:
+def _remembered(engine: LocalEngine | None) -> Mapping[str, float]:
     """What an engine remembers of past texts, and of what use that was."""
-    prefixes = None if engine is None else engine.prefixes
+    prefixes = engine.prefixes if isinstance(engine, Engine) else None
     if prefixes is None:
         return {}
     return {
@@ -258,7 +259,7 @@ def _rows(prompt_ids: tuple[int, ...], completions: Sequence[tuple[int, ...]]) -
     return [Row(prompt_ids, tuple(part)) for part in parts]
 
 
-def _score(admitted: Admitted, number: int, row: Row, engine: Engine) -> list[float]:
+def _score(admitted: Admitted, number: int, row: Row, engine: LocalEngine) -> list[float]:
     """A row's scores by one member of a reward version."""
     member = admitted.members(engine.backbone)[number]
     with torch.inference_mode():

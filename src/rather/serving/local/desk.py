@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
-from rather.rollout.engine import Engine
+from rather.rollout.local import LocalEngine
 from rather.serving.backend import EngineDown, Piece
 from rather.serving.local.admission import AdapterRead
 from rather.serving.local.jobs import Job
@@ -27,7 +27,7 @@ def nothing() -> None:
 class Action:
     """Something that is done with the engine between two steps."""
 
-    do: Callable[[Engine], Any]
+    do: Callable[[LocalEngine], Any]
     then: Callable[[], None] = nothing
     """Done before the future is, where it went well."""
     future: "Future[Any]" = field(default_factory=Future)

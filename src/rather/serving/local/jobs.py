@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from rather.rollout.engine import Engine
+from rather.rollout.local import LocalEngine
 from rather.rollout.requests import Asker, Likelihood, Request, Settings, Ticket
 from rather.serving.backend import EndReason, EngineDown, Piece, TokenLogprob, Wish
 from rather.serving.local.writing import Decode, Writer
@@ -49,7 +49,7 @@ class Job:
         """Whether every completion has ended."""
         return bool(self.rows) and all(row.is_over for row in self.rows)
 
-    def begin(self, engine: Engine, decode: Decode, post: Post) -> None:
+    def begin(self, engine: LocalEngine, decode: Decode, post: Post) -> None:
         """Hand the completions to an engine; what comes of them is posted.
 
         Once more where another engine had them and began none.
@@ -79,7 +79,9 @@ class Job:
 class JobRow:
     """One completion of a job."""
 
-    def __init__(self, job: Job, number: int, engine: Engine, decode: Decode, post: Post) -> None:
+    def __init__(
+        self, job: Job, number: int, engine: LocalEngine, decode: Decode, post: Post
+    ) -> None:
         self.job, self.number, self.engine = job, number, engine
         self.writer = Writer(decode, job.wish.stop)
         self._decode, self._send = decode, post

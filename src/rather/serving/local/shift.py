@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rather.rollout.engine import Engine
+from rather.rollout.local import LocalEngine
 from rather.serving.backend import EngineDown, Piece
 from rather.serving.local.desk import Action, Desk, Letter
 from rather.serving.local.jobs import Job
@@ -21,7 +21,7 @@ from rather.serving.local.writing import Decode
 class Tools:
     """What one thread works with, and no other: whatever it leaves half done is its own."""
 
-    engine: Engine
+    engine: LocalEngine
     """On a backbone of its own."""
     decode: Decode
 
@@ -110,7 +110,7 @@ class Shift:
         except Exception as error:
             self._broke(self, error)
 
-    def _has_more(self, engine: Engine, decode: Decode) -> bool:
+    def _has_more(self, engine: LocalEngine, decode: Decode) -> bool:
         """Wait for something to do, and let jobs join whose turn it is; False at the end."""
         desk = self._desk
         with desk.lock:
@@ -136,7 +136,7 @@ class Shift:
             self._action, self._busy_since = self._desk.next_action(), time.monotonic()
             return self._action
 
-    def _act(self, engine: Engine, action: Action) -> None:
+    def _act(self, engine: LocalEngine, action: Action) -> None:
         """Do something and say what came of it, unless nobody waits for that any more."""
         found, fault = None, None
         try:

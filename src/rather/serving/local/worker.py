@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TypeVar
 
-from rather.rollout.engine import Engine
+from rather.rollout.local import LocalEngine
 from rather.serving.local.admission import AdapterRead
 from rather.serving.local.desk import Action, Desk, nothing
 from rather.serving.local.jobs import Job
@@ -81,7 +81,7 @@ class Worker:
         return shift.is_at_work and shift.seconds_busy <= self._limits.stuck_s
 
     @property
-    def engine(self) -> Engine | None:
+    def engine(self) -> LocalEngine | None:
         """What the thread works with, for a look from outside; None while that is being made."""
         tools = self._shift.tools
         return None if tools is None else tools.engine
@@ -102,7 +102,7 @@ class Worker:
         return self._before[1] + self._shift.num_steps
 
     def call(
-        self, action: Callable[[Engine], T], then: Callable[[], None] = nothing
+        self, action: Callable[[LocalEngine], T], then: Callable[[], None] = nothing
     ) -> "Future[T]":
         """Do something between two steps; the future has what came of it, `then` is done before.
 
@@ -113,7 +113,7 @@ class Worker:
     def attach(self, adapters: Sequence[AdapterRead]) -> "Future[None]":
         """Give the engine adapters, and those that come after it."""
 
-        def put_on(engine: Engine) -> None:
+        def put_on(engine: LocalEngine) -> None:
             for one in adapters:
                 engine.backbone.attach_adapter(one.name, one.shape, one.weights)
 
@@ -126,7 +126,7 @@ class Worker:
             for name in names:
                 self.desk.attached.pop(name, None)
 
-        def take_off(engine: Engine) -> None:
+        def take_off(engine: LocalEngine) -> None:
             for name in names:
                 engine.forget(name)
                 if name in engine.backbone.shapes:  # an engine that came since never had it
@@ -145,7 +145,7 @@ class Worker:
     def abort(self) -> "Future[None]":
         """End every job, and say so to whoever waits."""
 
-        def end_all(_: Engine) -> None:
+        def end_all(_: LocalEngine) -> None:
             with self.desk.lock:
                 for job in [*self.desk.running, *self.desk.drained()]:
                     job.abort(self._shift.post)

@@ -6,8 +6,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from rather.records import Message
-from rather.serving.answering import answered, streamed, usage
+from rather.serving.answering import answered, streamed
 from rather.serving.auth import CurrentCaller
 from rather.serving.backend import Piece, TokenLogprob
 from rather.serving.context import CurrentContext
@@ -35,8 +34,7 @@ async def chat_completions(
     """Answer a conversation; with `stream` the answer comes as server-sent events."""
     asked = Asked(
         asking=body,
-        messages=tuple(Message(one.role, one.text) for one in body.messages),
-        is_text=False,
+        read=(await context.reader.conversation([one.record for one in body.messages]),),
         limit=body.limit,
         top_logprobs=(body.top_logprobs or 0) if body.logprobs else None,
     )
@@ -54,17 +52,16 @@ class Style:
 
     def whole(self, exchange: Exchange) -> ChatReply:
         """See `answering.Style`."""
-        wants = exchange.wish.top_logprobs is not None
         choices = [
             ChatChoice(
                 index=number,
                 message=Answer(content=one.text),
-                logprobs=_logprobs(one.logprobs) if wants else None,
+                logprobs=_logprobs(one.logprobs) if exchange.wants_logprobs else None,
                 finish_reason=one.finish_reason or "abort",
             )
             for number, one in enumerate(exchange.given)
         ]
-        return ChatReply(**exchange.head, choices=choices, usage=usage(exchange))
+        return ChatReply(**exchange.head, choices=choices, usage=exchange.usage)
 
     def first(self, exchange: Exchange) -> ChatChunk:
         """See `answering.Style`."""
@@ -86,7 +83,7 @@ class Style:
 
     def last(self, exchange: Exchange) -> ChatChunk:
         """See `answering.Style`."""
-        return ChatChunk(**exchange.head, choices=[], usage=usage(exchange))
+        return ChatChunk(**exchange.head, choices=[], usage=exchange.usage)
 
 
 def _logprobs(tokens: Sequence[TokenLogprob]) -> ChatLogprobs:

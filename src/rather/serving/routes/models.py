@@ -8,6 +8,7 @@ from rather.evaluation.statistics import TRUST
 from rather.records import ModelVersion, Round
 from rather.serving.context import Context, CurrentContext
 from rather.serving.contract.models import ModelEntry, ModelList
+from rather.serving.placing import home_of
 from rather.serving.register import Known
 from rather.web.replies import Refusal
 
@@ -34,10 +35,10 @@ async def model(model: str, context: CurrentContext) -> ModelEntry:
 
 
 async def _entries(context: Context) -> list[ModelEntry]:
-    known, length = await context.register.known(), context.codec.context
+    known, length = await context.register.known(), context.reader.codec.context
     base = ModelEntry(id="base", created=0, root="base", parent=None, max_model_len=length)
     made = {one.name: one for one in await context.catalog.policies()}
-    entries = [base, *(_entry(one, known, length) for one in made.values())]
+    entries = [base, *(_entry(one, known, context.config.model, length) for one in made.values())]
     by_id = {one.id: one for one in entries}
     for alias, version in known.aliases.items():
         if version in by_id:
@@ -45,13 +46,15 @@ async def _entries(context: Context) -> list[ModelEntry]:
     return entries
 
 
-def _entry(version: ModelVersion, known: Known, length: int) -> ModelEntry:
+def _entry(version: ModelVersion, known: Known, model: str, length: int) -> ModelEntry:
     turn = known.rounds.get(version.name)
+    home = home_of(version, known.versions, model)
+    parent = None if home == version.name else home
     return ModelEntry(
         id=version.name,
         created=int(datetime.fromisoformat(version.created_at).timestamp()),
         root=version.name,
-        parent="base",
+        parent=parent,
         max_model_len=length,
         rather_stage=version.stage,
         rather_round=turn.number if turn else None,

@@ -17,6 +17,8 @@ class Health(Wire):
     """That requests are worked on."""
 
     status: Literal["ok"] = "ok"
+    notes: list[str]
+    """What makes answers slower than they could be."""
 
 
 @router.get("/health")
@@ -24,7 +26,7 @@ async def health(context: CurrentContext) -> Health:
     """200 while the engine is at work, 503 while it is not."""
     if not context.backend.is_healthy():
         raise Refusal(503, "The engine is not at work.", code="engine_down")
-    return Health()
+    return Health(notes=list(context.backend.notes()))
 
 
 @router.get("/metrics", response_class=PlainTextResponse)

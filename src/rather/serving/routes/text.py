@@ -6,13 +6,19 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from rather.records import Message
-from rather.serving.answering import answered, streamed, usage
+from rather.serving.answering import answered, streamed
 from rather.serving.auth import CurrentCaller
 from rather.serving.backend import Piece, TokenLogprob
 from rather.serving.context import CurrentContext
-from rather.serving.contract.text import TextChoice, TextLogprobs, TextReply, TextRequest
+from rather.serving.contract.text import (
+    TextChoice,
+    TextLogprobs,
+    TextPrompt,
+    TextReply,
+    TextRequest,
+)
 from rather.serving.exchange import Asked, Exchange, begin
+from rather.serving.reading import Read, Reader
 
 router = APIRouter()
 
@@ -21,11 +27,10 @@ router = APIRouter()
 async def completions(
     body: TextRequest, request: Request, context: CurrentContext, caller: CurrentCaller
 ) -> Response | TextReply:
-    """Go on with a text as it stands; with `stream` in server-sent events."""
+    """Go on with texts or tokens as they stand; with `stream` in server-sent events."""
     asked = Asked(
         asking=body,
-        messages=(Message("user", body.prompt),),
-        is_text=True,
+        read=tuple([await _read(context.reader, one) for one in body.prompts]),
         limit=body.max_tokens,
         top_logprobs=body.logprobs,
     )
@@ -38,6 +43,10 @@ async def completions(
     return style.whole(exchange)
 
 
+async def _read(reader: Reader, prompt: TextPrompt) -> Read:
+    return await (reader.text(prompt) if isinstance(prompt, str) else reader.tokens(prompt))
+
+
 class Style:
     """Plain texts, whole and in pieces."""
 
@@ -47,17 +56,16 @@ class Style:
 
     def whole(self, exchange: Exchange) -> TextReply:
         """See `answering.Style`."""
-        wants = exchange.wish.top_logprobs is not None
         choices = [
             TextChoice(
                 index=number,
                 text=one.text,
-                logprobs=_logprobs(one.logprobs, 0) if wants else None,
+                logprobs=_logprobs(one.logprobs, 0) if exchange.wants_logprobs else None,
                 finish_reason=one.finish_reason or "abort",
             )
             for number, one in enumerate(exchange.given)
         ]
-        return TextReply(**exchange.head, choices=choices, usage=usage(exchange))
+        return TextReply(**exchange.head, choices=choices, usage=exchange.usage)
 
     def first(self, exchange: Exchange) -> None:
         """See `answering.Style`."""
@@ -76,7 +84,7 @@ class Style:
 
     def last(self, exchange: Exchange) -> TextReply:
         """See `answering.Style`."""
-        return TextReply(**exchange.head, choices=[], usage=usage(exchange))
+        return TextReply(**exchange.head, choices=[], usage=exchange.usage)
 
 
 def _logprobs(tokens: Sequence[TokenLogprob], offset: int) -> TextLogprobs:

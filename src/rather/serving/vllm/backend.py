@@ -39,6 +39,8 @@ class Limits:
 class VllmBackend:
     """Generates with a supervised vLLM server. See `rather.serving.backend.Backend`."""
 
+    holds_whole_models = False  # a vLLM server has the one model it was started with
+
     def __init__(
         self,
         launch: Launch,
@@ -189,6 +191,10 @@ class VllmBackend:
     def why_over(self) -> str | None:
         """Never: the server is started again however often it fails."""
         return None
+
+    def notes(self) -> tuple[str, ...]:
+        """See `Backend`."""
+        return ()
 
     def gauges(self) -> Mapping[str, float]:
         """Numbers for `/metrics`."""

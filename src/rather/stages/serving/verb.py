@@ -9,7 +9,7 @@ from rather.records import ModelVersion
 from rather.serving.app import create_app
 from rather.serving.backend import Backend
 from rather.serving.feedback.joining import from_use
-from rather.serving.local.backend import LocalBackend
+from rather.serving.local.models import LocalModels
 from rather.serving.running import run
 from rather.serving.vllm.opening import open_backend
 from rather.stages.runs import open_library
@@ -79,7 +79,7 @@ def _backend(ws: Workspace, library: Library) -> Backend:
         return versions.get(ws.db, name)
 
     if ws.config.serve.engine == "local":
-        return LocalBackend(library, find, ws.config.serve)
+        return LocalModels(library, find, ws.config.serve)
     log = ws.runs_dir / "serve" / "vllm.log"
     return open_backend(library, find, ws.config.serve, log, ws.progress.say)
 

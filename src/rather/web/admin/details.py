@@ -94,6 +94,7 @@ def _judgment(
         labeller=_name(one.labeller_id, people),
         is_simulated=one.is_simulated,
         source=one.source,
+        has_consent=one.has_consent,
         said=_said(one, shown),
         shown=list(shown),
         comment=visible(one.comment),

@@ -152,6 +152,7 @@ class AdminJudgment(Shape):
     labeller: str
     is_simulated: bool
     source: Source
+    has_consent: bool
     said: Said
     shown: list[str]
     """Completion ids in the order this person saw them; `said` speaks in this order."""
