@@ -235,7 +235,12 @@ def test_ppo_learns_from_what_servers_drew(
             # the stand-ins' log-probabilities are invented
             "rules": {"max_mismatch_kl": None},
         },
-        "rollout": {"engine": "vllm", "servers": [one.url, two.url], "requests_a_server": 2},
+        "rollout": {
+            "engine": "vllm",
+            "servers": [one.url, two.url],
+            "requests_a_server": 2,
+            "max_completion_ratio": None,
+        },
     }
     with Workspace.create(tmp_path / "ws", load(None, settings), Progress(quiet=True)) as ws:
         questions = [

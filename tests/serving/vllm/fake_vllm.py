@@ -72,8 +72,10 @@ class Handler(BaseHTTPRequestHandler):
         elif self.path == "/v1/load_lora_adapter":
             self._load(body["lora_name"], body["lora_path"])
         elif self.path == "/v1/unload_lora_adapter":
-            self.seen.loaded.pop(body["lora_name"])
-            self._reply(200, {})
+            if self.seen.loaded.pop(body["lora_name"], None) is None:
+                self._complain(404, f"the adapter {body['lora_name']} cannot be found")
+            else:
+                self._reply(200, {})
         elif self.path == "/v1/completions":
             self._complete(body)
 
