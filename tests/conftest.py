@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-pytest_plugins = ["tests.postgresql_cluster"]
+pytest_plugins = ["tests.postgresql_cluster", "tests.standin_vllm"]
 
 LONG_ROOMS = (
     "cli/test_completion.py",
@@ -38,6 +38,7 @@ LONG_ROOMS = (
     "stages/measuring/test_promoting.py",
     "stages/measuring/test_sweep.py",
     "stages/rounds/",
+    "stages/test_drawing.py",
     "stages/test_evaluating.py",
     "stages/test_reinforcing.py",
     "stages/test_reporting.py",

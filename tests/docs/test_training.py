@@ -82,7 +82,7 @@ def test_every_rule_has_a_row_with_its_default(training: str) -> None:
     assert {row[0].strip("`") for row in rows} == RULES.keys() | OTHER_RULES
     defaults = {setting.path: setting.default for setting in all_settings()}
     named = [re.fullmatch(r"`([\w.]+)` (-?[\d.]+)", row[4]) for row in rows if row[4] != "–"]
-    assert len(named) == 14
+    assert len(named) == 15
     assert [(one[1], float(one[2])) for one in named if one] == [
         (one[1], defaults[one[1]]) for one in named if one
     ]

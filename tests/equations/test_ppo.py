@@ -12,6 +12,7 @@ from torch.autograd import gradcheck
 from rather.equations.advantages import whiten
 from rather.equations.ppo import (
     AGGREGATIONS,
+    are_near,
     importance_weights,
     policy_loss,
     token_weights,
@@ -209,6 +210,18 @@ def test_importance_weights_by_hand() -> None:
     mask = torch.tensor([[True, True, True, False]])
     weights = importance_weights(logprobs, sampler, mask, most=2.0)
     assert weights[0].tolist() == pytest.approx([0.5, 1.0, 2.0, 0.0])
+
+
+def test_a_completion_is_near_by_the_mean_of_its_tokens() -> None:
+    """Geometric means of π/μ: √(4·1) = 2, 1/√(4·1.1), 4 of the one real token, and none."""
+    ratios = torch.tensor([[4.0, 1.0], [0.25, 1 / 1.1], [4.0, 0.1], [9.0, 9.0]])
+    mask = torch.tensor([[True, True], [True, True], [True, False], [False, False]])
+    sampler = torch.full((4, 2), -5.0)
+    found = are_near(sampler + ratios.log(), sampler, mask, most=2.0 + 1e-6)
+    assert found.tolist() == [True, False, False, True]
+    nowhere = torch.full((1, 1), float("-inf"))
+    for logprobs in (torch.zeros(1, 1), nowhere):  # inf, and what is no number
+        assert not are_near(logprobs, nowhere, torch.ones(1, 1).bool(), most=2.0).any()
 
 
 def test_a_token_its_sampler_gave_no_chance_stays_a_number() -> None:

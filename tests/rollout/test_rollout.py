@@ -43,8 +43,9 @@ def roles(backbone: Backbone, adapter: str | None = None) -> Roles:
 
 
 def rolled(backbone: Backbone, tokens: int = 4096, adapter: str | None = None) -> Rollout:
-    settings = Settings(0.8, 7, STOPS)
-    return collect(roles(backbone, adapter), PROMPTS, REQUESTS, settings, tokens)
+    cast = roles(backbone, adapter)
+    sampled = cast.sampler(cast.policy, REQUESTS, Settings(0.8, 7, STOPS), lambda tokens: None)
+    return collect(cast, PROMPTS, REQUESTS, sampled, 0.8, tokens)
 
 
 def loud_adapter(backbone: Backbone, top_only: bool = False) -> str:

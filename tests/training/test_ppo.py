@@ -18,7 +18,7 @@ from rather.models.library import weights_digest
 from rather.models.roles import Policy, ValueModel
 from rather.models.tuning import Tuned, start_tuning
 from rather.records import Message, Prompt
-from rather.rollout import rollout as rollout_room
+from rather.rollout import local
 from rather.rollout.rollout import Roles
 from rather.training.cast import Cast, Heldout, Task
 from rather.training.learner import Learner
@@ -347,12 +347,12 @@ def test_the_critic_may_learn_alone_at_first(
 
 def sampled_by(monkeypatch: pytest.MonkeyPatch, change: Callable[..., Any]) -> None:
     """Let the sampler do something else than what it is told."""
-    real = rollout_room.local.sample
+    real = local.sample
 
     def sample(backbone: Any, adapter: Any, requests: Any, settings: Any, *more: Any) -> Any:
         return real(backbone, *change(adapter, requests, settings), *more)
 
-    monkeypatch.setattr(rollout_room.local, "sample", sample)
+    monkeypatch.setattr(local, "sample", sample)
 
 
 def test_another_temperature_in_sampling_is_found_at_once(

@@ -52,6 +52,11 @@ def begun() -> Memory:
         ("mismatch_kl", {"mismatch": 0.009}, None),  # 0.05 stops, a fifth warns
         ("mismatch_kl", {"mismatch": 0.011}, "warn"),
         ("mismatch_kl", {"mismatch": 0.05}, "stop"),
+        ("mismatch_kl", {"mismatch": 9.0, "sampler/staleness": 1.0}, None),  # an older policy's
+        ("drift_kl", {"mismatch": 0.099, "sampler/staleness": 1.0}, None),  # 0.2 stops, half warns
+        ("drift_kl", {"mismatch": 0.101, "sampler/staleness": 2.0}, "warn"),
+        ("drift_kl", {"mismatch": 0.2, "sampler/staleness": 1.0}, "stop"),
+        ("drift_kl", {"mismatch": 9.0, "sampler/staleness": 0.0}, None),
         ("length", {"length": 29.0}, None),  # from 20: 30 warns, 40 stops
         ("length", {"length": 31.0}, "warn"),
         ("length", {"length": 40.0}, "stop"),
@@ -82,6 +87,7 @@ def test_where_a_rule_warns_and_stops(
         ({"kl": 40.0, "length": 38.0, "entropy": 76.0}, "max_kl"),
         ({"kl": 25.0}, "max_token_kl"),
         ({"mismatch": 5.0}, "max_mismatch_kl"),
+        ({"mismatch": 5.0, "sampler/staleness": 1.0}, "max_drift_kl"),
         ({"length": 90.0, "entropy": 180.0}, "max_length_growth"),
         ({"length": 0.5, "entropy": 1.0}, "min_length_share"),
         ({"eos_rate": 0.0}, "min_eos_share"),

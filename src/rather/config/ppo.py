@@ -78,6 +78,9 @@ class StopRules(Section):
 
     max_mismatch_kl: float | None = Field(0.05, gt=0)
     """KL a token between the sampler's log-probabilities and the trainer's; warns at a fifth."""
+    max_drift_kl: float | None = Field(0.2, gt=0)
+    """KL a token of the policy from the older one that drew its rollout (rollout.staleness), in the
+    place of max_mismatch_kl; warns at half."""
     max_kl: float | None = Field(60.0, gt=0)
     """Nats a completion from the reference; warns at half. With kl.target_kl also three times
     the target, `patience` steps in a row."""

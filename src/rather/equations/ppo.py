@@ -4,6 +4,7 @@ A minibatch's loss is (per-token loss × weights).sum(); its weights are made on
 add up to it exactly, however they are cut.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -40,6 +41,19 @@ def importance_weights(
     difference = torch.where(mask, logprobs - sampler_logprobs, 0.0)
     ratio = difference.clamp(-LOG_RATIO_LIMIT, LOG_RATIO_LIMIT).exp()
     return torch.where(mask, ratio.clamp(max=most), 0.0)
+
+
+def are_near(logprobs: Tensor, sampler_logprobs: Tensor, mask: Tensor, *, most: float) -> Tensor:
+    """Which completions are near enough to π to learn from: [B], True = near.
+
+        1/m ≤ (Π_t π/μ)^(1/|y|) ≤ m
+
+    The ratio of a whole completion as GSPO takes it: Zheng et al. 2025, Eq. 7,
+    https://arxiv.org/abs/2507.18071; here what lies outside is rejected. All [B, T].
+    """
+    assert most > 1
+    difference = torch.where(mask, logprobs - sampler_logprobs, 0.0).sum(dim=1)
+    return (difference / mask.sum(dim=1).clamp(min=1)).abs() <= math.log(most)
 
 
 def policy_loss(

@@ -39,6 +39,8 @@ def sample(
 
     What a completion draws depends on its own seed only, never on what is decoded beside it.
     """
+    if not requests:
+        return []
     will_pay = settings.max_new_tokens >= LONG
     several = any(len(request.seeds) > 1 for request in requests)
     engine = engine_of(backbone, shares_prompts=several, lays_out=will_pay)

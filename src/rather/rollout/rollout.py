@@ -1,4 +1,4 @@
-"""A rollout: sample completions, score them, compare with the reference."""
+"""A rollout: sampled completions, their scores, and what policy, reference and critic say."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +12,9 @@ from rather.equations.logprobs import masked_sum
 from rather.failpoints import failpoint
 from rather.models.roles import Policy, RewardEnsemble, RewardModel, ValueModel
 from rather.records import Prompt
-from rather.rollout import local
+from rather.rollout.local import sample_policy
+from rather.rollout.requests import Request, Sampled
+from rather.rollout.sampler import Sampler
 
 MEASURED_TOGETHER = 2048
 """Tokens computed at once wherever something is only measured, whatever training is told: in
@@ -34,19 +36,6 @@ class DoubtingScorer(Scorer, Protocol):
         self, prompts: Sequence[Prompt], rows: Sequence[Row]
     ) -> tuple[list[list[float]], list[list[float]] | None]:
         """The scores, and beside them a standard deviation each; None without an ensemble."""
-
-
-class Sampler(Protocol):
-    """Draws completions of a policy as it is now: this machine's engine, or servers."""
-
-    def __call__(
-        self,
-        policy: Policy,
-        requests: Sequence[local.Request],
-        settings: local.Settings,
-        advance: Callable[[int], None],
-    ) -> list[list[local.Sampled]]:
-        """Completions of each request, in order; `advance` hears of tokens as they are made."""
 
 
 class TokenScorer(Protocol):
@@ -78,6 +67,9 @@ class Rollout:
     """What a function of the tokens adds to each token's reward; None without one."""
     spread: Tensor | None = None
     """[B] how far an ensemble's reward models are apart; None without one."""
+    staleness: Tensor | None = None
+    """[B] steps done between the policy that drew a completion and the one of `logprobs`; None
+    where they are always the same."""
 
     @property
     def lengths(self) -> Tensor:
@@ -94,20 +86,19 @@ class Roles:
     value: ValueModel | None
     scorer: Scorer
     token_scorer: TokenScorer | None = None
-    sampler: Sampler = local.sample_policy
+    sampler: Sampler = sample_policy
 
 
 def collect(
     roles: Roles,
     prompts: Sequence[Prompt],
-    requests: Sequence[local.Request],
-    settings: local.Settings,
+    requests: Sequence[Request],
+    sampled: Sequence[Sequence[Sampled]],
+    temperature: float,
     microbatch_tokens: int,
-    advance: Callable[[int], None] = lambda tokens: None,
 ) -> Rollout:
-    """Sample the requests and look at the result with every role."""
+    """Look at what was sampled of each request, at this temperature, with every role."""
     policy = roles.policy
-    sampled = roles.sampler(policy, requests, settings, advance)
     failpoint("rollout.sampled")
     rows = [
         Row(request.prompt_ids, tuple(one.ids for one in answers))
@@ -128,9 +119,9 @@ def collect(
         scores=torch.tensor([score for row in scores for score in row]),
         completion_mask=torch.arange(max(len(one.ids) for one in flat))
         < torch.tensor([len(one.ids) for one in flat])[:, None],
-        logprobs=look(lambda batch: policy.logprobs(batch, settings.temperature)),
+        logprobs=look(lambda batch: policy.logprobs(batch, temperature)),
         sampler_logprobs=ragged([one.logprobs for one in flat]),
-        ref_logprobs=look(lambda batch: roles.reference.logprobs(batch, settings.temperature)),
+        ref_logprobs=look(lambda batch: roles.reference.logprobs(batch, temperature)),
         values=look(roles.value.values) if roles.value else None,
         token_scores=ragged([one for row in by_token for one in row]) if by_token else None,
         spread=torch.tensor([one for row in spread for one in row]) if spread else None,

@@ -5,17 +5,17 @@ from dataclasses import replace
 from typing import Any
 
 from rather.config.ppo import PPO
-from rather.errors import GateClosed
+from rather.errors import GateClosed, UsageError
 from rather.feedback import gold
 from rather.models.library import Library
 from rather.models.roles import Policy
 from rather.models.tuning import Tuned, start_tuning
 from rather.records import Learnt
-from rather.rollout import local
-from rather.rollout.rollout import Roles, Sampler
-from rather.rollout.vllm.sampler import VllmSampler
+from rather.rollout.rollout import Roles
+from rather.rollout.sampler import Sampler
 from rather.stages import examples
 from rather.stages.critic import make_critic
+from rather.stages.drawing import drawing
 from rather.stages.examples import LeftOut
 from rather.stages.runs import open_library, policy_name, running
 from rather.stages.scorers import (
@@ -30,6 +30,7 @@ from rather.stages.together.order import Lesson, Mix, call
 from rather.stages.watching import watched
 from rather.store import versions
 from rather.training.cast import Cast, Heldout
+from rather.training.drawing.correction import correction_of
 from rather.training.ppo import train_ppo
 from rather.training.watching import Watched
 from rather.workspace import Workspace
@@ -41,6 +42,11 @@ def ppo(ws: Workspace, *, dry_run: bool, fresh: bool, force: bool = False) -> Re
     A run that a rule stops publishes its last good policy and raises StoppedByRule.
     """
     section, library = ws.config.ppo, open_library(ws)
+    if ws.config.rollout.engine == "vllm" and section.adapter.tuning == "full":
+        raise UsageError(
+            "vLLM servers are handed adapters, not whole models: set ppo.adapter.tuning to lora or "
+            "top_layers, or rollout.engine to local."
+        )
     start = policy_name(ws, section.start)
     codec = library.codec(start)
     mix = resolved_mix(ws, section.reward)
@@ -54,9 +60,7 @@ def ppo(ws: Workspace, *, dry_run: bool, fresh: bool, force: bool = False) -> Re
         need(asked, "held-out prompts", "rather import FILE --as prompts", LeftOut())
     data = [[task.prompt.id for task in (*tasks, *asked)], *_rewards(ws, mix, heldout_mix)]
     plan = plan_of(ws, library, "ppo", section, start, data)
-    if ws.config.rollout.engine == "vllm":  # where its servers are may change from day to day
-        drawn = f"vllm, {ws.config.rollout.max_importance_weight}"
-        plan = replace(plan, setting=(*plan.setting, drawn))
+    plan = replace(plan, setting=(*plan.setting, *_drawn(ws)))
     learnt = Learnt(prompts=tuple(task.prompt.id for task in tasks))
     plan = replace(plan, parents=(*plan.parents, *reward_models(mix)), learnt=learnt)
     if answer := early_answer(
@@ -64,11 +68,11 @@ def ppo(ws: Workspace, *, dry_run: bool, fresh: bool, force: bool = False) -> Re
     ):
         return answer
     require_fit_reward(ws, mix, force=force)
-    with running(ws, plan, fresh) as run:
+    with running(ws, plan, fresh) as run, drawing(ws, plan.run_id, start) as sampler:
         asked = asked[: section.rules.num_heldout_prompts]
         lesson = Lesson((), tuple(tasks), tuple(asked), mix, heldout_mix)
         call(run.ranks, ws.config, library, plan, lesson)
-        tuned, cast = make_cast(ws, library, start, plan.seed, lesson)
+        tuned, cast = make_cast(ws, library, start, plan.seed, lesson, sampler)
         seen = _seen(section, cast.roles)
         run = watched(ws, run, plan.run_id, codec, seen, ws.config.watch.every)
         version = train_and_publish(
@@ -79,9 +83,10 @@ def ppo(ws: Workspace, *, dry_run: bool, fresh: bool, force: bool = False) -> Re
 
 
 def make_cast(
-    ws: Workspace, library: Library, start: str, seed: int, lesson: Lesson
+    ws: Workspace, library: Library, start: str, seed: int, lesson: Lesson, sampler: Sampler
 ) -> tuple[Tuned, Cast]:
-    """The roles of a run: policy and reference, critic where one is wanted, rewards."""
+    """The roles of a run: policy and reference, critic where one is wanted, rewards; `sampler`
+    draws for the policy."""
     section, codec = ws.config.ppo, library.codec(start)
     reference = library.policy(start)
     tuned = start_tuning(reference, "learning", section.adapter, seed)
@@ -97,7 +102,6 @@ def make_cast(
         unseen = make_scorer(ws, library, lesson.heldout_mix, codec, budget)
         heldout = Heldout(lesson.asked, unseen)
     token_scorer = make_token_scorer(section.shaping.token_function, codec)
-    sampler = _sampler(ws, start)
     value = critic and critic.model
     roles = Roles(policy, reference, value, scorer, token_scorer, sampler)
     own = critic.weights if critic else {}
@@ -107,24 +111,21 @@ def make_cast(
         codec.stop_ids,
         frozenset(own),
         heldout,
-        _most_importance(ws),
+        correction_of(ws.config.rollout),
+        ws.config.rollout.staleness,
         ws.progress,
         (*tuned.shards, *(critic.shards if critic else ())),
     )
     return tuned, cast
 
 
-def _sampler(ws: Workspace, start: str) -> Sampler:
-    """Who draws the rollouts, as `rollout.engine` says."""
+def _drawn(ws: Workspace) -> tuple[str, ...]:
+    """What of the servers changes the numbers; where they are may change from day to day."""
     section = ws.config.rollout
     if section.engine == "local":
-        return local.sample_policy
-    return VllmSampler(section, start, ws.runs_dir / "served", ws.progress.say)
-
-
-def _most_importance(ws: Workspace) -> float | None:
-    section = ws.config.rollout
-    return None if section.engine == "local" else section.max_importance_weight
+        return ()
+    held = section.max_importance_weight, section.max_completion_ratio, section.staleness
+    return (f"vllm, {held}",)
 
 
 def _seen(section: PPO, roles: Roles) -> Watched:
@@ -136,6 +137,7 @@ def _seen(section: PPO, roles: Roles) -> Watched:
         section.max_new_tokens,
         section.temperature,
         roles.scorer,
+        roles.sampler,
     )
 
 

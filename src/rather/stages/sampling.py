@@ -11,7 +11,10 @@ from rather.data.identity import completion_id
 from rather.data.tokens import Codec
 from rather.models.roles import Policy
 from rather.records import Completion, FinishReason, Prompt
-from rather.rollout import endpoint, local
+from rather.rollout import endpoint
+from rather.rollout.requests import Request, Settings
+from rather.rollout.sampler import Sampler
+from rather.stages.drawing import drawing_answers, require_served
 from rather.stages.runs import open_library, policy_name
 from rather.store import completions, prompts
 from rather.workspace import Workspace
@@ -30,7 +33,7 @@ class Drawn:
 
 
 class Writer(Protocol):
-    """Something that answers prompts: a local policy or an endpoint."""
+    """Something that answers prompts: a policy of this workspace or an endpoint."""
 
     def __call__(
         self,
@@ -44,8 +47,8 @@ class Writer(Protocol):
         """
 
 
-def local_writer(policy: Policy, codec: Codec) -> Writer:
-    """The machine's own backbone."""
+def policy_writer(policy: Policy, codec: Codec, sampler: Sampler) -> Writer:
+    """A policy of this workspace."""
 
     def write(
         wanted: Sequence[tuple[Prompt, tuple[int, ...]]],
@@ -56,9 +59,9 @@ def local_writer(policy: Policy, codec: Codec) -> Writer:
         drawn: list[list[Drawn]] = [[] for _ in wanted]
         if not fitting:
             return drawn
-        requests = [local.Request(codec.prompt_ids(p), seeds) for p, seeds in fitting.values()]
-        drawing = local.Settings(stop_ids=codec.stop_ids, **settings)
-        rows = local.sample(policy.backbone, policy.adapter, requests, drawing, advance)
+        requests = [Request(codec.prompt_ids(p), seeds) for p, seeds in fitting.values()]
+        asked = Settings(stop_ids=codec.stop_ids, **settings)
+        rows = sampler(policy, requests, asked, advance)
         for n, row in zip(fitting, rows, strict=True):
             drawn[n] = [Drawn(codec.text(s.ids), s.finish_reason, len(s.ids)) for s in row]
         return drawn
@@ -82,8 +85,9 @@ def endpoint_writer(address: str) -> Writer:
     return write
 
 
-def writers(ws: Workspace, names: Iterable[str]) -> dict[str, Writer]:
-    """A writer for each model named, by the name completions will carry."""
+def writers(ws: Workspace, names: Iterable[str], sampler: Sampler) -> dict[str, Writer]:
+    """A writer for each model named, by the name completions will carry; `sampler` draws for those
+    of this workspace."""
     library = open_library(ws)
     found: dict[str, Writer] = {}
     for given in names:
@@ -91,7 +95,9 @@ def writers(ws: Workspace, names: Iterable[str]) -> dict[str, Writer]:
             found[given] = endpoint_writer(given)
         else:
             name = policy_name(ws, given)
-            found[name] = local_writer(library.policy(name), library.codec(name))
+            policy = library.policy(name)
+            require_served(ws, library, name, policy)
+            found[name] = policy_writer(policy, library.codec(name), sampler)
     return found
 
 
@@ -138,10 +144,13 @@ def plan(ws: Workspace, section: Sampling) -> list[tuple[str, float, Prompt, int
 def sample_all(ws: Workspace, section: Sampling) -> Counts:
     """Sample what is missing, a batch of prompts at a time; every batch is stored at once."""
     todo = plan(ws, section)
-    hands = writers(ws, dict.fromkeys(name for name, *_ in todo))
     made = Counts()
-    began = time.monotonic()
-    with ws.progress.track("sample", sum(n for *_, n in todo), "completions") as task:
+    with (
+        drawing_answers(ws) as sampler,
+        ws.progress.track("sample", sum(n for *_, n in todo), "completions") as task,
+    ):
+        hands = writers(ws, dict.fromkeys(name for name, *_ in todo), sampler)
+        began = time.monotonic()
 
         def show(tokens: int) -> None:
             task.advance(0, f"{tokens / (time.monotonic() - began):.0f} tokens/s")

@@ -9,6 +9,7 @@ from rather.models.storage.shards import Shards
 from rather.progress import Progress
 from rather.records import Prompt
 from rather.rollout.rollout import Roles, Scorer
+from rather.training.drawing.correction import Correction
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,10 @@ class Cast:
     critic_parameters: frozenset[str] = frozenset()
     """Names of those that only the critic has."""
     heldout: Heldout | None = None
-    most_importance: float | None = None
-    """C of truncated importance sampling; None where the policy itself samples."""
+    correction: Correction | None = None
+    """For what another than the policy itself drew; None where nobody else draws."""
+    staleness: int = 0
+    """Steps by which rollouts lag behind, so that they are drawn while others are learnt from."""
     progress: Progress = field(default_factory=lambda: Progress(quiet=True))
     """Where a step shows how far it is."""
     shards: tuple[Shards, ...] = ()

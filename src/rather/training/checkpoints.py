@@ -41,6 +41,9 @@ class Kept:
     tensors: dict[str, Tensor] = field(default_factory=dict)
     """Of a step under way, whose finished updates are then in `numbers["updates"]`; empty between
     steps."""
+    policies: dict[str, Tensor] = field(default_factory=dict)
+    """Weights of older policies that rollouts are still drawn from, by `<steps done>/<name>`; empty
+    where each step draws from its own."""
 
 
 def path_of(directory: Path, steps_done: int) -> Path:
@@ -87,6 +90,8 @@ def _write_numbers(staging: Path, learner: Learner, steps_done: int, kept: Kept)
     """All that is not the learner's tensors."""
     if kept.tensors:
         save_file(kept.tensors, staging / "kept.safetensors")
+    if kept.policies:
+        save_file(kept.policies, staging / "policies.safetensors")
     state = {
         "steps_done": steps_done,
         "learner": learner.numbers(),
@@ -142,9 +147,10 @@ def restore(folder: Path, learner: Learner, kept: Kept) -> int:
     learner.restore(load_tensors(folder), state["learner"])
     kept.numbers.clear()
     kept.numbers.update(state["kept"])
-    kept.tensors.clear()
-    if (folder / "kept.safetensors").exists():
-        kept.tensors.update(load_file(folder / "kept.safetensors"))
+    for name, tensors in (("kept", kept.tensors), ("policies", kept.policies)):
+        tensors.clear()
+        if (path := folder / f"{name}.safetensors").exists():
+            tensors.update(load_file(path))
     return int(state["steps_done"])
 
 

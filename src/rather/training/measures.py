@@ -10,9 +10,10 @@ from rather.data.batch import Row
 from rather.equations import kl
 from rather.equations.logprobs import masked_mean, masked_sum
 from rather.failpoints import failpoint
-from rather.rollout import local
+from rather.rollout.requests import Request, Sampled
 from rather.rollout.rollout import Roles, Rollout, Scorer, with_lower_states
 from rather.training.cast import Task
+from rather.training.drawing.correction import Correction
 from rather.training.learner import Metrics
 from rather.training.targets import Targets
 
@@ -20,10 +21,14 @@ HELDOUT_SEED = 1 << 40
 """Far from the seeds of rollouts, and the same at every measurement."""
 
 
-def of_rollout(rollout: Rollout) -> Metrics:
+def of_rollout(rollout: Rollout, correction: Correction | None = None) -> Metrics:
     """What the stop rules look at: KL, entropy, length, how often it stops and repeats itself."""
     mask = rollout.completion_mask
-    sequence_kl = masked_sum(kl.k1(rollout.logprobs, rollout.ref_logprobs), mask)
+    token_kl = kl.k1(rollout.logprobs, rollout.ref_logprobs)
+    if correction is not None and rollout.staleness is not None:
+        # of tokens that an older policy drew, the plain mean is no estimate of a KL: it can be < 0
+        token_kl = token_kl * correction.of_rollout(rollout)
+    sequence_kl = masked_sum(token_kl, mask)
     found = {
         "objective/scores_raw": rollout.scores.mean(),
         "objective/kl": sequence_kl.mean(),
@@ -42,6 +47,7 @@ def of_rollout(rollout: Rollout) -> Metrics:
     return {
         **{key: value.item() for key, value in found.items()},
         "distinct_2": distinct_2(rollout),
+        **(correction.measures(rollout) if correction else {}),
     }
 
 
@@ -78,26 +84,25 @@ def of_targets(targets: Targets, rollout: Rollout) -> Metrics:
     return found
 
 
+def heldout_requests(tasks: Sequence[Task]) -> list[Request]:
+    """What the policy is asked at every measurement."""
+    return [Request(task.ids, (HELDOUT_SEED + place,)) for place, task in enumerate(tasks)]
+
+
 @torch.no_grad()
 def of_heldout(
-    tasks: Sequence[tuple[int, Task]],
+    tasks: Sequence[Task],
+    sampled: Sequence[Sequence[Sampled]],
     roles: Roles,
     scorer: Scorer,
-    settings: local.Settings,
     microbatch_tokens: int,
 ) -> Metrics:
-    """One answer to each held-out prompt, by the training reward and by the held-out one: sums.
-
-    `tasks` are some of the prompts, each with its place among all of them.
-    """
+    """One answer to each held-out prompt, by the training reward and by the held-out one: sums."""
     if not tasks:
         return {}
-    requests = [local.Request(task.ids, (HELDOUT_SEED + place,)) for place, task in tasks]
-    policy = roles.policy
-    sampled = local.sample(policy.backbone, policy.adapter, requests, settings)
-    rows = [Row(task.ids, (one.ids,)) for (_, task), (one,) in zip(tasks, sampled, strict=True)]
-    rows = with_lower_states(policy, rows, microbatch_tokens)
-    prompts = [task.prompt for _, task in tasks]
+    rows = [Row(task.ids, (one.ids,)) for task, (one,) in zip(tasks, sampled, strict=True)]
+    rows = with_lower_states(roles.policy, rows, microbatch_tokens)
+    prompts = [task.prompt for task in tasks]
 
     def total(by: Scorer) -> float:
         return sum(score for row in by(prompts, rows) for score in row)

@@ -12,8 +12,9 @@ from torch import Tensor
 from rather.config.ppo import PPO
 from rather.data.batch import Batch
 from rather.equations import kl
-from rather.equations.ppo import importance_weights, policy_loss, token_weights, value_loss
+from rather.equations.ppo import policy_loss, token_weights, value_loss
 from rather.rollout.rollout import Roles, Rollout
+from rather.training.drawing.correction import Correction
 from rather.training.targets import Targets
 
 
@@ -54,8 +55,8 @@ class Objective:
     kl_coefficient: float
     policy_learns: bool
     """False while the critic learns alone: then nothing of the policy has a gradient."""
-    most_importance: float | None = None
-    """C of truncated importance sampling, where the sampler is not the policy itself."""
+    correction: Correction | None = None
+    """Where the sampler is not quite the policy itself."""
 
     def losses(self, batch: Batch, part: Part) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
         """The parts of a microbatch's loss: losses weighted, the numbers beside them token sums.
@@ -108,11 +109,11 @@ class Objective:
     def policy_weights(self, mask: Tensor, part: Part) -> Tensor:
         """What each token weighs in the policy's loss: [b, t]."""
         weights = part.of(part.weights, mask)
-        if self.most_importance is None:
+        if self.correction is None:
             return weights
         rollout = part.rollout
         drawn = part.of(rollout.logprobs, mask), part.of(rollout.sampler_logprobs, mask)
-        return weights * importance_weights(*drawn, mask, most=self.most_importance)
+        return weights * self.correction.weights(*drawn, mask)
 
     def value_part(
         self, values: Tensor, batch: Batch, part: Part

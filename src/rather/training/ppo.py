@@ -6,6 +6,7 @@ scores is in `targets.py`, the loss of a microbatch in `objective.py` (its equat
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
 
 import torch
@@ -16,12 +17,13 @@ from rather.equations import kl
 from rather.errors import UsageError
 from rather.failpoints import failpoint
 from rather.rollout import saved
-from rather.rollout.local import Request, Settings
+from rather.rollout.requests import Request, Settings
 from rather.rollout.rollout import Rollout, collect, completions_of, with_lower_states
 from rather.training import measures
 from rather.training.accumulation import Group, accumulating, summed
 from rather.training.cast import Cast, Task
 from rather.training.checkpoints import Kept
+from rather.training.drawing.draws import Draws
 from rather.training.judging import has_gone_too_far, judge, judge_update
 from rather.training.learner import Learner, Metrics
 from rather.training.loop import Run, epoch_order, train
@@ -65,8 +67,17 @@ class Trainer:
                 "prompts and each of them answers at least one; launch fewer, or raise "
                 "ppo.batch_size."
             )
-        self.settings = Settings(section.temperature, section.max_new_tokens, cast.stop_ids)
         self.kept = Kept({"kl_coefficient": section.kl_coefficient, "updates": []})
+        self.draws = Draws(
+            cast.roles.policy,
+            cast.roles.sampler,
+            Settings(section.temperature, section.max_new_tokens, cast.stop_ids),
+            self.requests_of,
+            section.num_steps,
+            run.ranks,
+            cast.staleness,
+            self.kept.policies,
+        )
 
     def step(self, number: int) -> Metrics:
         """Roll out and judge it, take advantages, update, steer the KL coefficient."""
@@ -84,6 +95,7 @@ class Trainer:
     def rollout_of(self, number: int) -> Rollout:
         """This step's rollout: a new one, or that of a checkpoint taken inside the step."""
         tasks = self.tasks_of(number)
+        self.draws.begin(number, is_drawn=bool(self.kept.tensors))
         if self.kept.tensors:
             held = saved.from_tensors(self.kept.tensors, [task.ids for task in tasks])
             with self.run.ranks.together():
@@ -96,35 +108,46 @@ class Trainer:
             return saved.with_rows(held, dict(zip(mine, found, strict=True)))
         with self.learner.group.whole():
             rollout = self.roll_out(tasks, number)
-            measured = {**measures.of_rollout(rollout), **self.heldout(number)}
+            measured = measures.of_rollout(rollout, self.cast.correction)
+            measured |= self.heldout(number)
         # from here to the end nothing can be broken off: what a checkpoint keeps stays in step
         remember_scores(self.section, rollout, self.kept.numbers)
         self.judge(number, measured)
         self.kept.tensors.update(saved.to_tensors(rollout))
+        self.draws.keep(number)
         return rollout
 
     def roll_out(self, tasks: Sequence[Task], number: int) -> Rollout:
         """Sample completions of these prompts and look at them with every role."""
-        many, ranks, mine = self.section.num_completions, self.run.ranks, self.share(len(tasks))
-        first = (self.seed * 1_000_003 + number) * len(tasks) * many
-        seeds = {i: tuple(range(first + i * many, first + (i + 1) * many)) for i in mine}
-        with (
-            self.cast.progress.track(f"step {number + 1}: rollout", None, "tokens") as shown,
-            ranks.alone(),
-        ):
-            part = collect(
-                self.roles,
-                [tasks[i].prompt for i in mine],
-                [Request(tasks[i].ids, seeds[i]) for i in mine],
-                self.settings,
-                self.section.microbatch_tokens,
-                shown.advance,
-            )
+        ranks, mine, requests = self.run.ranks, self.share(len(tasks)), self.requests_of(number)
+        with self.cast.progress.track(f"step {number + 1}: rollout", None, "tokens") as shown:
+            sampled = self.draws.of_step(number, mine, shown.advance)
+            with ranks.alone():
+                part = collect(
+                    self.roles,
+                    [tasks[i].prompt for i in mine],
+                    [requests[i] for i in mine],
+                    sampled,
+                    self.section.temperature,
+                    self.section.microbatch_tokens,
+                )
+        if self.cast.staleness:
+            age = torch.full(part.scores.shape, self.draws.age(number))
+            part = replace(part, staleness=age)
         if ranks.size == 1:
             return part
         parts = ranks.exchange_tensors(saved.to_tensors(part) | {"places": torch.tensor(mine)})
         whole = saved.joined(parts, [task.ids for task in tasks])
         return saved.with_rows(whole, dict(zip(mine, part.rows, strict=True)))
+
+    def requests_of(self, number: int) -> list[Request]:
+        """What is sampled for a step: every completion from a seed of its own."""
+        tasks, many = self.tasks_of(number), self.section.num_completions
+        first = (self.seed * 1_000_003 + number) * len(tasks) * many
+        return [
+            Request(task.ids, tuple(range(first + i * many, first + (i + 1) * many)))
+            for i, task in enumerate(tasks)
+        ]
 
     def share(self, num_prompts: int) -> list[int]:
         """Which of a step's prompts this rank answers."""
@@ -142,12 +165,14 @@ class Trainer:
         if self.cast.heldout is None or number % self.section.rules.check_every:
             return {}
         asked, ranks = self.cast.heldout.tasks, self.run.ranks
+        mine = ranks.share(range(len(asked)), lambda place: len(asked[place].ids))
+        sampled = self.draws.now(measures.heldout_requests(asked), mine)
         with ranks.alone():
             sums = measures.of_heldout(
-                ranks.share([*enumerate(asked)], lambda one: len(one[1].ids)),
+                [asked[place] for place in mine],
+                sampled,
                 self.roles,
                 self.cast.heldout.scorer,
-                self.settings,
                 self.section.microbatch_tokens,
             )
         return {key: total / len(asked) for key, total in summed(ranks.exchange(sums)).items()}
@@ -204,7 +229,7 @@ class Trainer:
             self.roles,
             kl_coefficient=self.kept.numbers["kl_coefficient"],
             policy_learns=number >= self.section.critic.warmup_steps,
-            most_importance=self.cast.most_importance,
+            correction=self.cast.correction,
         )
         policy, budget = self.roles.policy, self.section.microbatch_tokens
         with accumulating(self.learner.group) as update:

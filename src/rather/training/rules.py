@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from rather.config.ppo import PPO, StopRules
+from rather.training.drawing.correction import STALENESS
 from rather.training.learner import Metrics
 
 NOISE = 3
@@ -48,7 +49,7 @@ def _same_start(section: PPO, metrics: Metrics, memory: Memory) -> Verdict | Non
 
 def _mismatch(section: PPO, metrics: Metrics, memory: Memory) -> Verdict | None:
     """The sampler's log-probabilities against the trainer's of the same tokens."""
-    if section.rules.max_mismatch_kl is None:
+    if section.rules.max_mismatch_kl is None or metrics.get(STALENESS):
         return None
     found = metrics["objective/mismatch_kl"]
     return Verdict(
@@ -57,6 +58,20 @@ def _mismatch(section: PPO, metrics: Metrics, memory: Memory) -> Verdict | None:
         f"the sampler and the trainer disagree by {found:.3g} nats a token about the same tokens; "
         "look for another temperature or top-p in sampling, stale or merged weights, or another "
         "precision.",
+    )
+
+
+def _drift(section: PPO, metrics: Metrics, memory: Memory) -> Verdict | None:
+    """How far the policy has moved from the older one that drew the rollout."""
+    age = metrics.get(STALENESS)
+    if section.rules.max_drift_kl is None or not age:
+        return None
+    found = metrics["objective/mismatch_kl"]
+    return Verdict(
+        found / section.rules.max_drift_kl,
+        0.5,
+        f"the policy is {found:.3g} nats a token away from what drew this rollout {age:.0f} steps "
+        "before; lower the learning rate or rollout.staleness.",
     )
 
 
@@ -197,6 +212,7 @@ def _heldout(section: PPO, metrics: Metrics, memory: Memory) -> Verdict | None:
 RULES: dict[str, Rule] = {
     "same_start": _same_start,
     "mismatch_kl": _mismatch,
+    "drift_kl": _drift,
     "kl": _kl,
     "token_kl": _token_kl,
     "target_kl": _target_kl,

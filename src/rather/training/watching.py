@@ -12,8 +12,10 @@ from rather.data.batch import Row
 from rather.failpoints import failpoint
 from rather.models.roles import Policy
 from rather.records import Glimpse
-from rather.rollout import local
+from rather.rollout.local import sample_policy
+from rather.rollout.requests import Request, Settings
 from rather.rollout.rollout import Scorer, sequence_logprobs
+from rather.rollout.sampler import Sampler
 from rather.training.cast import Task
 
 
@@ -29,6 +31,7 @@ class Watched:
     """Of the log-probabilities; the answers are greedy."""
     scorer: Scorer | None = None
     """The training reward, where the stage has one."""
+    sampler: Sampler = sample_policy
 
 
 @dataclass(frozen=True)
@@ -52,9 +55,9 @@ class Watcher:
     def glimpses(self, steps_done: int) -> list[Glimpse]:
         """What the policy answers now."""
         policy, of = self.watched.policy, self.watched
-        settings = local.Settings(0.0, of.max_new_tokens, self.stop_ids)
-        requests = [local.Request(task.ids, (0,)) for task in self.tasks]
-        answers = local.sample(policy.backbone, policy.adapter, requests, settings)
+        settings = Settings(0.0, of.max_new_tokens, self.stop_ids)
+        requests = [Request(task.ids, (0,)) for task in self.tasks]
+        answers = of.sampler(policy, requests, settings, lambda tokens: None)
         sampled = [one for (one,) in answers]
         rows = [Row(task.ids, (one.ids,)) for task, one in zip(self.tasks, sampled, strict=True)]
         scores = self._scores(rows)

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from rather.errors import EnvironmentFault
 from rather.rollout.vllm.fleet import Fleet
 from rather.rollout.vllm.server import Server
 from rather.rollout.vllm.wire import draw
+from rather.rollout.vllm.work import Work
 
 Makes = Callable[..., Any]
 NUM_BODIES = 40
@@ -24,18 +25,29 @@ def bodies(number: int = NUM_BODIES, model: str = "base") -> list[dict[str, Any]
     ]
 
 
-def nothing(server: Server) -> None: ...
+def work(number: int = NUM_BODIES, prepare: Any = lambda server: None) -> Work:
+    return Work("base", bodies(number), prepare)
 
 
-def fleet_of(*standins: Any, width: int = 2, patience_s: float = 10.0) -> tuple[Fleet, list[str]]:
-    said: list[str] = []
-    return Fleet([one.url for one in standins], width, patience_s, said.append), said
+@pytest.fixture
+def fleet_of() -> Iterator[Makes]:
+    """Fleets of stand-ins, each with what it said; all are closed after the test."""
+    made: list[Fleet] = []
+
+    def make(*standins: Any, width: int = 2, patience_s: float = 10.0) -> tuple[Fleet, list[str]]:
+        said: list[str] = []
+        made.append(Fleet([one.url for one in standins], width, patience_s, said.append))
+        return made[-1], said
+
+    yield make
+    for one in made:
+        one.close()
 
 
-def test_completions_come_in_order_from_all_servers(standin: Makes) -> None:
+def test_completions_come_in_order_from_all_servers(standin: Makes, fleet_of: Makes) -> None:
     one, two = standin(delay=0.005), standin(delay=0.005)
     tokens: list[int] = []
-    found = fleet_of(one, two)[0].complete(bodies(), nothing, tokens.append)
+    found = fleet_of(one, two)[0].complete(work(), tokens.append)
     assert [len(each.ids) for each in found] == [3] * NUM_BODIES
     assert found[1].ids == (101, 102, 103) and found[1].logprobs == (-0.5, -0.5, -0.5)
     assert found[1].finish_reason == "length"
@@ -45,18 +57,20 @@ def test_completions_come_in_order_from_all_servers(standin: Makes) -> None:
     assert min(map(len, asked)) >= NUM_BODIES // 5, "one of them did all the work"
 
 
-def test_what_a_dying_server_had_goes_to_another(standin: Makes) -> None:
+def test_what_a_dying_server_had_goes_to_another(standin: Makes, fleet_of: Makes) -> None:
     one, two = standin(delay=0.02), standin(delay=0.02)
     fleet, said = fleet_of(one, two, width=4)
     timer = threading.Timer(0.4, one.kill)
     timer.start()
-    found = fleet.complete(bodies(), nothing)
+    found = fleet.complete(work())
     timer.join()
     assert [len(each.ids) for each in found] == [3] * NUM_BODIES
     assert any(f"{one.url} failed" in line for line in said)
 
 
-def test_a_server_that_was_started_anew_catches_up(standin: Makes, tmp_path: Any) -> None:
+def test_a_server_that_was_started_anew_catches_up(
+    standin: Makes, fleet_of: Makes, tmp_path: Any
+) -> None:
     """It has forgotten the adapter; it is given it again and goes on."""
     (tmp_path / "adapter_config.json").write_text("{}")
     only = standin(delay=0.02)
@@ -75,30 +89,30 @@ def test_a_server_that_was_started_anew_catches_up(standin: Makes, tmp_path: Any
 
     timer = threading.Timer(0.3, again)
     timer.start()
-    found = fleet.complete(bodies(model="step-1"), prepare)
+    found = fleet.complete(Work("step-1", bodies(model="step-1"), prepare))
     timer.join()
     assert [len(each.ids) for each in found] == [3] * NUM_BODIES
     assert len(prepared) == 2
 
 
-def test_with_no_server_left_it_ends_with_what_each_said(standin: Makes) -> None:
+def test_with_no_server_left_it_ends_with_what_each_said(standin: Makes, fleet_of: Makes) -> None:
     one = standin()
     one.kill()
     fleet, _ = fleet_of(one, patience_s=0.5)
     with pytest.raises(EnvironmentFault, match=f"No vLLM server has worked.*{one.url}: Connect"):
-        fleet.complete(bodies(), nothing)
+        fleet.complete(work())
 
 
-def test_what_every_server_refuses_is_told(standin: Makes) -> None:
+def test_what_every_server_refuses_is_told(standin: Makes, fleet_of: Makes) -> None:
     one = standin()
     one.tell("fault", name="400")
     with pytest.raises(EnvironmentFault, match=r"refuse a completion \(400 too long for it\)"):
-        fleet_of(one)[0].complete(bodies(2), nothing)
+        fleet_of(one)[0].complete(work(2))
 
 
-def test_a_fault_of_preparing_ends_it_at_once(standin: Makes) -> None:
+def test_a_fault_of_preparing_ends_it_at_once(standin: Makes, fleet_of: Makes) -> None:
     def prepare(server: Server) -> None:
         raise EnvironmentFault("another model")
 
     with pytest.raises(EnvironmentFault, match="another model"):
-        fleet_of(standin())[0].complete(bodies(), prepare)
+        fleet_of(standin())[0].complete(work(prepare=prepare))

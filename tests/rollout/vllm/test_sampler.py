@@ -1,6 +1,9 @@
 """A policy on servers: its adapter by a name of its own, compared before it is used."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,7 @@ from rather.config.loading import load
 from rather.config.rollouts import Rollouts
 from rather.data.batch import Row, pack
 from rather.durable import verify
-from rather.errors import EnvironmentFault, UsageError
+from rather.errors import EnvironmentFault
 from rather.models.adapter_files import load_adapter
 from rather.models.backbone import Backbone
 from rather.models.lora import LoraShape
@@ -52,9 +55,17 @@ def right(policy: Policy) -> list[float]:
         return policy.logprobs(pack([Row(PROMPT[:1], (PROMPT[1:],))]))[0].tolist()
 
 
-def sampler_on(server: Any, folder: Path, **settings: Any) -> VllmSampler:
-    section = Rollouts(engine="vllm", servers=(server.url,), patience_s=5.0, **settings)
-    return VllmSampler(section, "tiny", folder, lambda line: None)
+@pytest.fixture
+def sampler_on() -> Iterator[Makes]:
+    """Samplers on a stand-in; all are closed after the test."""
+    with ExitStack() as stack:
+
+        def make(server: Any, folder: Path, **settings: Any) -> VllmSampler:
+            section = Rollouts(engine="vllm", servers=(server.url,), patience_s=5.0, **settings)
+            made = VllmSampler(section, "run-1", "tiny", folder, lambda line: None)
+            return stack.enter_context(closing(made))
+
+        yield make
 
 
 def sample(sampler: VllmSampler, policy: Policy) -> Any:
@@ -62,7 +73,7 @@ def sample(sampler: VllmSampler, policy: Policy) -> Any:
 
 
 def test_the_server_is_given_the_adapter_and_asked_for_each_seed(
-    standin: Makes, policy: Policy, tmp_path: Path
+    standin: Makes, sampler_on: Makes, policy: Policy, tmp_path: Path
 ) -> None:
     server = standin()
     server.tell("probe", logprobs=right(policy))
@@ -82,7 +93,7 @@ def test_the_server_is_given_the_adapter_and_asked_for_each_seed(
 
 
 def test_a_step_has_a_name_of_its_own_and_the_one_before_goes(
-    standin: Makes, policy: Policy, tmp_path: Path
+    standin: Makes, sampler_on: Makes, policy: Policy, tmp_path: Path
 ) -> None:
     server = standin()
     server.tell("probe", logprobs=right(policy))
@@ -99,7 +110,7 @@ def test_a_step_has_a_name_of_its_own_and_the_one_before_goes(
 
 
 def test_a_server_with_other_weights_is_not_used(
-    standin: Makes, policy: Policy, tmp_path: Path
+    standin: Makes, sampler_on: Makes, policy: Policy, tmp_path: Path
 ) -> None:
     server = standin()
     first, second = right(policy)
@@ -110,7 +121,7 @@ def test_a_server_with_other_weights_is_not_used(
 
 
 def test_a_server_that_says_no_number_is_not_used(
-    standin: Makes, policy: Policy, tmp_path: Path
+    standin: Makes, sampler_on: Makes, policy: Policy, tmp_path: Path
 ) -> None:
     server = standin()
     server.tell("probe", logprobs=[float("nan")] * 2)
@@ -118,9 +129,89 @@ def test_a_server_that_says_no_number_is_not_used(
         sample(sampler_on(server, tmp_path), policy)
 
 
-def test_whole_models_are_refused(standin: Makes, policy: Policy, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"set adapter\.tuning to lora or top_layers"):
-        sample(sampler_on(standin(), tmp_path), Policy(policy.backbone, None))
+def test_without_an_adapter_the_servers_own_model_is_compared_and_asked(
+    standin: Makes, sampler_on: Makes, policy: Policy, tmp_path: Path
+) -> None:
+    server, backbone = standin(), Policy(policy.backbone)
+    server.tell("probe", logprobs=right(backbone))
+    sampler = sampler_on(server, tmp_path)
+    assert [len(row) for row in sample(sampler, backbone)] == [2]
+    seen = server.seen()
+    assert seen["loads"] == []
+    assert {body["model"] for body in seen["bodies"]} == {"base"}
+    server.tell("probe", logprobs=right(policy))  # another backbone's, at the next call
+    with pytest.raises(EnvironmentFault, match="see that it serves this workspace's model"):
+        sample(sampler, backbone)
+
+
+def test_flights_are_of_the_policy_as_it_was(
+    standin: Makes, sampler_on: Makes, policy: Policy, tmp_path: Path
+) -> None:
+    """Two batches under way, each with its own adapter; one that is landed lets its adapter go."""
+    server = standin(0.01)
+    sampler = sampler_on(server, tmp_path, max_logprob_gap=99.0)
+    requests, tokens = [Request(PROMPT, (1, 2))], list[int]()
+    flights = []
+    for seed in (4, 5):
+        flights.append(sampler.begin(policy, requests, SETTINGS))
+        shake(policy.backbone, seed=seed)
+    drawn = [[one.ids for one in flight.result(tokens.append)[0]] for flight in flights]
+    assert drawn == [[(108, 109, 110), (109, 110, 111)]] * 2
+    assert sum(tokens) == 12
+    first, second = server.seen()["loads"]
+    assert list(server.seen()["loaded"]) == [second]
+    assert [path.name for path in tmp_path.iterdir()] == [second]
+    asked = [b["model"] for b in server.seen()["bodies"] if "prompt_logprobs" not in b]
+    assert asked == [first, first, second, second]  # the one that is wanted first goes first
+    sampler.close()
+    assert server.seen()["loaded"] == {} and list(tmp_path.iterdir()) == []
+
+
+def test_a_flight_outlives_its_server(
+    standin: Makes, sampler_on: Makes, policy: Policy, tmp_path: Path
+) -> None:
+    """The server dies while nobody waits, and is started anew without the adapter."""
+    server = standin(0.02)
+    sampler = sampler_on(server, tmp_path, max_logprob_gap=99.0, requests_a_server=2)
+    flight = sampler.begin(policy, [Request(PROMPT, tuple(range(30)))], SETTINGS)
+    time.sleep(0.3)
+    server.kill()
+    server.start()
+    (row,) = flight.result(lambda tokens: None)
+    assert [one.ids[0] for one in row] == [100 + (7 + seed) % 26 for seed in range(30)]
+    assert len(server.seen()["loads"]) == 1
+    sampler.close()
+
+
+def test_what_is_broken_off_is_not_waited_for(
+    standin: Makes, sampler_on: Makes, policy: Policy, tmp_path: Path
+) -> None:
+    server = standin()
+    server.tell("fault", name="500")
+    sampler = sampler_on(server, tmp_path, max_logprob_gap=99.0)
+    flights = [sampler.begin(policy, [Request(PROMPT, (1,))], SETTINGS) for _ in range(2)]
+    flights[0].cancel()
+    began = time.monotonic()
+    sampler.close()
+    assert time.monotonic() - began < 4
+    with pytest.raises(CancelledError):
+        flights[1].result(lambda tokens: None)
+
+
+def test_what_a_killed_run_left_is_let_go(
+    standin: Makes, sampler_on: Makes, policy: Policy, tmp_path: Path
+) -> None:
+    server = standin()
+    settings = {"max_logprob_gap": 99.0}
+    sample(sampler_on(server, tmp_path, **settings), policy)  # and never closed
+    (left,) = server.seen()["loaded"]
+    (tmp_path / "run-10-another").mkdir()
+    shake(policy.backbone, seed=9)
+    sampler = sampler_on(server, tmp_path, **settings)
+    sample(sampler, policy)
+    (only,) = server.seen()["loaded"]
+    assert only != left
+    assert {path.name for path in tmp_path.iterdir()} == {only, "run-10-another"}
 
 
 def test_ppo_learns_from_what_servers_drew(
@@ -144,15 +235,26 @@ def test_ppo_learns_from_what_servers_drew(
             # the stand-ins' log-probabilities are invented
             "rules": {"max_mismatch_kl": None},
         },
-        "rollout": {"engine": "vllm", "servers": [one.url, two.url], "requests_a_server": 2},
+        "rollout": {
+            "engine": "vllm",
+            "servers": [one.url, two.url],
+            "requests_a_server": 2,
+            "max_completion_ratio": None,
+        },
     }
     with Workspace.create(tmp_path / "ws", load(None, settings), Progress(quiet=True)) as ws:
-        asked = [Prompt(f"p{n}", (Message("user", f"Question {n}?"),), "train") for n in range(4)]
-        prompts.add(ws.db, asked)
+        questions = [
+            Prompt(f"p{n}", (Message("user", f"Question {n}?"),), "train") for n in range(4)
+        ]
+        prompts.add(ws.db, questions)
         made = ppo(ws, dry_run=False, fresh=False)
         assert made["version"] == "ppo-1"
-        bodies = [body for each in (one, two) for body in each.seen()["bodies"]]
-        served = {body["model"] for body in bodies}
-        assert len(served) == 2, "each of the two steps has an adapter of its own"
-        drawn = [body for body in bodies if "prompt_logprobs" not in body]
+        asked = [body for each in (one, two) for body in each.seen()["bodies"]]
+        bodies = [body for body in asked if "prompt_logprobs" not in body]
+        drawn = [body for body in bodies if body["temperature"] == 1.0]
         assert len(drawn) == 2 * 3 * 2
+        served = {body["model"] for body in drawn}
+        assert len(served) == 2, "each of the two steps has an adapter of its own"
+        # what is watched is asked of them too: greedily, at the beginning and at the end
+        assert len({b["model"] for b in bodies if b["temperature"] == 0.0} - served) == 1
+        assert [each.seen()["loaded"] for each in (one, two)] == [{}, {}]

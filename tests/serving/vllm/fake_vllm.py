@@ -1,7 +1,8 @@
 """A stand-in for vLLM's HTTP server, on the standard library: it spells letters, slowly if asked.
 
-Started as a process, like the real one: `fake_vllm.py --host H --port P [--delay S] [--dies]`.
-Token t of a completion is the letter number (last prompt token + seed + t), A-Z with an adapter.
+Started as a process, like the real one: `fake_vllm.py --host H --port P [--delay S] [--dies] ...`.
+Token t of a completion is the letter number (last prompt token + seed + t), A-Z with an adapter;
+with --varies also the adapter's name moves it.
 `GET /seen` tells what it was asked; `POST /fault {"name": ...}` makes it misbehave from then on,
 `POST /probe {"logprobs": [...]}` says what it answers about prompts.
 """
@@ -11,6 +12,7 @@ import json
 import sys
 import threading
 import time
+import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -23,11 +25,14 @@ class Seen:
 
     def __init__(self) -> None:
         self.loaded: dict[str, str] = {}
+        self.loads: list[str] = []
+        """Every name that was ever loaded, in order."""
         self.bodies: list[dict[str, Any]] = []
         self.aborted = self.running = self.most_running = 0
         self.fault = ""
         self.probe: list[float] = []
-        """What it says of a prompt's tokens after the first; −0.5 of each where nothing is set."""
+        """What it says of a prompt's tokens after the first; where nothing is set, what it says of
+        every token."""
         self.lock = threading.Lock()
 
 
@@ -37,6 +42,8 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     seen: Seen
     delay = 0.0
+    logprob = -0.5
+    varies = False
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing of each request."""
@@ -65,8 +72,10 @@ class Handler(BaseHTTPRequestHandler):
         elif self.path == "/v1/load_lora_adapter":
             self._load(body["lora_name"], body["lora_path"])
         elif self.path == "/v1/unload_lora_adapter":
-            self.seen.loaded.pop(body["lora_name"])
-            self._reply(200, {})
+            if self.seen.loaded.pop(body["lora_name"], None) is None:
+                self._complain(404, f"the adapter {body['lora_name']} cannot be found")
+            else:
+                self._reply(200, {})
         elif self.path == "/v1/completions":
             self._complete(body)
 
@@ -79,6 +88,7 @@ class Handler(BaseHTTPRequestHandler):
             self._complain(500, "an adapter it cannot read")
         else:
             self.seen.loaded[name] = folder
+            self.seen.loads.append(name)
             self._reply(200, {})
 
     def _complete(self, body: dict[str, Any]) -> None:
@@ -107,6 +117,8 @@ class Handler(BaseHTTPRequestHandler):
     def _choices(self, body: dict[str, Any]) -> list[dict[str, Any]]:
         limit = body["max_tokens"]
         first = body["prompt"][-1] + body["seed"]
+        if self.varies:
+            first += zlib.crc32(body["model"].encode())
         start = "a" if body["model"] == "base" else "A"
         found = []
         for place in range(limit):
@@ -116,8 +128,8 @@ class Handler(BaseHTTPRequestHandler):
             wanted = body.get("logprobs") is not None
             logprobs = {
                 "tokens": [letter],
-                "token_logprobs": [-0.5],
-                "top_logprobs": [{letter: -0.5, "?": -1.0}],
+                "token_logprobs": [self.logprob],
+                "top_logprobs": [{letter: self.logprob, "?": -1.0}],
             }
             found.append(
                 {
@@ -160,11 +172,11 @@ class Handler(BaseHTTPRequestHandler):
         whole = {
             "text": "".join(one["text"] for one in choices),
             "token_ids": [one["token_ids"][0] for one in choices],
-            "logprobs": {"token_logprobs": [-0.5] * len(choices)},
+            "logprobs": {"token_logprobs": [self.logprob] * len(choices)},
             "finish_reason": choices[-1]["finish_reason"],
         }
         if body.get("prompt_logprobs") is not None:
-            probe = self.seen.probe or [-0.5] * (len(body["prompt"]) - 1)
+            probe = self.seen.probe or [self.logprob] * (len(body["prompt"]) - 1)
             told = zip(body["prompt"][1:], probe, strict=True)
             whole["prompt_logprobs"] = [None, *({str(i): {"logprob": p}} for i, p in told)]
         self._reply(200, {"choices": [whole]})
@@ -188,11 +200,14 @@ def main() -> None:
     parser.add_argument("--port", type=int)
     parser.add_argument("--delay", type=float, default=0.0)
     parser.add_argument("--dies", action="store_true")
+    parser.add_argument("--logprob", type=float, default=-0.5)
+    parser.add_argument("--varies", action="store_true")
     given = parser.parse_args()
     print("fake vLLM is starting", flush=True)
     if given.dies:
         sys.exit("ValueError: no such model")
     Handler.seen, Handler.delay = Seen(), given.delay
+    Handler.logprob, Handler.varies = given.logprob, given.varies
     ThreadingHTTPServer((given.host, given.port), Handler).serve_forever()
 
 

@@ -21,9 +21,9 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     made: list[int] = []
     real = local.sample
 
-    def sample(backbone: Any, adapter: Any, requests: Any, settings: Any) -> Any:
+    def sample(backbone: Any, adapter: Any, requests: Any, *more: Any) -> Any:
         made.append(len(requests))
-        return real(backbone, adapter, requests, settings)
+        return real(backbone, adapter, requests, *more)
 
     monkeypatch.setattr(local, "sample", sample)
     return made

@@ -1,32 +1,30 @@
 """Spreads completions over servers: to whoever is free, and on to another where one dies."""
 
-import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from rather.errors import EnvironmentFault
 from rather.interrupts import safe_point
 from rather.rollout.requests import Sampled
 from rather.rollout.vllm.server import Server
 from rather.rollout.vllm.wire import ServerFailed, ServerRefused
+from rather.rollout.vllm.work import SECONDS_BETWEEN_LOOKS, Work
 
 SECONDS_BETWEEN_TRIES = 1.0
-SECONDS_BETWEEN_LOOKS = 0.05
 LONGEST_GOODBYE_S = 2.0
 """What is under way is not waited for longer where the work is broken off."""
-MOST_REFUSALS = 3
-"""Times a completion may be refused, by any server, before that is no accident."""
 
 
 class Member:
     """A server that completions are asked of, with what is known of it."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, width: int) -> None:
+        """`width`: completions it is asked for at once, whoever asks."""
         self.server = server
-        self.is_ready = False
+        self.room = threading.Semaphore(width)
+        self.ready: set[str] = set()
+        """Names of what it was prepared for, and has not failed since."""
         self.last_words = "was not asked yet"
         self.lock = threading.Lock()
 
@@ -41,155 +39,108 @@ class Fleet:
         patience_s: float,
         say: Callable[[str], None],
     ) -> None:
-        self._urls = tuple(urls)
+        self._members = [Member(Server(url), requests_a_server) for url in urls]
         self._width, self._patience_s, self._say = requests_a_server, patience_s, say
 
-    def complete(
-        self,
-        bodies: Sequence[dict[str, Any]],
-        prepare: Callable[[Server], None],
-        advance: Callable[[int], None] = lambda tokens: None,
-    ) -> list[Sampled]:
-        """A completion of each body, in order.
+    def complete(self, work: Work, advance: Callable[[int], None] | None = None) -> list[Sampled]:
+        """Do all of the work: a completion of each of its bodies, in order.
 
-        `prepare` sees to it that a server has what the bodies ask for, before it is first used and
-        after each failure. Raises EnvironmentFault where no server works for `patience_s`, or one
-        fails in `prepare` for a reason that waiting does not mend.
+        `advance` hears of tokens; without it they are left for who takes them from the work.
+        Several threads may ask at once. Raises EnvironmentFault where no server works for
+        `patience_s`, or one fails in `prepare` for a reason that waiting does not mend.
         """
-        work = Work(bodies)
-        with self._open() as servers:
-            members = [Member(server) for server in servers]
-            threads = [
-                threading.Thread(target=self._serve, args=(member, work, prepare), daemon=True)
-                for member in members
-                for _ in range(self._width)
-            ]
+        threads = [
+            threading.Thread(target=self._serve, args=(member, work), daemon=True)
+            for member in self._members
+            for _ in range(self._width)
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            self._watch(work, advance)
+        finally:
+            work.is_over.set()
+            ends = time.monotonic() + LONGEST_GOODBYE_S
             for thread in threads:
-                thread.start()
-            try:
-                self._watch(members, work, advance)
-            finally:
-                work.is_over.set()
-                ends = time.monotonic() + LONGEST_GOODBYE_S
-                for thread in threads:
-                    thread.join(max(0.0, ends - time.monotonic()))
-        return [work.found[place] for place in range(len(bodies))]
+                thread.join(max(0.0, ends - time.monotonic()))
+        return work.results()
 
     def forget(self, name: str) -> None:
         """Have every server that still knows an adapter forget it."""
-        with self._open() as servers:
-            for server in servers:
+        for member in self._members:
+            with member.lock:
+                member.ready.discard(name)
                 try:
-                    server.unload(name)
+                    member.server.unload(name)
                 except (ServerFailed, ServerRefused):
                     continue  # it is gone, or was started anew and never knew it
 
-    @contextmanager
-    def _open(self) -> Iterator[list[Server]]:
-        with ExitStack() as stack:
-            yield [stack.enter_context(Server(url)) for url in self._urls]
+    def close(self) -> None:
+        """Let all connections go."""
+        for member in self._members:
+            member.server.close()
 
-    def _watch(
-        self, members: Sequence[Member], work: "Work", advance: Callable[[int], None]
-    ) -> None:
+    def _watch(self, work: Work, advance: Callable[[int], None] | None) -> None:
         last_good = time.monotonic()
-        while len(work.found) < len(work.bodies):
+        while not work.is_done:
             safe_point()
             time.sleep(SECONDS_BETWEEN_LOOKS)
-            advance(work.take_tokens())
+            if advance is not None:
+                advance(work.take_tokens())
             if work.fault is not None:
                 raise work.fault
-            if any(member.is_ready for member in members):
+            if any(work.name in member.ready for member in self._members):
                 last_good = time.monotonic()
             elif time.monotonic() - last_good > self._patience_s:
-                told = "; ".join(f"{m.server.url}: {m.last_words}" for m in members)
+                told = "; ".join(f"{m.server.url}: {m.last_words}" for m in self._members)
                 raise EnvironmentFault(
                     f"No vLLM server has worked for {self._patience_s:.0f} seconds ({told}); start "
                     "one and give the same command again."
                 )
-        advance(work.take_tokens())
+        if advance is not None:
+            advance(work.take_tokens())
 
-    def _serve(self, member: Member, work: "Work", prepare: Callable[[Server], None]) -> None:
+    def _serve(self, member: Member, work: Work) -> None:
         """One of a server's places, until all is done."""
-        while not work.is_over.is_set():
-            try:
-                if not self._is_ready(member, work, prepare):
+        try:
+            while not work.is_over.is_set():
+                if not self._is_ready(member, work):
                     work.is_over.wait(SECONDS_BETWEEN_TRIES)
-                    continue
-                place = work.next()
-            except Exception as error:
-                work.fault = error
-                return
+                elif not self._do_one(member, work):
+                    work.is_over.wait(SECONDS_BETWEEN_LOOKS)
+        except Exception as error:
+            work.fault = error
+
+    def _do_one(self, member: Member, work: Work) -> bool:
+        """Ask for one completion; False where there is nothing to ask for just now."""
+        with member.room:
+            place = work.next()
             if place is None:
-                continue
+                return False
             try:
                 work.done(place, member.server.complete(work.bodies[place]))
             except (ServerFailed, ServerRefused) as error:
                 self._lose(member, str(error))
                 work.again(place, is_refused=isinstance(error, ServerRefused), why=str(error))
-            except Exception as error:
-                work.fault = error
-                return
+        return True
 
-    def _is_ready(self, member: Member, work: "Work", prepare: Callable[[Server], None]) -> bool:
+    def _is_ready(self, member: Member, work: Work) -> bool:
         """Whether a server can be asked; the first of its places to come prepares it."""
         with member.lock:
-            if member.is_ready or work.is_over.is_set():
-                return member.is_ready
+            if work.name in member.ready or work.is_over.is_set():
+                return work.name in member.ready
             try:
                 member.server.models()  # it answers at all
-                prepare(member.server)
+                work.prepare(member.server)
             except (ServerFailed, ServerRefused) as error:
                 member.last_words = str(error)
                 return False
-            member.is_ready = True
+            member.ready.add(work.name)
             return True
 
     def _lose(self, member: Member, why: str) -> None:
         with member.lock:
-            if member.is_ready:
+            if member.ready:
                 self._say(f"{member.server.url} failed ({why}); its completions go to the others")
-            member.is_ready, member.last_words = False, why
-
-
-class Work:
-    """What is to be completed, and what was; shared by all threads."""
-
-    def __init__(self, bodies: Sequence[dict[str, Any]]) -> None:
-        self.bodies = bodies
-        self.found: dict[int, Sampled] = {}
-        self.fault: Exception | None = None
-        self.is_over = threading.Event()
-        self._open: queue.SimpleQueue[int] = queue.SimpleQueue()
-        self._refusals = [0] * len(bodies)
-        self._tokens = 0
-        self._lock = threading.Lock()
-        for place in range(len(bodies)):
-            self._open.put(place)
-
-    def next(self) -> int | None:
-        """Something to do; None where there is nothing just now."""
-        try:
-            return self._open.get(timeout=SECONDS_BETWEEN_LOOKS)
-        except queue.Empty:
-            return None
-
-    def done(self, place: int, one: Sampled) -> None:
-        """This place is complete."""
-        with self._lock:
-            self._tokens += len(one.ids)
-            self.found[place] = one
-
-    def again(self, place: int, *, is_refused: bool, why: str) -> None:
-        """This place has to be done by another, unless it is refused again and again."""
-        with self._lock:
-            self._refusals[place] += is_refused
-            if self._refusals[place] >= MOST_REFUSALS:
-                self.fault = EnvironmentFault(f"The vLLM servers refuse a completion ({why}).")
-        self._open.put(place)
-
-    def take_tokens(self) -> int:
-        """Tokens made since the last call."""
-        with self._lock:
-            tokens, self._tokens = self._tokens, 0
-        return tokens
+            member.ready.clear()
+            member.last_words = why

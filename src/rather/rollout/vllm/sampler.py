@@ -1,12 +1,11 @@
-"""A policy that learns, sampled by vLLM servers: each step's adapter by a name of its own.
+"""Policies sampled by vLLM servers, also while something else is done.
 
-The name ends in a hash of the weights, so that a server which has an adapter of that name has these
-weights, and one that was started anew says that it has not. Before a server is used the log-
-probabilities of one prompt are compared with the trainer's.
+Before a server is used the log-probabilities of one prompt are compared with the trainer's.
 """
 
+import itertools
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from statistics import fmean
 
@@ -14,28 +13,33 @@ import torch
 
 from rather.config.rollouts import Rollouts
 from rather.data.batch import Row, pack
-from rather.durable import remove, staged_directory, verify
-from rather.errors import EnvironmentFault, UsageError
-from rather.models.adapter_files import save_adapter
-from rather.models.library import weights_digest
+from rather.errors import EnvironmentFault
+from rather.interrupts import safe_point
 from rather.models.roles import Policy
 from rather.rollout.requests import Request, Sampled, Settings
 from rather.rollout.vllm.fleet import Fleet
+from rather.rollout.vllm.served import Served
 from rather.rollout.vllm.server import Server
 from rather.rollout.vllm.wire import draw
+from rather.rollout.vllm.work import SECONDS_BETWEEN_LOOKS, Work
 
 
 class VllmSampler:
-    """Samples a policy on servers; see `rather.rollout.rollout.Sampler`."""
+    """Samples policies on servers; see `rather.rollout.sampler.SharedSampler`."""
 
     def __init__(
-        self, section: Rollouts, base: str, folder: Path, say: Callable[[str], None]
+        self, section: Rollouts, owner: str, base: str, folder: Path, say: Callable[[str], None]
     ) -> None:
-        """`base` is what adapters say they sit on; they are put below `folder`."""
-        self._section, self._base = section, base
-        self._folder = Path(section.folder) if section.folder else folder
+        """`owner`: how the names of its adapters begin, which are put below `folder` and say that
+        they sit on `base`."""
+        self._section = section
         self._fleet = Fleet(section.servers, section.requests_a_server, section.patience_s, say)
-        self._newest: Path | None = None
+        folder = Path(section.folder) if section.folder else folder
+        self._served = Served(folder, owner, base, self._fleet.forget)
+        # one batch after the other: the sooner it is wanted, the sooner it is complete
+        self._ahead = ThreadPoolExecutor(1, "rollouts ahead")
+        self._flying: set[Work] = set()
+        self._numbers = itertools.count()
 
     def __call__(
         self,
@@ -45,18 +49,43 @@ class VllmSampler:
         advance: Callable[[int], None],
     ) -> list[list[Sampled]]:
         """Completions of each request, in order, of the policy as it is now."""
-        folder = self._published(policy)
+        work = self._work(policy, requests, settings)
+        try:
+            return by_request(requests, self._fleet.complete(work, advance))
+        finally:
+            self._land(work)
+
+    def begin(
+        self, policy: Policy, requests: Sequence[Request], settings: Settings
+    ) -> "VllmFlight":
+        """Begin to draw from the policy as it is now; flights are drawn in the order they begin."""
+        work = self._work(policy, requests, settings)
+        self._flying.add(work)
+        found = self._ahead.submit(self._fleet.complete, work)
+        return VllmFlight(requests, work, found, self._land)
+
+    def close(self) -> None:
+        """Break off what is under way, and have the servers forget all adapters."""
+        for work in self._flying:
+            work.cancel()
+        self._ahead.shutdown(cancel_futures=True)
+        self._served.close()
+        self._fleet.close()
+
+    def _work(self, policy: Policy, requests: Sequence[Request], settings: Settings) -> Work:
+        """What the servers are to do, and what each of them needs for it."""
+        name = self._served.take(policy) if policy.adapter else None
         probe = requests[0].prompt_ids
         expected = _logprobs(policy, probe)
 
         def prepare(server: Server) -> None:
-            if folder.name not in server.models():
-                server.load(folder.name, folder.resolve())
-            self._compare(server, server.logprobs(folder.name, probe), expected)
+            if name is not None and name not in server.models():
+                server.load(name, self._served.folder_of(name))
+            self._compare(server, server.logprobs(name, probe), expected)
 
         bodies = [
             draw(
-                folder.name,
+                name,
                 request.prompt_ids,
                 seed,
                 settings.stop_ids,
@@ -68,25 +97,13 @@ class VllmSampler:
             for request in requests
             for seed in request.seeds
         ]
-        found = iter(self._fleet.complete(bodies, prepare, advance))
-        self._retire(folder)
-        return [[next(found) for _ in request.seeds] for request in requests]
+        # two backbones may be asked for, each of which a server has or has not
+        return Work(name or f"backbone {next(self._numbers)}", bodies, prepare)
 
-    def _published(self, policy: Policy) -> Path:
-        """The folder of the policy's adapter as it is now."""
-        if policy.adapter is None:
-            raise UsageError(
-                "vLLM servers are handed adapters, not whole models: set adapter.tuning to lora or "
-                "top_layers, or rollout.engine to local."
-            )
-        backbone, name = policy.backbone, policy.adapter
-        weights = {key: p.detach() for key, p in backbone.adapter_parameters(name).items()}
-        folder = self._folder / f"step-{weights_digest(weights)}"
-        if not folder.exists() or verify(folder):
-            with staged_directory(folder) as staging:
-                shape, layers = backbone.shapes[name], backbone.linear_layers
-                save_adapter(staging, shape, weights, layers, self._base)
-        return folder
+    def _land(self, work: Work) -> None:
+        """What it was drawn with is needed no more."""
+        self._flying.discard(work)
+        self._served.release(work.name)
 
     def _compare(self, server: Server, told: Sequence[float], expected: Sequence[float]) -> None:
         # of the mean: a rare token's log-probability moves by half a nat in bfloat16 alone
@@ -98,14 +115,40 @@ class VllmSampler:
                 "rollout.max_logprob_gap)."
             )
 
-    def _retire(self, folder: Path) -> None:
-        """Let the step before go: on the servers that answer, and on disk."""
-        before, self._newest = self._newest, folder
-        if before is None or before == folder:
-            return
-        self._fleet.forget(before.name)
-        with suppress(FileNotFoundError):  # another rank has removed it
-            remove(before)
+
+class VllmFlight:
+    """A batch under way; see `rather.rollout.sampler.Flight`."""
+
+    def __init__(
+        self,
+        requests: Sequence[Request],
+        work: Work,
+        found: Future[list[Sampled]],
+        land: Callable[[Work], None],
+    ) -> None:
+        """`land` is called once, when what it is drawn with is needed no more."""
+        self._requests, self._work, self._found, self._land = requests, work, found, land
+
+    def result(self, advance: Callable[[int], None]) -> list[list[Sampled]]:
+        """Wait for the completions; raises what drawing them raised."""
+        while not self._found.done():
+            wait([self._found], SECONDS_BETWEEN_LOOKS)
+            safe_point()
+            advance(self._work.take_tokens())
+        advance(self._work.take_tokens())
+        self._land(self._work)
+        return by_request(self._requests, self._found.result())
+
+    def cancel(self) -> None:
+        """Nobody wants it any more."""
+        self._work.cancel()
+        self._land(self._work)
+
+
+def by_request(requests: Sequence[Request], found: Sequence[Sampled]) -> list[list[Sampled]]:
+    """Completions one after another, as each request's own."""
+    one_by_one = iter(found)
+    return [[next(one_by_one) for _ in request.seeds] for request in requests]
 
 
 @torch.no_grad()

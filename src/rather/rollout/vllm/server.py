@@ -2,14 +2,18 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import httpx2
 
 from rather.rollout.requests import Sampled
 from rather.rollout.vllm.wire import ServerFailed, complaint, draw
 
-CONNECT_S, ANSWER_S = 5.0, 600.0
+CONNECT_S = 5.0
+BRIEFLY = httpx2.Timeout(60.0, connect=CONNECT_S)
+"""For what a server says or does about itself."""
+AT_LENGTH = httpx2.Timeout(600.0, connect=CONNECT_S)
+"""For a completion."""
 JSON = "application/json"
 
 
@@ -18,20 +22,21 @@ class Server:
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/").removesuffix("/v1")
+        self.backbone = ""
+        """What it calls the backbone without an adapter, once it was asked for its models."""
         self._http = httpx2.Client(
-            timeout=httpx2.Timeout(ANSWER_S, connect=CONNECT_S),
             limits=httpx2.Limits(max_connections=None, max_keepalive_connections=64),
         )
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Let its connections go."""
         self._http.close()
 
     def models(self) -> set[str]:
         """The names it answers to."""
-        return {one["id"] for one in self._ask("GET", "/v1/models")["data"]}
+        names = [one["id"] for one in self._ask("GET", "/v1/models")["data"]]
+        self.backbone = names[0]  # vLLM tells its own model first, then the adapters
+        return set(names)
 
     def load(self, name: str, folder: Path) -> None:
         """Have it read an adapter."""
@@ -41,8 +46,11 @@ class Server:
         """Have it forget an adapter."""
         self._ask("POST", "/v1/unload_lora_adapter", {"lora_name": name})
 
-    def logprobs(self, model: str, ids: Sequence[int]) -> list[float]:
-        """log π of each token of a text after its first, at temperature 1: [len(ids) − 1]."""
+    def logprobs(self, model: str | None, ids: Sequence[int]) -> list[float]:
+        """log π of each token of a text after its first, at temperature 1: [len(ids) − 1].
+
+        `model` None: the backbone.
+        """
         body = draw(model, ids, 0, (), max_tokens=1, prompt_logprobs=0)
         told = self._choice(body)["prompt_logprobs"]
         return [
@@ -60,12 +68,20 @@ class Server:
         return Sampled(tuple(choice["token_ids"]), tuple(logprobs), reason)
 
     def _choice(self, body: dict[str, Any]) -> dict[str, Any]:
-        choice: dict[str, Any] = self._ask("POST", "/v1/completions", body)["choices"][0]
+        asked = {**body, "model": body["model"] or self.backbone}
+        told = self._ask("POST", "/v1/completions", asked, AT_LENGTH)
+        choice: dict[str, Any] = told["choices"][0]
         return choice
 
-    def _ask(self, method: str, route: str, body: dict[str, Any] | None = None) -> Any:
+    def _ask(
+        self,
+        method: str,
+        route: str,
+        body: dict[str, Any] | None = None,
+        timeout: httpx2.Timeout = BRIEFLY,
+    ) -> Any:
         try:
-            reply = self._http.request(method, self.url + route, json=body)
+            reply = self._http.request(method, self.url + route, json=body, timeout=timeout)
             told = reply.json() if reply.headers.get("content-type", "").startswith(JSON) else None
         except (httpx2.HTTPError, ValueError) as error:
             raise ServerFailed(f"{type(error).__name__}: {error}") from error

@@ -12,7 +12,8 @@ from rather.models.library import Library
 from rather.models.roles import Policy
 from rather.models.source import fingerprint
 from rather.records import Completion, Prompt
-from rather.rollout import local
+from rather.rollout.requests import Request, Settings
+from rather.stages.drawing import drawing_answers, require_served
 from rather.stages.measuring.saved import Saved
 from rather.stages.sampling import seed_of
 from rather.store import completions, prompts
@@ -44,6 +45,7 @@ class Written:
 def hand_of(ws: Workspace, library: Library, name: str) -> Hand:
     """The model of that name with its tokenizer."""
     policy, codec = library.policy(name), library.codec(name)
+    require_served(ws, library, name, policy)
     version = library.versions.get(name)
     made = [version.run_id, version.created_at] if version else []
     weights = [fingerprint(library.folder_of(name)), made]
@@ -51,8 +53,11 @@ def hand_of(ws: Workspace, library: Library, name: str) -> Hand:
 
 
 def identity_of(ws: Workspace, codec: Codec, weights: Any) -> str:
-    """What tells a model's answers from those of other weights, tokenizers or precisions."""
-    return digest([weights, codec.fingerprint, ws.config.dtype])[:16]
+    """What tells a model's answers from those of other weights, tokenizers, precisions or
+    engines."""
+    engine = ws.config.rollout.engine
+    own = [] if engine == "local" else [engine]
+    return digest([weights, codec.fingerprint, ws.config.dtype, *own])[:16]
 
 
 def held_out(ws: Workspace) -> list[Prompt]:
@@ -128,7 +133,7 @@ def _make_missing(
     saved: Saved,
 ) -> None:
     section = ws.config.evaluate
-    settings = local.Settings(section.temperature, section.max_new_tokens, hand.codec.stop_ids)
+    settings = Settings(section.temperature, section.max_new_tokens, hand.codec.stop_ids)
     missing = [
         (prompt, seed)
         for prompt in asked
@@ -138,14 +143,14 @@ def _make_missing(
     total = sum(map(len, seeds.values()))
     if len(missing) < total:
         ws.progress.say(f"{hand.name}: {total - len(missing)} of {total} answers are there already")
-    with ws.progress.track(f"answers of {hand.name}", len(missing), "answers") as task:
+    with (
+        drawing_answers(ws) as sampler,
+        ws.progress.track(f"answers of {hand.name}", len(missing), "answers") as task,
+    ):
         for start in range(0, len(missing), DECODED_TOGETHER):
             part = missing[start : start + DECODED_TOGETHER]
-            requests = [
-                local.Request(hand.codec.prompt_ids(prompt), (seed,)) for prompt, seed in part
-            ]
-            backbone, adapter = hand.policy.backbone, hand.policy.adapter
-            sampled = local.sample(backbone, adapter, requests, settings)
+            requests = [Request(hand.codec.prompt_ids(prompt), (seed,)) for prompt, seed in part]
+            sampled = sampler(hand.policy, requests, settings, lambda tokens: None)
             saved.keep(
                 {
                     _name(prompt, seed): {"ids": one.ids, "finish_reason": one.finish_reason}

@@ -17,6 +17,7 @@ from rather.models.library import Library
 from rather.models.roles import Policy
 from rather.models.tuning import Tuned, start_tuning
 from rather.records import ModelVersion, Prompt
+from rather.stages.drawing import require_served
 from rather.stages.evaluating import measured
 from rather.stages.measuring.answers import Hand, fitting, hand_of, held_out, identity_of
 from rather.stages.measuring.kept import keep
@@ -78,6 +79,7 @@ def measure_run(ws: Workspace, version: ModelVersion) -> Swept:
     section = Adapter(**version.provenance["section"]["adapter"])
     seed = int(version.provenance["seed"])
     tuned = start_tuning(library.policy(start), f"{version.name}@", section, seed)
+    require_served(ws, library, f"A checkpoint of {version.name}", Policy(tuned.backbone))
     for steps, folder in folders.items():
         put_weights(tuned, folder)
         sealed = (folder / "manifest.json").read_text("utf-8")

@@ -12,6 +12,7 @@ from rather.interrupts import listening
 from rather.models.library import Library
 from rather.models.tuning import Tuned, start_tuning
 from rather.progress import Progress
+from rather.stages.drawing import drawing
 from rather.stages.reinforcing import make_cast
 from rather.stages.stage import Result
 from rather.stages.together.order import Order, dismiss, receive
@@ -79,8 +80,9 @@ def _dpo(ws: Workspace, library: Library, order: Order, run: Run) -> None:
 
 
 def _ppo(ws: Workspace, library: Library, order: Order, run: Run) -> None:
-    _, cast = make_cast(ws, library, order.start, order.seed, order.lesson)
-    train_ppo(ws.config.ppo, cast, order.lesson.tasks, run, order.seed)
+    with drawing(ws, order.run_id, order.start) as sampler:
+        _, cast = make_cast(ws, library, order.start, order.seed, order.lesson, sampler)
+        train_ppo(ws.config.ppo, cast, order.lesson.tasks, run, order.seed)
 
 
 TRAIN: dict[str, Callable[[Workspace, Library, Order, Run], None]] = {

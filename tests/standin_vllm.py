@@ -1,6 +1,7 @@
 """Stand-ins for vLLM servers that can be killed and started again at the same address."""
 
 import json
+import socket
 import subprocess
 import sys
 import time
@@ -11,23 +12,23 @@ from typing import Any
 
 import pytest
 
-from rather.rollout.vllm import fleet
-from rather.serving.vllm.process import free_port
-
-FAKE = Path(__file__).parents[2] / "serving" / "vllm" / "fake_vllm.py"
+FAKE = Path(__file__).parent / "serving" / "vllm" / "fake_vllm.py"
 
 
 class Standin:
     """One server."""
 
-    def __init__(self, delay: float = 0.0) -> None:
-        self._port, self._delay = free_port(), delay
+    def __init__(self, delay: float = 0.0, *flags: str) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self._port = free.getsockname()[1]
+        self._flags = ["--delay", str(delay), *flags]
         self.url = f"http://127.0.0.1:{self._port}"
         self.start()
 
     def start(self) -> None:
         """As a fresh process, which knows no adapter."""
-        flags = ["--host", "127.0.0.1", "--port", str(self._port), "--delay", str(self._delay)]
+        flags = ["--host", "127.0.0.1", "--port", str(self._port), *self._flags]
         self._process = subprocess.Popen(
             [sys.executable, str(FAKE), *flags], stdout=subprocess.DEVNULL
         )
@@ -58,11 +59,15 @@ class Standin:
 @pytest.fixture
 def standin(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Standin]]:
     """Starts stand-ins; all are gone after the test."""
+    # imported here: most tests need no torch
+    from rather.rollout.vllm import fleet
+
     monkeypatch.setattr(fleet, "SECONDS_BETWEEN_TRIES", 0.05)
     made: list[Standin] = []
 
-    def make(delay: float = 0.0) -> Standin:
-        made.append(Standin(delay))
+    def make(delay: float = 0.0, *flags: str) -> Standin:
+        """`flags`: of `fake_vllm.py`."""
+        made.append(Standin(delay, *flags))
         return made[-1]
 
     yield make

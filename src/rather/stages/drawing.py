@@ -1,0 +1,51 @@
+"""Who draws completions for a stage: this machine's own engine, or the servers of `rollout`."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from uuid import uuid4
+
+from rather.errors import UsageError
+from rather.models.library import Library
+from rather.models.roles import Policy
+from rather.rollout.local import sample_policy
+from rather.rollout.sampler import Sampler
+from rather.rollout.vllm.sampler import VllmSampler
+from rather.workspace import Workspace
+
+
+@contextmanager
+def drawing(ws: Workspace, owner: str, base: str | None = None) -> Iterator[Sampler]:
+    """For this long, whoever `rollout.engine` says.
+
+    `owner` is who asks, by a name that nobody else has at the same time; `base` is what the asked
+    adapters sit on, where it is not the workspace's model.
+    """
+    section = ws.config.rollout
+    if section.engine == "local":
+        yield sample_policy
+        return
+    folder = ws.runs_dir / "served"
+    made = VllmSampler(section, owner, base or ws.config.model, folder, ws.progress.say)
+    with closing(made) as sampler:
+        yield sampler
+
+
+@contextmanager
+def drawing_answers(ws: Workspace) -> Iterator[Sampler]:
+    """Like `drawing`, for answers that nothing learns from at once."""
+    with drawing(ws, f"answers-{uuid4().hex[:8]}") as sampler:
+        yield sampler
+
+
+def require_served(ws: Workspace, library: Library, name: str, policy: Policy) -> None:
+    """Refuse a model of its own where servers draw: they have one model, and are handed adapters.
+
+    Raises UsageError.
+    """
+    if ws.config.rollout.engine == "local":
+        return
+    if policy.backbone is not library.policy("base").backbone:
+        raise UsageError(
+            f"{name} is a whole model of its own, and the servers of `rollout` have "
+            f"{ws.config.model} and are handed adapters; set rollout.engine: local for it."
+        )
