@@ -35,7 +35,7 @@ def fleet_of(*standins: Any, width: int = 2, patience_s: float = 10.0) -> tuple[
 def test_completions_come_in_order_from_all_servers(standin: Makes) -> None:
     one, two = standin(delay=0.005), standin(delay=0.005)
     tokens: list[int] = []
-    found = fleet_of(one, two)[0].complete(bodies(), nothing, tokens.append)
+    found = fleet_of(one, two)[0].complete(bodies(), nothing, advance=tokens.append)
     assert [len(each.ids) for each in found] == [3] * NUM_BODIES
     assert found[1].ids == (101, 102, 103) and found[1].logprobs == (-0.5, -0.5, -0.5)
     assert found[1].finish_reason == "length"

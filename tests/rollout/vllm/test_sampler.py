@@ -11,15 +11,16 @@ from rather.config.loading import load
 from rather.config.rollouts import Rollouts
 from rather.data.batch import Row, pack
 from rather.durable import verify
-from rather.errors import EnvironmentFault, UsageError
+from rather.errors import EnvironmentFault
 from rather.models.adapter_files import load_adapter
-from rather.models.backbone import Backbone
+from rather.models.backbone import Backbone, load_backbone
 from rather.models.lora import LoraShape
 from rather.models.roles import Policy
 from rather.progress import Progress
 from rather.records import Message, Prompt
 from rather.rollout.requests import Request, Settings
 from rather.rollout.vllm.sampler import VllmSampler
+from rather.rollout.vllm.server import Server
 from rather.stages.reinforcing import ppo
 from rather.store import prompts
 from rather.workspace import Workspace
@@ -118,9 +119,88 @@ def test_a_server_that_says_no_number_is_not_used(
         sample(sampler_on(server, tmp_path), policy)
 
 
-def test_whole_models_are_refused(standin: Makes, policy: Policy, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"set adapter\.tuning to lora or top_layers"):
-        sample(sampler_on(standin(), tmp_path), Policy(policy.backbone, None))
+@pytest.fixture
+def whole(tiny_backbone: Backbone) -> Policy:
+    """All of whose weights learn."""
+    return Policy(tiny_backbone.trainable_copy())
+
+
+def test_whole_models_are_read_from_a_folder_and_named(
+    standin: Makes, whole: Policy, tmp_path: Path
+) -> None:
+    server = standin()
+    server.tell("probe", logprobs=right(whole))
+    found = sample(sampler_on(server, tmp_path), whole)
+    assert [[one.ids for one in row] for row in found] == [[(108, 109, 110), (109, 110, 111)]]
+    seen = server.seen()
+    (folder,) = map(Path, seen["read"])
+    assert seen["weights"] == folder.name and folder.parent == tmp_path and not seen["is_paused"]
+    read = load_backbone(folder, torch.float32, "cpu")
+    for name, weight in whole.backbone.model.named_parameters():
+        assert torch.equal(read.model.get_parameter(name), weight), name
+    assert {body["model"] for body in seen["bodies"]} == {None}
+
+
+def test_a_whole_model_that_learnt_is_read_anew_and_the_one_before_goes(
+    standin: Makes, whole: Policy, tmp_path: Path
+) -> None:
+    server = standin()
+    server.tell("probe", logprobs=right(whole))
+    sampler = sampler_on(server, tmp_path)
+    sample(sampler, whole)
+    sample(sampler, whole)
+    assert len(server.seen()["read"]) == 1, "it had these weights already"
+    with torch.no_grad():
+        next(whole.backbone.model.parameters()).mul_(1.01)
+    server.tell("probe", logprobs=right(whole))
+    sample(sampler_on(server, tmp_path), whole)  # the command given again, after a kill
+    first, second = server.seen()["read"]
+    assert first != second
+    assert [str(path) for path in tmp_path.glob("whole-*")] == [second]
+
+
+def test_a_server_started_anew_between_two_completions_is_given_the_whole_model_again(
+    standin: Makes, whole: Policy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would answer, with the weights it began with: each completion looks before."""
+    server = standin()
+    server.tell("probe", logprobs=right(whole))
+    complete, asked = Server.complete, []
+
+    def then_anew(self: Server, body: dict[str, Any]) -> Any:
+        made = complete(self, body)
+        if not asked:
+            server.kill()
+            server.start()
+            server.tell("probe", logprobs=right(whole))
+        asked.append(server.seen()["weights"])
+        return made
+
+    monkeypatch.setattr(Server, "complete", then_anew)
+    sample(sampler_on(server, tmp_path, requests_a_server=1), whole)
+    seen = server.seen()
+    assert len(seen["read"]) == 1, "the fresh process had to read it"
+    assert asked == ["default", seen["weights"]]
+
+
+def test_a_server_without_such_routes_is_told_of(
+    standin: Makes, whole: Policy, tmp_path: Path
+) -> None:
+    server = standin()
+    server.tell("weights", name=None)
+    with pytest.raises(EnvironmentFault, match=r"takes no whole models: .*VLLM_SERVER_DEV_MODE=1"):
+        sample(sampler_on(server, tmp_path), whole)
+    assert server.seen()["bodies"] == []
+
+
+def test_a_whole_model_that_arrived_wrong_is_not_used(
+    standin: Makes, whole: Policy, tmp_path: Path
+) -> None:
+    server = standin()
+    first, second = right(whole)
+    server.tell("probe", logprobs=[first, second - 0.8])
+    with pytest.raises(EnvironmentFault, match=r"0\.40 nats a token from the trainer's"):
+        sample(sampler_on(server, tmp_path), whole)
 
 
 def test_ppo_learns_from_what_servers_drew(

@@ -48,16 +48,17 @@ class Fleet:
         self,
         bodies: Sequence[dict[str, Any]],
         prepare: Callable[[Server], None],
+        ask: Callable[[Server, dict[str, Any]], Sampled] = Server.complete,
         advance: Callable[[int], None] = lambda tokens: None,
     ) -> list[Sampled]:
         """A completion of each body, in order.
 
         `prepare` sees to it that a server has what the bodies ask for, before it is first used and
-        after each failure. Raises EnvironmentFault where no server works for `patience_s`, or one
+        after each failure; `ask` has it complete one. Raises EnvironmentFault where no server works for `patience_s`, or one
         fails in `prepare` for a reason that waiting does not mend.
         """
-        work = Work(bodies)
-        with self._open() as servers:
+        work = Work(bodies, ask)
+        with self.open() as servers:
             members = [Member(server) for server in servers]
             threads = [
                 threading.Thread(target=self._serve, args=(member, work, prepare), daemon=True)
@@ -75,17 +76,9 @@ class Fleet:
                     thread.join(max(0.0, ends - time.monotonic()))
         return [work.found[place] for place in range(len(bodies))]
 
-    def forget(self, name: str) -> None:
-        """Have every server that still knows an adapter forget it."""
-        with self._open() as servers:
-            for server in servers:
-                try:
-                    server.unload(name)
-                except (ServerFailed, ServerRefused):
-                    continue  # it is gone, or was started anew and never knew it
-
     @contextmanager
-    def _open(self) -> Iterator[list[Server]]:
+    def open(self) -> Iterator[list[Server]]:
+        """All servers, whether they answer or not."""
         with ExitStack() as stack:
             yield [stack.enter_context(Server(url)) for url in self._urls]
 
@@ -123,7 +116,7 @@ class Fleet:
             if place is None:
                 continue
             try:
-                work.done(place, member.server.complete(work.bodies[place]))
+                work.done(place, work.ask(member.server, work.bodies[place]))
             except (ServerFailed, ServerRefused) as error:
                 self._lose(member, str(error))
                 work.again(place, is_refused=isinstance(error, ServerRefused), why=str(error))
@@ -155,8 +148,10 @@ class Fleet:
 class Work:
     """What is to be completed, and what was; shared by all threads."""
 
-    def __init__(self, bodies: Sequence[dict[str, Any]]) -> None:
-        self.bodies = bodies
+    def __init__(
+        self, bodies: Sequence[dict[str, Any]], ask: Callable[[Server, dict[str, Any]], Sampled]
+    ) -> None:
+        self.bodies, self.ask = bodies, ask
         self.found: dict[int, Sampled] = {}
         self.fault: Exception | None = None
         self.is_over = threading.Event()

@@ -22,9 +22,16 @@ class ServerRefused(Exception):
 
 
 def draw(
-    model: str, prompt_ids: Sequence[int], seed: int, stop_ids: Sequence[int], **sampling: Any
+    model: str | None,
+    prompt_ids: Sequence[int],
+    seed: int,
+    stop_ids: Sequence[int],
+    **sampling: Any,
 ) -> dict[str, Any]:
-    """The body that asks for one completion; `sampling`: max_tokens, temperature, top_p ..."""
+    """The body that asks for one completion; `sampling`: max_tokens, temperature, top_p ...
+
+    `model` None is the server's own, whatever it is called.
+    """
     return {
         "model": model,
         "prompt": list(prompt_ids),
