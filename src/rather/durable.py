@@ -20,7 +20,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from rather.errors import EnvironmentFault
+from rather.errors import DataError, EnvironmentFault
 from rather.failpoints import failpoint
 
 MANIFEST = "manifest.json"
@@ -79,6 +79,48 @@ def staged_directory(target: Path) -> Iterator[Path]:
             _publish(staging, target)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def received(path: Path, sha256: str, fetch: Callable[[Path], None]) -> bool:
+    """See to it that a file has these bytes, fetched where it has not; whether it had them.
+
+    DataError where what was fetched has others; then the file is not there.
+    """
+    if path.exists() and _digest(path)[0] == sha256:
+        return True
+    with _disk_faults(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(path.parent, f".{path.name}.", ".tmp")
+        temporary = path.parent / f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp"
+        try:
+            fetch(temporary)
+            if _digest(temporary)[0] != sha256:
+                raise DataError(f"{path} arrived with other bytes than it should have.")
+            _fsync(temporary)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        _fsync(path.parent)
+    return False
+
+
+@contextmanager
+def scratch_directory(parent: Path, name: str) -> Iterator[Path]:
+    """Give a directory `.<name>-<pid>` to fill and forget; those of processes that died go too."""
+    scratch = parent / f".{name}-{os.getpid()}"
+    with _disk_faults(scratch):
+        _remove_leftovers(parent, f".{name}-")
+        scratch.mkdir()
+    try:
+        with _disk_faults(scratch, not_writable=set()):
+            yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def file_digest(path: Path) -> tuple[str, int]:
+    """SHA-256 of a file, and its bytes."""
+    return _digest(path)
 
 
 def verify(directory: Path) -> list[str]:

@@ -54,8 +54,8 @@ class Fleet:
         """A completion of each body, in order.
 
         `prepare` sees to it that a server has what the bodies ask for, before it is first used and
-        after each failure; `ask` has it complete one. Raises EnvironmentFault where no server works for `patience_s`, or one
-        fails in `prepare` for a reason that waiting does not mend.
+        after each failure; `ask` has it complete one. Raises EnvironmentFault where no server works
+        for `patience_s`, or one fails in `prepare` for a reason that waiting does not mend.
         """
         work = Work(bodies, ask)
         with self.open() as servers:
