@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rather.bucket.place import Place
@@ -103,9 +104,7 @@ def receive(place: Place, snapshot: Snapshot, folder: Path, advance: Callable[[i
     there = 0
     for path, entry in snapshot.files.items():
         try:
-            there += received(
-                folder / path, entry.sha256, lambda to, one=entry: place.fetch(one.object, to)
-            )
+            there += received(folder / path, entry.sha256, partial(place.fetch, entry.object))
         except DataError:
             raise DataError(
                 f"{path} in {place.shown} is damaged (its object {entry.object} has other bytes "
