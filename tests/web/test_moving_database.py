@@ -1,7 +1,7 @@
 """A round whose labels move from SQLite to a PostgreSQL server while people judge.
 
-As docs/teams.md has it: stop the app, `rather db copy`, name the new database, start again. People's
-pages stay open meanwhile and keep trying; afterwards two processes serve one team.
+As docs/teams.md has it: stop the app, `rather db copy`, name the new database, start again. Pages
+stay open meanwhile and keep trying; afterwards two processes serve one team.
 """
 
 import asyncio

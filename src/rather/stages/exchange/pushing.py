@@ -4,13 +4,14 @@ import json
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from rather.bucket import snapshots
 from rather.bucket.place import Place
 from rather.bucket.snapshots import Entry, Snapshot
 from rather.config.address import is_address, masked
 from rather.config.template import commented_yaml
-from rather.durable import MANIFEST, file_digest, scratch_directory, verify, write_text
+from rather.durable import MANIFEST, file_digest, verify, write_text
 from rather.errors import UsageError
 from rather.progress import Progress
 from rather.stages.stage import Result
@@ -41,8 +42,8 @@ def push(ws: Workspace, address: str, *, dry_run: bool = False, force: bool = Fa
             "from; pull it into another folder, choose another address, or give --force to put "
             "this one in its place."
         )
-    with scratch_directory(ws.root, "rather-push") as scratch:
-        files, damaged, left_out = _gathered(ws, scratch)
+    with TemporaryDirectory(prefix="rather-push-") as scratch:
+        files, damaged, left_out = _gathered(ws, Path(scratch))
         total = sum(entry.size for _, entry in files.values())
         told = {
             "to": place.shown,
