@@ -32,7 +32,7 @@ $(PAGES): $(wildcard frontend/*.json frontend/*.ts frontend/*.html frontend/.npm
 	touch $@
 
 # The releases of TRL that tests/parity compares with, each in a folder of its own beside .venv.
-oracles: .oracles/trl-1.16/.ready .oracles/trl-1.12/.ready
+oracles: .oracles/trl-1.16/.ready .oracles/trl-1.12/.ready .oracles/s3/.ready
 
 .oracles/%/.ready: tests/parity/requirements-%.txt | $(READY)
 	rm -rf $(@D)
@@ -58,6 +58,12 @@ LLAMA_CPP := llama-cpp-python==0.3.36
 		--wildcards '*/vendor/llama.cpp/convert_hf_to_gguf.py' '*/vendor/llama.cpp/conversion/*' \
 		'*/vendor/llama.cpp/gguf-py/*'
 	rm $(@D)/*.tar.gz
+	touch $@
+
+# A real S3 client and a server for it, which pin what .venv has newer.
+.oracles/s3/.ready: tests/bucket/requirements-s3.txt | $(READY)
+	rm -rf $(@D)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --target $(@D) --requirement $<
 	touch $@
 
 demo: setup

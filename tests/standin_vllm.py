@@ -52,7 +52,7 @@ class Standin:
             return json.load(reply)
 
     def tell(self, route: str, **body: Any) -> None:
-        """`fault` or `probe`."""
+        """`fault`, `probe` or `weights`."""
         urllib.request.urlopen(f"{self.url}/{route}", json.dumps(body).encode()).close()
 
 

@@ -34,6 +34,8 @@ WHOLE_HOUSE_TESTS = {
     "test_kill_rounds.py",  # three rounds, killed in the middle of the second
     "test_worse_and_longer.py",  # tuned models, from the evaluation to the report's verdict
     "test_kill_server.py",  # the labelling app, killed under a crowd
+    "test_moving_database.py",  # the same, moved to another database
+    "test_s3.py",  # the whole way to object storage and back
     "test_pages.py",  # every page people read
     "test_walkthroughs.py",  # README.md and docs/getting-started.md, followed to the letter
     "test_examples.py",  # examples/*/run.py

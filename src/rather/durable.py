@@ -20,16 +20,12 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from rather.errors import EnvironmentFault
+from rather.disk import disk_faults
+from rather.errors import DataError, EnvironmentFault
 from rather.failpoints import failpoint
 
 MANIFEST = "manifest.json"
 MANIFEST_FORMAT = 1
-
-_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS}
-# Libraries that write through Rust (safetensors, tokenizers) report an errno only as text.
-_DISK_FULL_TEXT = re.compile(r"No space left on device|Disk quota exceeded|File too large")
 
 
 def write_text(path: Path, text: str, mode: int = 0o666) -> None:
@@ -42,7 +38,7 @@ def write_bytes(path: Path, data: bytes, mode: int = 0o666) -> None:
 
     Raises EnvironmentFault when the disk is full or the place not writable.
     """
-    with _disk_faults(path):
+    with disk_faults(path):
         _remove_leftovers(path.parent, f".{path.name}.", ".tmp")
         temporary = path.parent / f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp"
         try:
@@ -66,19 +62,42 @@ def staged_directory(target: Path) -> Iterator[Path]:
     _make_way(target)
     staging = target.parent / f".staging-{target.name}-{os.getpid()}"
     try:
-        with _disk_faults(target):
+        with disk_faults(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             _remove_leftovers(target.parent, f".staging-{target.name}-")
             shutil.rmtree(staging, ignore_errors=True)
             staging.mkdir()
-        with _disk_faults(target, not_writable=set()):
+        with disk_faults(target, not_writable=set()):
             yield staging
-        with _disk_faults(target):
+        with disk_faults(target):
             failpoint("directory.staged")
             _seal(staging)
             _publish(staging, target)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def received(path: Path, sha256: str, fetch: Callable[[Path], None]) -> bool:
+    """See to it that a file has these bytes, fetched where it has not; whether it had them.
+
+    DataError where what was fetched has others; then the file is not there.
+    """
+    if path.exists() and file_digest(path)[0] == sha256:
+        return True
+    with disk_faults(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(path.parent, f".{path.name}.", ".tmp")
+        temporary = path.parent / f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp"
+        try:
+            fetch(temporary)
+            if file_digest(temporary)[0] != sha256:
+                raise DataError(f"{path} arrived with other bytes than it should have.")
+            _fsync(temporary)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        _fsync(path.parent)
+    return False
 
 
 def verify(directory: Path) -> list[str]:
@@ -107,7 +126,7 @@ def verify(directory: Path) -> list[str]:
         if not any(part.startswith(".") for part in Path(name).parts)
     ]
     for name in sorted(there & set(files)):
-        if _digest(directory / name) != files[name]:
+        if file_digest(directory / name) != files[name]:
             problems.append(f"{directory / name} differs from its manifest")
     return problems
 
@@ -132,7 +151,7 @@ def prune(parent: Path, prefix: str, keep: int, spare: Set[str] = frozenset()) -
     """
     if keep < 1:
         raise ValueError("prune must keep at least one directory")
-    with _disk_faults(parent):
+    with disk_faults(parent):
         for leftover in parent.glob(f".pruned-{prefix}*"):
             shutil.rmtree(leftover)
     for directory in _published(parent, prefix)[:-keep]:
@@ -143,7 +162,7 @@ def prune(parent: Path, prefix: str, keep: int, spare: Set[str] = frozenset()) -
 def remove(directory: Path) -> None:
     """Delete a published directory; it is renamed before, so that it is never there in part."""
     doomed = directory.with_name(f".pruned-{directory.name}")
-    with _disk_faults(directory):
+    with disk_faults(directory):
         os.rename(directory, doomed)
         failpoint("prune.renamed")
         shutil.rmtree(doomed)
@@ -157,7 +176,7 @@ def exclusive(path: Path) -> Iterator[None]:
     Raises EnvironmentFault naming the holder when somebody else has it.
     """
     holder = path.with_name(path.name + ".holder")
-    with _disk_faults(path):
+    with disk_faults(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path)
         try:
@@ -187,7 +206,7 @@ def _seal(staging: Path) -> None:
     files: dict[str, dict[str, Any]] = {}
     for name in sorted(_files(staging)):
         _fsync(staging / name)
-        sha256, size = _digest(staging / name)
+        sha256, size = file_digest(staging / name)
         files[name] = {"sha256": sha256, "size": size}
     for folder in {(staging / name).parent for name in files}:
         _fsync(folder)
@@ -234,7 +253,8 @@ def _files(directory: Path) -> Iterator[str]:
             yield path.relative_to(directory).as_posix()
 
 
-def _digest(path: Path) -> tuple[str, int]:
+def file_digest(path: Path) -> tuple[str, int]:
+    """SHA-256 of a file, and its bytes."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         return digest, file.tell()
@@ -272,23 +292,3 @@ def _is_alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-@contextmanager
-def _disk_faults(path: Path, not_writable: set[int] = _NOT_WRITABLE) -> Iterator[None]:
-    """Turn what the user must mend (disk full, not writable) into one sentence."""
-    try:
-        yield
-    except Exception as error:
-        number = error.errno if isinstance(error, OSError) else None
-        if number in _DISK_FULL or _DISK_FULL_TEXT.search(str(error)):
-            raise EnvironmentFault(
-                f"disk full: {path} could not be written; free some space and give the same "
-                "command again (what was there before is kept)."
-            ) from error
-        if number in not_writable:
-            raise EnvironmentFault(
-                f"{path} cannot be written ({os.strerror(number or 0)}): change its permissions "
-                "or choose another place."
-            ) from error
-        raise

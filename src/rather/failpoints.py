@@ -47,12 +47,20 @@ ROUND_FAILPOINTS = (
 )
 """Where a round can be broken off, beside all places of its stages."""
 
+BUCKET_FAILPOINTS = (
+    "bucket.object",
+    "bucket.objects",
+    "bucket.snapshot",
+    "bucket.received",
+)
+"""Where sending to object storage, or reading from it, can be broken off."""
+
 _passed: Counter[str] = Counter()
 
 
 def failpoint(name: str) -> None:
     """Break here when RATHER_FAILPOINT names this place; otherwise do nothing."""
-    if name not in FAILPOINTS + TRAINING_FAILPOINTS + ROUND_FAILPOINTS:
+    if name not in FAILPOINTS + TRAINING_FAILPOINTS + ROUND_FAILPOINTS + BUCKET_FAILPOINTS:
         raise ValueError(f"{name} is not in failpoints.FAILPOINTS")
     wanted, _, rest = os.environ.get("RATHER_FAILPOINT", "").partition(":")
     if wanted != name:

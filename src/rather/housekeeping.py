@@ -1,4 +1,5 @@
-"""What is done beside the loop: plans, names and keys of the API, lineage, and taking back.
+"""What is done beside the loop: plans, copies in object storage, names and keys of the API,
+lineage, and taking back.
 
 Like the functions of `pipeline.py` these take the workspace and return a JSON-able dictionary.
 """
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rather.config.stages import Config
 from rather.extras import needs_training
+from rather.progress import Progress
 from rather.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -32,6 +34,20 @@ def plan(config: Config, root: Path, size: str | None, gpus: str, sizes: "Sizes"
     else:
         hardware, num_bytes = cards_of(gpus), 4 if config.dtype == "float32" else 2
     return plan.plan(config, plan.Asked(of, called, hardware, num_bytes, sizes))
+
+
+def push(ws: Workspace, address: str, dry_run: bool = False, force: bool = False) -> Result:
+    """Keep the workspace, as it is now, in object storage."""
+    from rather.stages.exchange import pushing
+
+    return pushing.push(ws, address, dry_run=dry_run, force=force)
+
+
+def pull(address: str, folder: Path, progress: Progress, dry_run: bool = False) -> Result:
+    """Bring a workspace out of object storage into a folder."""
+    from rather.stages.exchange import pulling
+
+    return pulling.pull(address, folder, progress, dry_run=dry_run)
 
 
 def alias(

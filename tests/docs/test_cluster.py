@@ -1,12 +1,14 @@
 """docs/cluster.md: its names are those of the code, its scripts are what their readers take."""
 
-import os
 import re
 import shlex
 import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import kubernetes_validate
 import pytest
 import yaml
 from torch.distributed.run import get_args_parser
@@ -67,10 +69,24 @@ def test_torchrun_knows_every_flag(cluster: str) -> None:
     assert launched(kubernetes).nnodes == "2"
 
 
-def test_a_shell_takes_the_slurm_script(cluster: str) -> None:
+def test_shellcheck_finds_nothing_in_the_slurm_script(cluster: str) -> None:
     script = block(cluster, "bash")
-    assert subprocess.run(["bash", "-n"], input=script, text=True, env=os.environ).returncode == 0
+    command = [str(Path(sys.executable).with_name("shellcheck")), "--severity=style", "-"]
+    found = subprocess.run(command, input=script, text=True, capture_output=True)
+    assert (found.returncode, found.stdout) == (0, "")
     assert script.startswith("#!/bin/bash\n#SBATCH")
+
+
+def test_kubernetes_takes_what_is_written(cluster: str) -> None:
+    for one in yaml.safe_load_all(block(cluster, "yaml")):
+        kubernetes_validate.validate(one, kubernetes_validate.latest_version(), strict=True)
+
+
+def test_kubernetes_would_refuse_a_word_it_does_not_know(cluster: str) -> None:
+    _, job = yaml.safe_load_all(block(cluster, "yaml"))
+    job["spec"]["completion"] = 2
+    with pytest.raises(kubernetes_validate.ValidationError, match="completion"):
+        kubernetes_validate.validate(job, kubernetes_validate.latest_version(), strict=True)
 
 
 def test_the_pods_find_the_first_one_where_the_service_names_it(cluster: str) -> None:

@@ -169,3 +169,10 @@ def metrics_of(root: Path) -> dict[tuple[int, str], float]:
             " WHERE name NOT LIKE 'speed/%' AND stage = 'ppo'"
         )
         return {(step, name): value for step, name, value in found}
+
+
+def test_whole_models_are_not_drawn_ahead(judged_ws: Workspace) -> None:
+    rollout = {"engine": "vllm", "servers": ["http://127.0.0.1:1"], "staleness": 1}
+    full = {"ppo": {"adapter": {"tuning": "full"}, "reward": "length"}, "rollout": rollout}
+    with pytest.raises(UsageError, match=r"one whole model at a time.*rollout\.staleness: 0"):
+        ppo(judged_ws.configured(full), dry_run=True, fresh=False)

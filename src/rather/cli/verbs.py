@@ -19,6 +19,7 @@ from rather.cli.label_verbs import choose, invite, label
 from rather.cli.late import Result, Switch
 from rather.cli.plan_verb import plan
 from rather.cli.serving_verbs import alias, key, serve
+from rather.cli.storage_verbs import pull, push
 from rather.cli.training_verbs import dpo, ppo, reward, sft
 from rather.config.loading import load
 from rather.extras import require_training
@@ -212,6 +213,8 @@ VERBS: tuple[tuple[Callable[..., Result], str, tuple[str, ...]], ...] = (
     (forget, "", ()),
     (purge, "", ("serve",)),
     (doctor, "", ("sft", "reward", "ppo", "dpo")),
+    (push, "", ()),
+    (pull, "", ()),
     (plan, "", ("sft", "reward", "ppo", "dpo")),
     (demo, "", ()),
     (config, "", EVERYTHING),

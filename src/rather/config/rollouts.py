@@ -13,12 +13,12 @@ class Rollouts(Section):
 
     engine: Literal["local", "vllm"] = "local"
     """This machine's own backbone, or the vLLM servers below, which are handed each adapter that
-    is asked."""
+    is asked, or with tuning full each step's whole model."""
     servers: tuple[str, ...] = ()
     """Addresses like http://host:port; each serves the workspace's model, takes adapters at run
     time, and sees the folder below by the same path."""
     folder: str | None = None
-    """Where adapters are put for the servers to read; null takes the workspace's runs/served."""
+    """Where weights are put for the servers to read; null takes the workspace's runs/served."""
     requests_a_server: int = Field(32, ge=1)
     """Completions that each server is asked for at once."""
     patience_s: float = Field(300.0, gt=0)

@@ -226,7 +226,9 @@ class Ground(Section):
     """What every stage stands on: the model, the store, chance."""
 
     model: str = "embedded"
-    """The model everything starts from: embedded (SmolLM2-135M-Instruct), a hub id, or a folder."""
+    """The model everything starts from: embedded (SmolLM2-135M-Instruct), a hub id, a folder, or
+    an address of one in object storage (s3://bucket/folder, gs://, file://), which is read into the
+    cache once."""
     dtype: Precision = "auto"
     """Precision of the frozen backbone; auto is bfloat16 where the machine computes in it, 4bit
     computes as auto does and keeps the layers' weights in 4 bits (needs bitsandbytes)."""

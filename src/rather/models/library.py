@@ -193,12 +193,17 @@ def save_weights(
 ) -> None:
     """Write a trained policy: a PEFT folder, or (adapter None) a whole model with its tokenizer."""
     if adapter is None:
-        backbone.model.save_pretrained(folder, state_dict=state_of(backbone.model))
+        save_whole(folder, backbone)
         codec.tokenizer.save_pretrained(folder)
         return
     shape = backbone.shapes[adapter]
     weights = {key: p.detach() for key, p in backbone.adapter_parameters(adapter).items()}
     save_adapter(folder, shape, weights, backbone.linear_layers, base)
+
+
+def save_whole(folder: Path, backbone: Backbone) -> None:
+    """Write a model whole, as a Hugging Face folder without a tokenizer."""
+    backbone.model.save_pretrained(folder, state_dict=state_of(backbone.model))
 
 
 def save_head(folder: Path, head: ScalarHead) -> None:

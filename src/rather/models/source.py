@@ -1,4 +1,5 @@
-"""From a model's name to a folder that is safe to load: embedded, a local folder, or a hub id."""
+"""From a model's name to a folder that is safe to load: embedded, a local folder, an address in
+object storage, or a hub id."""
 
 import hashlib
 import json
@@ -7,8 +8,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+from rather.bucket.models import model_folder
+from rather.config.address import is_address
 from rather.errors import DataError, UsageError
-from rather.models.embedded import embedded_folder
+from rather.models.embedded import cache_folder, embedded_folder
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 CARD_FILE = "rather.json"
@@ -25,14 +28,19 @@ def resolve(name: str, root: Path) -> Path:
     """
     if name == "embedded":
         return embedded_folder()
+    if is_address(name) and not name.startswith("http"):  # those are servers, not folders
+        folder = model_folder(name, cache_folder() / "models", HUB_FILES)
+        check_folder(folder)
+        return folder
     folder = root / Path(name).expanduser()
     if folder.is_dir():
         check_folder(folder)
         return folder
     if not HUB_ID.fullmatch(name) or name.startswith("."):
         raise UsageError(
-            f"There is no model named {name}: give `embedded`, a folder (looked for from {root}) "
-            "or a hub id like HuggingFaceTB/SmolLM2-135M-Instruct."
+            f"There is no model named {name}: give `embedded`, a folder (looked for from {root}), "
+            "an address like s3://bucket/folder, or a hub id like "
+            "HuggingFaceTB/SmolLM2-135M-Instruct."
         )
     folder = _from_hub(name)
     check_folder(folder)

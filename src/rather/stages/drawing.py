@@ -14,18 +14,22 @@ from rather.workspace import Workspace
 
 
 @contextmanager
-def drawing(ws: Workspace, owner: str, base: str | None = None) -> Iterator[Sampler]:
+def drawing(
+    ws: Workspace, owner: str, base: str | None = None, *, hands_whole: bool = False
+) -> Iterator[Sampler]:
     """For this long, whoever `rollout.engine` says.
 
     `owner` is who asks, by a name that nobody else has at the same time; `base` is what the asked
-    adapters sit on, where it is not the workspace's model.
+    adapters sit on, where it is not the workspace's model. `hands_whole`: of whole models, with
+    which servers replace their own.
     """
     section = ws.config.rollout
     if section.engine == "local":
         yield sample_policy
         return
     folder = ws.runs_dir / "served"
-    made = VllmSampler(section, owner, base or ws.config.model, folder, ws.progress.say)
+    sits_on = base or ws.config.model
+    made = VllmSampler(section, owner, sits_on, folder, ws.progress.say, hands_whole=hands_whole)
     with closing(made) as sampler:
         yield sampler
 

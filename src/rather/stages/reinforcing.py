@@ -42,10 +42,11 @@ def ppo(ws: Workspace, *, dry_run: bool, fresh: bool, force: bool = False) -> Re
     A run that a rule stops publishes its last good policy and raises StoppedByRule.
     """
     section, library = ws.config.ppo, open_library(ws)
-    if ws.config.rollout.engine == "vllm" and section.adapter.tuning == "full":
+    is_whole = section.adapter.tuning == "full"
+    if is_whole and ws.config.rollout.staleness:
         raise UsageError(
-            "vLLM servers are handed adapters, not whole models: set ppo.adapter.tuning to lora or "
-            "top_layers, or rollout.engine to local."
+            "A vLLM server holds one whole model at a time, so none can be drawn from while the "
+            "next one trains: with ppo.adapter.tuning: full set rollout.staleness: 0."
         )
     start = policy_name(ws, section.start)
     codec = library.codec(start)
@@ -68,11 +69,19 @@ def ppo(ws: Workspace, *, dry_run: bool, fresh: bool, force: bool = False) -> Re
     ):
         return answer
     require_fit_reward(ws, mix, force=force)
-    with running(ws, plan, fresh) as run, drawing(ws, plan.run_id, start) as sampler:
+    with (
+        running(ws, plan, fresh) as run,
+        drawing(ws, plan.run_id, start, hands_whole=is_whole) as sampler,
+    ):
         asked = asked[: section.rules.num_heldout_prompts]
         lesson = Lesson((), tuple(tasks), tuple(asked), mix, heldout_mix)
         call(run.ranks, ws.config, library, plan, lesson)
         tuned, cast = make_cast(ws, library, start, plan.seed, lesson, sampler)
+        if tuned.shards and ws.config.rollout.engine == "vllm":
+            raise UsageError(
+                "vLLM servers are handed whole models by one rank, which has all of their weights: "
+                "set ppo.adapter.sharded: false."
+            )
         seen = _seen(section, cast.roles)
         run = watched(ws, run, plan.run_id, codec, seen, ws.config.watch.every)
         version = train_and_publish(

@@ -16,13 +16,14 @@ from rather.data.batch import Row, pack
 from rather.durable import verify
 from rather.errors import EnvironmentFault
 from rather.models.adapter_files import load_adapter
-from rather.models.backbone import Backbone
+from rather.models.backbone import Backbone, load_backbone
 from rather.models.lora import LoraShape
 from rather.models.roles import Policy
 from rather.progress import Progress
 from rather.records import Message, Prompt
 from rather.rollout.requests import Request, Settings
 from rather.rollout.vllm.sampler import VllmSampler
+from rather.rollout.vllm.server import Server
 from rather.stages.reinforcing import ppo
 from rather.store import prompts
 from rather.workspace import Workspace
@@ -60,9 +61,13 @@ def sampler_on() -> Iterator[Makes]:
     """Samplers on a stand-in; all are closed after the test."""
     with ExitStack() as stack:
 
-        def make(server: Any, folder: Path, **settings: Any) -> VllmSampler:
+        def make(
+            server: Any, folder: Path, *, hands_whole: bool = False, **settings: Any
+        ) -> VllmSampler:
             section = Rollouts(engine="vllm", servers=(server.url,), patience_s=5.0, **settings)
-            made = VllmSampler(section, "run-1", "tiny", folder, lambda line: None)
+            made = VllmSampler(
+                section, "run-1", "tiny", folder, lambda line: None, hands_whole=hands_whole
+            )
             return stack.enter_context(closing(made))
 
         yield make
@@ -212,6 +217,110 @@ def test_what_a_killed_run_left_is_let_go(
     (only,) = server.seen()["loaded"]
     assert only != left
     assert {path.name for path in tmp_path.iterdir()} == {only, "run-10-another"}
+
+
+@pytest.fixture
+def whole(tiny_backbone: Backbone) -> Policy:
+    """All of whose weights learn."""
+    return Policy(tiny_backbone.trainable_copy())
+
+
+def test_whole_models_are_read_from_a_folder_and_named(
+    standin: Makes, sampler_on: Makes, whole: Policy, tmp_path: Path
+) -> None:
+    server = standin()
+    server.tell("probe", logprobs=right(whole))
+    found = sample(sampler_on(server, tmp_path, hands_whole=True), whole)
+    assert [[one.ids for one in row] for row in found] == [[(108, 109, 110), (109, 110, 111)]]
+    seen = server.seen()
+    (folder,) = map(Path, seen["read"])
+    assert seen["weights"] == folder.name and folder.parent == tmp_path and not seen["is_paused"]
+    read = load_backbone(folder, torch.float32, "cpu")
+    for name, weight in whole.backbone.model.named_parameters():
+        assert torch.equal(read.model.get_parameter(name), weight), name
+    assert {body["model"] for body in seen["bodies"]} == {"base"}
+
+
+def test_a_whole_model_that_learnt_is_read_anew_and_the_one_before_goes(
+    standin: Makes, sampler_on: Makes, whole: Policy, tmp_path: Path
+) -> None:
+    server = standin()
+    server.tell("probe", logprobs=right(whole))
+    sampler = sampler_on(server, tmp_path, hands_whole=True)
+    sample(sampler, whole)
+    sample(sampler, whole)
+    assert len(server.seen()["read"]) == 1, "it had these weights already"
+    with torch.no_grad():
+        next(whole.backbone.model.parameters()).mul_(1.01)
+    server.tell("probe", logprobs=right(whole))
+    sample(
+        sampler_on(server, tmp_path, hands_whole=True), whole
+    )  # the command given again, after a kill
+    first, second = server.seen()["read"]
+    assert first != second
+    assert [str(path) for path in tmp_path.glob("whole-*")] == [second]
+
+
+def test_a_server_started_anew_between_two_completions_is_given_the_whole_model_again(
+    standin: Makes,
+    sampler_on: Makes,
+    whole: Policy,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It would answer, with the weights it began with: each completion looks before."""
+    server = standin()
+    server.tell("probe", logprobs=right(whole))
+    complete, asked = Server.complete, []
+
+    def then_anew(self: Server, body: dict[str, Any]) -> Any:
+        made = complete(self, body)
+        if not asked:
+            server.kill()
+            server.start()
+            server.tell("probe", logprobs=right(whole))
+        asked.append(server.seen()["weights"])
+        return made
+
+    monkeypatch.setattr(Server, "complete", then_anew)
+    sample(sampler_on(server, tmp_path, requests_a_server=1, hands_whole=True), whole)
+    seen = server.seen()
+    assert len(seen["read"]) == 1, "the fresh process had to read it"
+    assert asked == ["default", seen["weights"]]
+
+
+def test_a_server_without_such_routes_is_told_of(
+    standin: Makes, sampler_on: Makes, whole: Policy, tmp_path: Path
+) -> None:
+    server = standin()
+    server.tell("weights", name=None)
+    with pytest.raises(EnvironmentFault, match=r"takes no whole models: .*VLLM_SERVER_DEV_MODE=1"):
+        sample(sampler_on(server, tmp_path, hands_whole=True), whole)
+    assert server.seen()["bodies"] == []
+
+
+@pytest.mark.parametrize("weights", ["whole-0123-4567", "reading whole-0123-4567"])
+def test_a_server_that_a_whole_run_left_is_not_asked_for_adapters(
+    standin: Makes, sampler_on: Makes, policy: Policy, tmp_path: Path, weights: str
+) -> None:
+    """They would sit on other weights, perhaps too near its own to be noticed by the probe."""
+    server = standin()
+    server.tell("weights", name=weights)
+    server.tell("probe", logprobs=right(policy))
+    with pytest.raises(EnvironmentFault, match=r"has the weights of a run .*start it anew"):
+        sample(sampler_on(server, tmp_path), policy)
+    server.tell("weights", name=None)  # as one without such routes, and so with its own weights
+    sample(sampler_on(server, tmp_path), policy)
+
+
+def test_a_whole_model_that_arrived_wrong_is_not_used(
+    standin: Makes, sampler_on: Makes, whole: Policy, tmp_path: Path
+) -> None:
+    server = standin()
+    first, second = right(whole)
+    server.tell("probe", logprobs=[first, second - 0.8])
+    with pytest.raises(EnvironmentFault, match=r"0\.40 nats a token from the trainer's"):
+        sample(sampler_on(server, tmp_path, hands_whole=True), whole)
 
 
 def test_ppo_learns_from_what_servers_drew(

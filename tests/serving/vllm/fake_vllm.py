@@ -30,6 +30,11 @@ class Seen:
         self.bodies: list[dict[str, Any]] = []
         self.aborted = self.running = self.most_running = 0
         self.fault = ""
+        self.weights: str | None = "default"
+        """What its model's weights are called; None as without VLLM_SERVER_DEV_MODE."""
+        self.read: list[str] = []
+        """Folders that its model's weights were read from."""
+        self.is_paused = False
         self.probe: list[float] = []
         """What it says of a prompt's tokens after the first; where nothing is set, what it says of
         every token."""
@@ -54,6 +59,8 @@ class Handler(BaseHTTPRequestHandler):
             self._reply(503 if self.seen.fault == "unhealthy" else 200, {})
         elif self.path == "/v1/models":
             self._reply(200, {"data": [{"id": name} for name in ("base", *self.seen.loaded)]})
+        elif self.path == "/weight_info" and self.seen.weights is not None:
+            self._reply(200, {"weight_version": self.seen.weights})
         elif self.path == "/seen":
             told = {key: value for key, value in vars(self.seen).items() if key != "lock"}
             self._reply(200, told)
@@ -62,13 +69,25 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Completions, adapters, faults."""
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = json.loads(sent) if sent else {}
         if self.path == "/fault":
             self.seen.fault = body["name"]
             self._reply(200, {})
         elif self.path == "/probe":
             self.seen.probe = body["logprobs"]
             self._reply(200, {})
+        elif self.path == "/weights":
+            self.seen.weights = body["name"]
+            self._reply(200, {})
+        elif self.path in ("/pause?mode=abort", "/resume"):
+            self.seen.is_paused = self.path != "/resume"
+            self._reply(200, {})
+        elif self.path == "/update_weight_version":
+            self.seen.weights = body["new_version"]
+            self._reply(200, {})
+        elif self.path == "/collective_rpc":
+            self._read(body["method"], body["kwargs"])
         elif self.path == "/v1/load_lora_adapter":
             self._load(body["lora_name"], body["lora_path"])
         elif self.path == "/v1/unload_lora_adapter":
@@ -78,6 +97,16 @@ class Handler(BaseHTTPRequestHandler):
                 self._reply(200, {})
         elif self.path == "/v1/completions":
             self._complete(body)
+
+    def _read(self, method: str, kwargs: dict[str, str]) -> None:
+        folder = kwargs.get("weights_path", "")
+        if method != "reload_weights" or not (Path(folder) / "model.safetensors").exists():
+            self._complain(500, f"cannot {method} from {folder}")
+        elif not self.seen.is_paused:
+            self._complain(500, "weights were changed while it writes")
+        else:
+            self.seen.read.append(folder)
+            self._reply(200, {})
 
     def _load(self, name: str, folder: str) -> None:
         if name in self.seen.loaded:
@@ -94,7 +123,7 @@ class Handler(BaseHTTPRequestHandler):
     def _complete(self, body: dict[str, Any]) -> None:
         with self.seen.lock:
             self.seen.bodies.append(body)
-        if body["model"] not in ("base", *self.seen.loaded):
+        if body["model"] not in (None, "base", *self.seen.loaded):
             return self._complain(404, f"The model `{body['model']}` does not exist.")
         if self.seen.fault == "500":
             return self._complain(500, "out of memory")
@@ -119,7 +148,7 @@ class Handler(BaseHTTPRequestHandler):
         first = body["prompt"][-1] + body["seed"]
         if self.varies:
             first += zlib.crc32(body["model"].encode())
-        start = "a" if body["model"] == "base" else "A"
+        start = "a" if body["model"] in (None, "base") else "A"
         found = []
         for place in range(limit):
             letter = chr(ord(start) + (first + place) % 26)

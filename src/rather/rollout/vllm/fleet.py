@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from rather.errors import EnvironmentFault
 from rather.interrupts import safe_point
@@ -70,10 +71,9 @@ class Fleet:
         for member in self._members:
             with member.lock:
                 member.ready.discard(name)
-                try:
+                # one that is gone, or was started anew, never knew it
+                with suppress(ServerFailed, ServerRefused):
                     member.server.unload(name)
-                except (ServerFailed, ServerRefused):
-                    continue  # it is gone, or was started anew and never knew it
 
     def close(self) -> None:
         """Let all connections go."""
@@ -118,7 +118,7 @@ class Fleet:
             if place is None:
                 return False
             try:
-                work.done(place, member.server.complete(work.bodies[place]))
+                work.done(place, work.ask(member.server, work.bodies[place]))
             except (ServerFailed, ServerRefused) as error:
                 self._lose(member, str(error))
                 work.again(place, is_refused=isinstance(error, ServerRefused), why=str(error))

@@ -18,8 +18,10 @@ from rather.interrupts import safe_point
 from rather.models.roles import Policy
 from rather.rollout.requests import Request, Sampled, Settings
 from rather.rollout.vllm.fleet import Fleet
+from rather.rollout.vllm.handover import Handover, OwnModel
 from rather.rollout.vllm.served import Served
 from rather.rollout.vllm.server import Server
+from rather.rollout.vllm.whole import WholeModels
 from rather.rollout.vllm.wire import draw
 from rather.rollout.vllm.work import SECONDS_BETWEEN_LOOKS, Work
 
@@ -28,17 +30,29 @@ class VllmSampler:
     """Samples policies on servers; see `rather.rollout.sampler.SharedSampler`."""
 
     def __init__(
-        self, section: Rollouts, owner: str, base: str, folder: Path, say: Callable[[str], None]
+        self,
+        section: Rollouts,
+        owner: str,
+        base: str,
+        folder: Path,
+        say: Callable[[str], None],
+        *,
+        hands_whole: bool = False,
     ) -> None:
         """`owner`: how the names of its adapters begin, which are put below `folder` and say that
-        they sit on `base`."""
+        they sit on `base`. A policy without an adapter is the servers' own model, or one they are
+        to be handed (`hands_whole`)."""
         self._section = section
         self._fleet = Fleet(section.servers, section.requests_a_server, section.patience_s, say)
         folder = Path(section.folder) if section.folder else folder
-        self._served = Served(folder, owner, base, self._fleet.forget)
+        self._adapters: Handover = Served(folder, owner, base, self._fleet.forget)
+        self._models: Handover = OwnModel()
+        if hands_whole:
+            self._models = WholeModels(folder, section.servers)
         # one batch after the other: the sooner it is wanted, the sooner it is complete
         self._ahead = ThreadPoolExecutor(1, "rollouts ahead")
-        self._flying: set[Work] = set()
+        self._taken: dict[Work, Callable[[], None]] = {}
+        """Of each that is not over, what lets its weights go."""
         self._numbers = itertools.count()
 
     def __call__(
@@ -60,32 +74,32 @@ class VllmSampler:
     ) -> "VllmFlight":
         """Begin to draw from the policy as it is now; flights are drawn in the order they begin."""
         work = self._work(policy, requests, settings)
-        self._flying.add(work)
         found = self._ahead.submit(self._fleet.complete, work)
         return VllmFlight(requests, work, found, self._land)
 
     def close(self) -> None:
         """Break off what is under way, and have the servers forget all adapters."""
-        for work in self._flying:
+        for work in self._taken:
             work.cancel()
         self._ahead.shutdown(cancel_futures=True)
-        self._served.close()
+        self._adapters.close()
+        self._models.close()
         self._fleet.close()
 
     def _work(self, policy: Policy, requests: Sequence[Request], settings: Settings) -> Work:
         """What the servers are to do, and what each of them needs for it."""
-        name = self._served.take(policy) if policy.adapter else None
-        probe = requests[0].prompt_ids
+        way = self._adapters if policy.adapter else self._models
+        name = way.take(policy)
+        model, probe = way.model(name), requests[0].prompt_ids
         expected = _logprobs(policy, probe)
 
         def prepare(server: Server) -> None:
-            if name is not None and name not in server.models():
-                server.load(name, self._served.folder_of(name))
-            self._compare(server, server.logprobs(name, probe), expected)
+            way.give(server, name)
+            self._compare(server, server.logprobs(model, probe), expected)
 
         bodies = [
             draw(
-                name,
+                model,
                 request.prompt_ids,
                 seed,
                 settings.stop_ids,
@@ -97,13 +111,15 @@ class VllmSampler:
             for request in requests
             for seed in request.seeds
         ]
-        # two backbones may be asked for, each of which a server has or has not
-        return Work(name or f"backbone {next(self._numbers)}", bodies, prepare)
+        # of a server's own model there may be one after the other: each time it is looked at anew
+        told = model or f"{name} {next(self._numbers)}"
+        work = Work(told, bodies, prepare, lambda server, body: way.ask(server, name, body))
+        self._taken[work] = lambda: way.release(name)
+        return work
 
     def _land(self, work: Work) -> None:
         """What it was drawn with is needed no more."""
-        self._flying.discard(work)
-        self._served.release(work.name)
+        self._taken.pop(work)()
 
     def _compare(self, server: Server, told: Sequence[float], expected: Sequence[float]) -> None:
         # of the mean: a rare token's log-probability moves by half a nat in bfloat16 alone

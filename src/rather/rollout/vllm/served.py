@@ -8,15 +8,22 @@ runs on the same servers never take away what the other has.
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from rather.durable import remove, staged_directory, verify
 from rather.models.adapter_files import save_adapter
 from rather.models.library import weights_digest
 from rather.models.roles import Policy
+from rather.rollout.requests import Sampled
+from rather.rollout.vllm.handover import require_own_weights
+from rather.rollout.vllm.server import Server
 
 
 class Served:
-    """The adapters of one who asks, as many as are in use, and the newest."""
+    """The adapters of one who asks, as many as are in use, and the newest.
+
+    See `rather.rollout.vllm.handover`.
+    """
 
     def __init__(self, folder: Path, owner: str, base: str, forget: Callable[[str], None]) -> None:
         """`base` is what adapters say they sit on; `forget` has the servers forget a name."""
@@ -41,16 +48,27 @@ class Served:
         self._users[name] = users + 1
         return name
 
+    def model(self, name: str) -> str:
+        """The adapter's name."""
+        return name
+
+    def give(self, server: Server, name: str) -> None:
+        """Have it load the adapter, unless it has."""
+        require_own_weights(server)
+        if name not in server.models():
+            server.load(name, self.folder_of(name))
+
+    def ask(self, server: Server, name: str, body: dict[str, Any]) -> Sampled:
+        """A server that does not know the adapter refuses by itself."""
+        return server.complete(body)
+
     def folder_of(self, name: str) -> Path:
         """Where an adapter lies, for the servers."""
         return (self._folder / name).resolve()
 
     def release(self, name: str) -> None:
-        """One less asks for a name; what nobody asks for goes, but for the newest.
-
-        A name that was never taken, a backbone's, changes nothing.
-        """
-        if name not in self._users:
+        """One less asks for a name; what nobody asks for goes, but for the newest."""
+        if name not in self._users:  # closed meanwhile
             return
         self._users[name] -= 1
         *older, _ = self._users

@@ -1,4 +1,4 @@
-"""One vLLM server as a rollout asks it: an adapter by name, completions one by one."""
+"""One vLLM server as a rollout asks it: weights by name, completions one by one."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 
 from rather.rollout.requests import Sampled
-from rather.rollout.vllm.wire import ServerFailed, complaint, draw
+from rather.rollout.vllm.wire import ServerFailed, ServerRefused, complaint, draw
 
 CONNECT_S = 5.0
 BRIEFLY = httpx2.Timeout(60.0, connect=CONNECT_S)
@@ -45,6 +45,26 @@ class Server:
     def unload(self, name: str) -> None:
         """Have it forget an adapter."""
         self._ask("POST", "/v1/unload_lora_adapter", {"lora_name": name})
+
+    def weights(self) -> str | None:
+        """The name of the weights its model has; None where it has no route that says so."""
+        try:
+            return str(self._ask("GET", "/weight_info")["weight_version"])
+        except ServerRefused:
+            return None
+
+    def reload(self, name: str, folder: Path) -> None:
+        """Have its model read all weights from a folder, and call them by that name.
+
+        What it was writing is given up, and what it remembers of prompts forgotten. Its weights
+        have no sound name in between.
+        """
+        self._ask("POST", "/update_weight_version", {"new_version": f"reading {name}"})
+        self._ask("POST", "/pause?mode=abort")
+        asked = {"method": "reload_weights", "kwargs": {"weights_path": str(folder)}}
+        self._ask("POST", "/collective_rpc", asked, AT_LENGTH)
+        self._ask("POST", "/update_weight_version", {"new_version": name})
+        self._ask("POST", "/resume")
 
     def logprobs(self, model: str | None, ids: Sequence[int]) -> list[float]:
         """log π of each token of a text after its first, at temperature 1: [len(ids) − 1].

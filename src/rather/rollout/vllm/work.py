@@ -27,10 +27,12 @@ class Work:
         name: str,
         bodies: Sequence[dict[str, Any]],
         prepare: Callable[[Server], None] = _need_nothing,
+        ask: Callable[[Server, dict[str, Any]], Sampled] = Server.complete,
     ) -> None:
         """`name`: what tells the policy from others; `prepare` sees to it that a server has it,
-        before the server is first asked and after each of its failures."""
-        self.name, self.bodies, self.prepare = name, bodies, prepare
+        before the server is first asked and after each of its failures; `ask` has it complete
+        one body."""
+        self.name, self.bodies, self.prepare, self.ask = name, bodies, prepare, ask
         self.fault: Exception | None = None
         self.is_over = threading.Event()
         """Nothing more is to be asked."""
