@@ -31,8 +31,10 @@ def sample(
     requests: Sequence[Request],
     settings: Settings,
     advance: Callable[[int], None] = lambda tokens: None,
+    ended: Callable[[int], None] = lambda completions: None,
 ) -> list[list[Sampled]]:
-    """Completions of each request, in order; `advance` hears of every token as it is made.
+    """Completions of each request, in order; `advance` hears of every token as it is made, and
+    `ended` how many completions are whole by then.
 
     What a completion draws depends on its own seed only, never on what is decoded beside it.
     """
@@ -43,6 +45,7 @@ def sample(
     while not engine.is_idle:
         safe_point()
         advance(engine.step())
+        ended(sum(one.finish_reason is not None for t in tickets for one in t.completions))
     return [ticket.results() for ticket in tickets]
 
 

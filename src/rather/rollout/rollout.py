@@ -105,7 +105,11 @@ def collect(
     microbatch_tokens: int,
     advance: Callable[[int], None] = lambda tokens: None,
 ) -> Rollout:
-    """Sample the requests and look at the result with every role."""
+    """Sample the requests and look at the result with every role.
+
+    `advance` hears of tokens as they are made, and of none while they are looked at, which takes
+    about as long again.
+    """
     policy = roles.policy
     sampled = roles.sampler(policy, requests, settings, advance)
     failpoint("rollout.sampled")
@@ -117,9 +121,11 @@ def collect(
     flat = [one for answers in sampled for one in answers]
     scores, spread = _judged(roles.scorer, prompts, rows)
     failpoint("rollout.scored")
+    advance(0)
 
     def look(of: Callable[[Batch], Tensor]) -> Tensor:
-        return token_table(of, rows, microbatch_tokens, policy.backbone.device)
+        device = policy.backbone.device
+        return token_table(of, rows, microbatch_tokens, device, lambda rows_done: advance(0))
 
     by_token = roles.token_scorer(prompts, rows) if roles.token_scorer else None
     return Rollout(
@@ -179,11 +185,12 @@ def token_table(
     rows: Sequence[Row],
     microbatch_tokens: int,
     device: torch.device,
+    advance: Callable[[int], None] = lambda rows_done: None,
 ) -> Tensor:
     """Something [b, t] of each microbatch, put together as [B, T] on the CPU."""
     lengths = [len(completion) for row in rows for completion in row.completions]
     found = torch.zeros(len(lengths), max(lengths))
-    for indices, batch in microbatches(rows, microbatch_tokens, device):
+    for indices, batch in microbatches(rows, microbatch_tokens, device, advance):
         values = of(batch)
         found[completions_of(rows, indices), : values.shape[1]] = values.float().cpu()
     return found
