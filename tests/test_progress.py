@@ -122,3 +122,22 @@ def test_an_error_inside_takes_the_bar_away(clock: Clock) -> None:
 def test_by_default_it_speaks_on_stderr(capfd: pytest.CaptureFixture[str]) -> None:
     Progress().say("hello")
     assert capfd.readouterr() == ("", "hello\n")
+
+
+def test_what_is_silent_for_long_is_announced_once() -> None:
+    stream = io.StringIO()
+    with Progress(stream=stream).announced("loading", seconds=0.01):
+        time.sleep(0.2)
+    assert stream.getvalue() == "loading\n"
+
+
+def test_what_speaks_or_ends_by_itself_is_not_announced() -> None:
+    stream = io.StringIO()
+    progress = Progress(stream=stream)
+    with progress.announced("loading", seconds=0.05):
+        progress.say("halfway")
+        time.sleep(0.2)
+    with progress.announced("loading", seconds=0.05):
+        pass
+    time.sleep(0.2)
+    assert stream.getvalue() == "halfway\n"

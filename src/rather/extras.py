@@ -4,10 +4,19 @@ import platform
 from collections.abc import Callable
 from functools import wraps
 from importlib.util import find_spec
-from typing import ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from rather.errors import EnvironmentFault
+from rather.progress import Progress
 
+
+class Telling(Protocol):
+    """A workspace, as far as it is asked here."""
+
+    progress: Progress
+
+
+W = TypeVar("W", bound=Telling)
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -16,13 +25,19 @@ TRAINING = ("torch", "transformers", "safetensors", "gguf")
 THAT_CHANGE_RESULTS = ("rather", "torch", "transformers", "tokenizers")
 
 
-def needs_training(stage: Callable[P, T]) -> Callable[P, T]:
-    """Mark a stage that runs a model: without the extra `train` it raises EnvironmentFault."""
+def needs_training(
+    stage: Callable[Concatenate[W, P], T],
+) -> Callable[Concatenate[W, P], T]:
+    """Mark a stage that runs a model: without the extra `train` it raises EnvironmentFault.
+
+    PyTorch and the model take seconds to load, the first time many; that is said meanwhile.
+    """
 
     @wraps(stage)
-    def checked(*arguments: P.args, **options: P.kwargs) -> T:
+    def checked(ws: W, /, *arguments: P.args, **options: P.kwargs) -> T:
         require_training(f"rather {stage.__name__}")
-        return stage(*arguments, **options)
+        with ws.progress.announced("loading PyTorch and the model (the first time takes longest)"):
+            return stage(ws, *arguments, **options)
 
     return checked
 

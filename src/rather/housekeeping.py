@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from rather.config.stages import Config
-from rather.extras import needs_training
+from rather.extras import require_training
 from rather.progress import Progress
 from rather.workspace import Workspace
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 Result = dict[str, Any]
 
 
-@needs_training
 def plan(config: Config, root: Path, size: str | None, gpus: str, sizes: "Sizes") -> Result:
     """What training takes, stage by stage, on devices that need not be here."""
+    require_training("rather plan")
     from rather.models.library import pick_dtype
     from rather.planning import model, plan, processor, shape
     from rather.planning.hardware import cards_of

@@ -7,6 +7,7 @@ seconds leaves no trace. In a notebook each line of a task takes the place of th
 import os
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -43,15 +44,34 @@ class Progress:
         self._clock = clock
         self._bars: RichProgress | None = None
         self._num_open = 0
+        self._has_spoken = False
 
     def say(self, line: str) -> None:
         """Print one line for people."""
+        self._has_spoken = True
         if self._quiet:
             return
         if self._bars is not None:
             self._bars.console.print(line, markup=False, highlight=False, soft_wrap=True)
         else:
             print(line, file=self._stream, flush=True)
+
+    @contextmanager
+    def announced(self, line: str, seconds: float = SECONDS_BETWEEN_LINES) -> Iterator[None]:
+        """Print `line` where the block has shown nothing else by itself for so many seconds."""
+
+        def speak() -> None:
+            if not self._has_spoken:
+                self.say(line)
+
+        self._has_spoken = False
+        timer = threading.Timer(seconds, speak)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     @contextmanager
     def track(self, description: str, total: int | None, unit: str) -> Iterator[Task]:
@@ -77,6 +97,7 @@ class Progress:
         )
 
     def _open_bar(self, task: "_Task") -> int:
+        self._has_spoken = True
         if self._bars is None:
             self._bars = _rich_bars(self._stream)
             self._bars.start()

@@ -45,7 +45,7 @@ def roles(backbone: Backbone, adapter: str | None = None) -> Roles:
 def rolled(backbone: Backbone, tokens: int = 4096, adapter: str | None = None) -> Rollout:
     cast = roles(backbone, adapter)
     sampled = cast.sampler(cast.policy, REQUESTS, Settings(0.8, 7, STOPS), lambda tokens: None)
-    return collect(cast, PROMPTS, REQUESTS, sampled, 0.8, tokens)
+    return collect(cast, PROMPTS, list(zip(REQUESTS, sampled, strict=True)), 0.8, tokens)
 
 
 def loud_adapter(backbone: Backbone, top_only: bool = False) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from rather.data.identity import completion_id
+from rather.progress import _Task
 from rather.records import Completion, Message, Prompt
 from rather.stages import sampling
 from rather.stages.sampling import Counts, Drawn, answer, plan, sample_all, seed_of, settings_of
@@ -101,13 +102,18 @@ class Scripted:
         self.seeds: list[int] = []
 
     def __call__(
-        self, wanted: Wanted, settings: dict[str, Any], advance: Callable[[int], None]
+        self,
+        wanted: Wanted,
+        settings: dict[str, Any],
+        advance: Callable[[int], None],
+        ended: Callable[[int], None],
     ) -> list[list[Drawn]]:
         found = []
         for _, seeds in wanted:
             self.seeds += seeds
             found.append([Drawn(self.texts.pop(0), "stop", 2) for _ in seeds])
         advance(sum(2 * len(row) for row in found))
+        ended(sum(map(len, found)))
         return found
 
 
@@ -123,6 +129,27 @@ def test_equal_and_empty_texts_are_drawn_again(ws: Workspace) -> None:
     assert ask(ws, writer, 3) == Counts(stored=3, duplicates=0, tokens=12)
     assert sorted(one.text for one in completions.all(ws.db)) == ["a", "b", "c"]
     assert len(set(writer.seeds)) == 6  # never the same draw twice
+
+
+def test_progress_counts_completions_as_they_end(
+    ws: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[int] = []
+    monkeypatch.setattr(_Task, "advance", lambda self, n=1, note="": told.append(n))
+    sample_all(ws, ws.config.sample)
+    # Eleven prompts, three answers each, of at most eight tokens: they do not all end together.
+    assert sum(told) == 33
+    assert min(told) == 0
+    assert len([number for number in told if number]) > 1
+
+
+def test_what_is_drawn_again_is_told_once(ws: Workspace) -> None:
+    ended: list[int] = []
+    made = Counts(on_ended=ended.append)
+    prompt = prompts.all(ws.db)[0]
+    settings = settings_of(ws.config.sample, 1.0)
+    answer(ws, Scripted("a", "a", "b"), "base", [(prompt, 2)], settings, made)
+    assert ended == [2, 1]  # of those asked for last: two, and the one that was drawn again
 
 
 def test_what_stays_equal_is_given_up(ws: Workspace) -> None:

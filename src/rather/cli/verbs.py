@@ -35,8 +35,8 @@ def init(directory: Path, *, common: Common = COMMON, **settings: Any) -> Result
     if common.dry_run:
         return {"summary": f"would make {directory} a workspace", "workspace": str(directory)}
     root = Workspace.create(directory, config).root
-    next_step = "`rather import FILE --as prompts` in it comes next"
-    return {"summary": f"{directory} is a workspace; {next_step}", "workspace": str(root)}
+    summary = f"{directory} is a workspace; next: cd {directory} && rather import FILE"
+    return {"summary": summary, "workspace": str(root)}
 
 
 def sample(*, common: Common = COMMON, **settings: Any) -> Result:

@@ -73,10 +73,13 @@ class Accuracy:
 
 
 def held_out_accuracy(
-    model: RewardModel | RewardEnsemble, judged: Sequence[Judged], microbatch_tokens: int
+    model: RewardModel | RewardEnsemble,
+    judged: Sequence[Judged],
+    microbatch_tokens: int,
+    advance: Callable[[int], None] = lambda rows_done: None,
 ) -> Accuracy:
     """Accuracy on all (better, worse) pairs; equal scores or lengths count half."""
-    scores = score_rows(model, [one.row for one in judged], microbatch_tokens)
+    scores = score_rows(model, [one.row for one in judged], microbatch_tokens, advance)
     failpoint("evaluation.scored")
     return accuracy_of(judged, scores)
 

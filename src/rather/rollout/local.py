@@ -23,9 +23,10 @@ def sample_policy(
     requests: Sequence[Request],
     settings: Settings,
     advance: Callable[[int], None],
+    ended: Callable[[int], None] = lambda completions: None,
 ) -> list[list[Sampled]]:
-    """`sample` as a rollout asks for it: see `rather.rollout.rollout.Sampler`."""
-    return sample(policy.backbone, policy.adapter, requests, settings, advance)
+    """`sample` as a rollout asks for it: see `rather.rollout.sampler.Sampler`."""
+    return sample(policy.backbone, policy.adapter, requests, settings, advance, ended)
 
 
 def sample(
@@ -34,8 +35,10 @@ def sample(
     requests: Sequence[Request],
     settings: Settings,
     advance: Callable[[int], None] = lambda tokens: None,
+    ended: Callable[[int], None] = lambda completions: None,
 ) -> list[list[Sampled]]:
-    """Completions of each request, in order; `advance` hears of every token as it is made.
+    """Completions of each request, in order; `advance` hears of every token as it is made, and
+    `ended` how many completions are whole by then.
 
     What a completion draws depends on its own seed only, never on what is decoded beside it.
     """
@@ -48,6 +51,7 @@ def sample(
     while not engine.is_idle:
         safe_point()
         advance(engine.step())
+        ended(sum(one.finish_reason is not None for t in tickets for one in t.completions))
     return [ticket.results() for ticket in tickets]
 
 

@@ -92,25 +92,29 @@ class Roles:
 def collect(
     roles: Roles,
     prompts: Sequence[Prompt],
-    requests: Sequence[Request],
-    sampled: Sequence[Sequence[Sampled]],
+    drawn: Sequence[tuple[Request, Sequence[Sampled]]],
     temperature: float,
     microbatch_tokens: int,
+    advance: Callable[[int], None] = lambda tokens: None,
 ) -> Rollout:
-    """Look at what was sampled of each request, at this temperature, with every role."""
+    """Look at what was sampled of each request, at this temperature, with every role.
+
+    `advance` hears of no more tokens, from time to time: looking takes about as long as sampling.
+    """
     policy = roles.policy
     failpoint("rollout.sampled")
     rows = [
-        Row(request.prompt_ids, tuple(one.ids for one in answers))
-        for request, answers in zip(requests, sampled, strict=True)
+        Row(request.prompt_ids, tuple(one.ids for one in answers)) for request, answers in drawn
     ]
     rows = with_lower_states(policy, rows, microbatch_tokens)
-    flat = [one for answers in sampled for one in answers]
+    flat = [one for _, answers in drawn for one in answers]
     scores, spread = _judged(roles.scorer, prompts, rows)
     failpoint("rollout.scored")
+    advance(0)
 
     def look(of: Callable[[Batch], Tensor]) -> Tensor:
-        return token_table(of, rows, microbatch_tokens, policy.backbone.device)
+        device = policy.backbone.device
+        return token_table(of, rows, microbatch_tokens, device, lambda rows_done: advance(0))
 
     by_token = roles.token_scorer(prompts, rows) if roles.token_scorer else None
     return Rollout(
@@ -170,11 +174,12 @@ def token_table(
     rows: Sequence[Row],
     microbatch_tokens: int,
     device: torch.device,
+    advance: Callable[[int], None] = lambda rows_done: None,
 ) -> Tensor:
     """Something [b, t] of each microbatch, put together as [B, T] on the CPU."""
     lengths = [len(completion) for row in rows for completion in row.completions]
     found = torch.zeros(len(lengths), max(lengths))
-    for indices, batch in microbatches(rows, microbatch_tokens, device):
+    for indices, batch in microbatches(rows, microbatch_tokens, device, advance):
         values = of(batch)
         found[completions_of(rows, indices), : values.shape[1]] = values.float().cpu()
     return found

@@ -16,8 +16,10 @@ class Sampler(Protocol):
         requests: Sequence[Request],
         settings: Settings,
         advance: Callable[[int], None],
+        ended: Callable[[int], None] = lambda completions: None,
     ) -> list[list[Sampled]]:
-        """Completions of each request, in order; `advance` hears of tokens as they are made."""
+        """Completions of each request, in order; `advance` hears of tokens as they are made, and
+        `ended` how many completions are whole by then."""
 
 
 class Flight(Protocol):

@@ -39,6 +39,8 @@ def next_command(facts: dict[str, Any]) -> str:
         return "rather label"
     if "reward" not in stages:
         return "rather reward"
+    if facts["too_weak"] and not stages & {"ppo", "dpo"}:
+        return f"rather label, then rather reward again ({facts['too_weak']})"
     if not stages & {"ppo", "dpo"}:
         return "rather ppo"
     return "rather evaluate" if not _evaluated(facts) else "rather report"

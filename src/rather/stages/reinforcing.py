@@ -17,6 +17,7 @@ from rather.stages import examples
 from rather.stages.critic import make_critic
 from rather.stages.drawing import drawing
 from rather.stages.examples import LeftOut
+from rather.stages.gate import weakness
 from rather.stages.runs import open_library, policy_name, running
 from rather.stages.scorers import (
     identity,
@@ -162,20 +163,15 @@ def require_fit_reward(ws: Workspace, mix: Sequence[tuple[float, str]], *, force
     known = {version.name: version for version in versions.all(ws.db, "reward")}
     least = ws.config.ppo.rules.min_accuracy
     for name in reward_models(mix):
-        metrics = known[name].metrics
-        if "accuracy" not in metrics:
+        if "accuracy" not in known[name].metrics:
             ws.progress.say(
                 f"warning: {name} was never measured on held-out judgments; nobody knows whether "
                 "it is better than chance."
             )
             continue
-        accuracy, low = metrics["accuracy"], metrics["accuracy_low"]
-        if accuracy >= least and low > 0.5:
+        said = weakness(known[name], least)
+        if not said:
             continue
-        said = (
-            f"{name} orders {accuracy:.0%} of {metrics['num_pairs']:.0f} held-out pairs as people "
-            f"did (95 % interval from {low:.0%}), too little to tune against"
-        )
         if not force:
             raise GateClosed(
                 f"Stopped: {said}; collect more judgments, train a better reward model, or give "

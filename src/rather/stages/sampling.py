@@ -10,6 +10,7 @@ from rather.config.stages import Sampling
 from rather.data.identity import completion_id
 from rather.data.tokens import Codec
 from rather.models.roles import Policy
+from rather.progress import Task
 from rather.records import Completion, FinishReason, Prompt
 from rather.rollout import endpoint
 from rather.rollout.requests import Request, Settings
@@ -40,8 +41,10 @@ class Writer(Protocol):
         wanted: Sequence[tuple[Prompt, tuple[int, ...]]],
         settings: dict[str, Any],
         advance: Callable[[int], None],
+        ended: Callable[[int], None],
     ) -> list[list[Drawn]]:
-        """Completions of each (prompt, seeds), one a seed; `advance` hears of finished tokens.
+        """Completions of each (prompt, seeds), one a seed; `advance` hears of tokens as they are
+        made, `ended` how many of these completions are whole by then.
 
         None at all where a prompt does not fit the model's context.
         """
@@ -54,6 +57,7 @@ def policy_writer(policy: Policy, codec: Codec, sampler: Sampler) -> Writer:
         wanted: Sequence[tuple[Prompt, tuple[int, ...]]],
         settings: dict[str, Any],
         advance: Callable[[int], None],
+        ended: Callable[[int], None],
     ) -> list[list[Drawn]]:
         fitting = {n: one for n, one in enumerate(wanted) if codec.fits(one[0])}
         drawn: list[list[Drawn]] = [[] for _ in wanted]
@@ -61,7 +65,7 @@ def policy_writer(policy: Policy, codec: Codec, sampler: Sampler) -> Writer:
             return drawn
         requests = [Request(codec.prompt_ids(p), seeds) for p, seeds in fitting.values()]
         asked = Settings(stop_ids=codec.stop_ids, **settings)
-        rows = sampler(policy, requests, asked, advance)
+        rows = sampler(policy, requests, asked, advance, ended)
         for n, row in zip(fitting, rows, strict=True):
             drawn[n] = [Drawn(codec.text(s.ids), s.finish_reason, len(s.ids)) for s in row]
         return drawn
@@ -76,10 +80,12 @@ def endpoint_writer(address: str) -> Writer:
         wanted: Sequence[tuple[Prompt, tuple[int, ...]]],
         settings: dict[str, Any],
         advance: Callable[[int], None],
+        ended: Callable[[int], None],
     ) -> list[list[Drawn]]:
         answers = endpoint.sample(address, wanted, settings)
         drawn = [[Drawn(a.text, a.finish_reason, a.num_tokens) for a in row] for row in answers]
         advance(sum(one.num_tokens for row in drawn for one in row))
+        ended(sum(map(len, drawn)))
         return drawn
 
     return write
@@ -112,6 +118,8 @@ class Counts:
     """Completions not drawn as their prompts do not fit the model's context."""
     on_tokens: Callable[[int], None] = field(default=lambda tokens: None, repr=False, compare=False)
     """Hears how many tokens were made so far, as they are made."""
+    on_ended: Callable[[int], None] = field(default=lambda ended: None, repr=False, compare=False)
+    """Hears how many completions of those asked for last are whole."""
 
     def count(self, tokens: int) -> None:
         """So many tokens more."""
@@ -144,26 +152,42 @@ def plan(ws: Workspace, section: Sampling) -> list[tuple[str, float, Prompt, int
 def sample_all(ws: Workspace, section: Sampling) -> Counts:
     """Sample what is missing, a batch of prompts at a time; every batch is stored at once."""
     todo = plan(ws, section)
-    made = Counts()
     with (
         drawing_answers(ws) as sampler,
         ws.progress.track("sample", sum(n for *_, n in todo), "completions") as task,
     ):
         hands = writers(ws, dict.fromkeys(name for name, *_ in todo), sampler)
-        began = time.monotonic()
-
-        def show(tokens: int) -> None:
-            task.advance(0, f"{tokens / (time.monotonic() - began):.0f} tokens/s")
-
-        made.on_tokens = show
+        shown = _Shown(task)
+        made = Counts(on_tokens=shown.tokens, on_ended=shown.ended)
         for name, temperature in dict.fromkeys((name, t) for name, t, *_ in todo):
             wanted = [(p, n) for name_, t, p, n in todo if (name_, t) == (name, temperature)]
             settings = settings_of(section, temperature)
             for start in range(0, len(wanted), section.batch_size):
                 batch = wanted[start : start + section.batch_size]
                 answer(ws, hands[name], name, batch, settings, made)
-                task.advance(sum(number for _, number in batch))
+                shown.batch_is_done(sum(number for _, number in batch))
     return made
+
+
+class _Shown:
+    """How far sampling is, told as completions end."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._began = time.monotonic()
+        self._num_told = 0
+
+    def tokens(self, total: int) -> None:
+        self._task.advance(0, f"{total / (time.monotonic() - self._began):.0f} tokens/s")
+
+    def ended(self, number: int) -> None:
+        """So many of the batch; what is drawn again was told when it was drawn first."""
+        self._task.advance(max(number - self._num_told, 0))
+        self._num_told = max(number, self._num_told)
+
+    def batch_is_done(self, size: int) -> None:
+        self.ended(size)
+        self._num_told = 0
 
 
 def answer(
@@ -196,7 +220,8 @@ def answer(
                 wanted.append((prompt, seeds))
         if not wanted:
             break
-        for (prompt, seeds), row in zip(wanted, writer(wanted, settings, made.count), strict=True):
+        rows = writer(wanted, settings, made.count, made.on_ended)
+        for (prompt, seeds), row in zip(wanted, rows, strict=True):
             if not row:
                 ws.progress.say(f"left out {prompt.id}: it is longer than the context of {model}")
                 made.too_long += missing[prompt.id]

@@ -89,7 +89,8 @@ def reward(ws: Workspace, *, dry_run: bool, fresh: bool) -> Result:
         depth = policy.backbone.depth_of(section.depth)
         arms = label_efficiency(ws, _untrained(section, policy), codec, found, tests)
         model = train_reward_models(section, policy, judged, run, plan.seed)
-        accuracy = held_out_accuracy(model, tests, MEASURED_TOGETHER)
+        with ws.progress.track("held-out accuracy", len(tests), "rows") as task:
+            accuracy = held_out_accuracy(model, tests, MEASURED_TOGETHER, task.advance)
         metrics = {
             "num_training_comparisons": float(len(found)),
             **(accuracy_metrics(accuracy) if accuracy.accuracy.n else {}),

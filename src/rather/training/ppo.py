@@ -126,10 +126,10 @@ class Trainer:
                 part = collect(
                     self.roles,
                     [tasks[i].prompt for i in mine],
-                    [requests[i] for i in mine],
-                    sampled,
+                    list(zip([requests[i] for i in mine], sampled, strict=True)),
                     self.section.temperature,
                     self.section.microbatch_tokens,
+                    shown.advance,
                 )
         if self.cast.staleness:
             age = torch.full(part.scores.shape, self.draws.age(number))

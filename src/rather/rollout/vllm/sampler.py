@@ -61,11 +61,17 @@ class VllmSampler:
         requests: Sequence[Request],
         settings: Settings,
         advance: Callable[[int], None],
+        ended: Callable[[int], None] = lambda completions: None,
     ) -> list[list[Sampled]]:
         """Completions of each request, in order, of the policy as it is now."""
         work = self._work(policy, requests, settings)
+
+        def tell(tokens: int) -> None:
+            advance(tokens)
+            ended(work.num_done)
+
         try:
-            return by_request(requests, self._fleet.complete(work, advance))
+            return by_request(requests, self._fleet.complete(work, tell))
         finally:
             self._land(work)
 

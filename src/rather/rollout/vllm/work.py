@@ -45,9 +45,14 @@ class Work:
             self._open.put(place)
 
     @property
+    def num_done(self) -> int:
+        """Bodies that have their completion."""
+        return len(self._found)
+
+    @property
     def is_done(self) -> bool:
-        """Whether every body has its completion."""
-        return len(self._found) == len(self.bodies)
+        """Whether every body has."""
+        return self.num_done == len(self.bodies)
 
     def results(self) -> list[Sampled]:
         """The completions, in order, once all are there."""

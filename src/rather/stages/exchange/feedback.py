@@ -46,9 +46,10 @@ def import_file(
         }
     done = "would import" if dry_run else "imported"
     rejected_note = f"; {len(found.rejected)} rows rejected" if found.rejected else ""
+    num_heldout = sum(one.split == "heldout" for one in found.prompts)
     summary = (
-        f"{done} {path.name} as {found.kind}: {len(found.prompts)} prompts, "
-        f"{len(found.judgments)} judgments{rejected_note}."
+        f"{done} {path.name} as {found.kind}: {len(found.prompts)} prompts ({num_heldout} held "
+        f"out), {len(found.judgments)} judgments{rejected_note}."
     )
     return {"summary": summary, **result}
 
