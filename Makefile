@@ -60,8 +60,9 @@ LLAMA_CPP := llama-cpp-python==0.3.36
 	rm $(@D)/*.tar.gz
 	touch $@
 
+# `make demo FLAGS=--quick` for a small one.
 demo: setup
-	rather demo
+	rather demo $(FLAGS)
 
 test: setup oracles
 	cd frontend && npm run --silent check && npm run --silent test
