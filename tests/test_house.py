@@ -35,6 +35,7 @@ WHOLE_HOUSE_TESTS = {
     "test_worse_and_longer.py",  # tuned models, from the evaluation to the report's verdict
     "test_kill_server.py",  # the labelling app, killed under a crowd
     "test_pages.py",  # every page people read
+    "test_readme.py",  # README.md: make demo, and what runs each of its commands
     "test_walkthroughs.py",  # README.md and docs/getting-started.md, followed to the letter
     "test_examples.py",  # examples/*/run.py
     "test_wheel.py",  # what is built, in an environment of its own
