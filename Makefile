@@ -66,8 +66,9 @@ LLAMA_CPP := llama-cpp-python==0.3.36
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --target $(@D) --requirement $<
 	touch $@
 
+# `make demo FLAGS=--quick` for a small one.
 demo: setup
-	rather demo
+	rather demo $(FLAGS)
 
 test: setup oracles
 	cd frontend && npm run --silent check && npm run --silent test

@@ -35,7 +35,7 @@ class Shot(NamedTuple):
     texts: str = "usual"
 
 
-def _stay(page: Page) -> None:
+def stay(page: Page) -> None:
     """Reads: answers count as seen once they were on screen."""
     page.wait_for_timeout(100)
     for _ in range(12):
@@ -49,7 +49,7 @@ def _stay(page: Page) -> None:
 
 def _keys(*keys: str) -> Callable[[Page], None]:
     def go(page: Page) -> None:
-        _stay(page)
+        stay(page)
         for key in keys:
             page.keyboard.press(key)
         page.wait_for_timeout(250)
@@ -63,13 +63,13 @@ def _saved(page: Page) -> None:
 
 
 def _chosen(page: Page) -> None:
-    _stay(page)
+    stay(page)
     page.keyboard.press("1")
     page.wait_for_timeout(120)
 
 
 def _written(page: Page) -> None:
-    _stay(page)
+    stay(page)
     page.keyboard.press("e")
     page.keyboard.press("Control+End")
     page.keyboard.type(" And put it back into the light afterwards.")
@@ -77,7 +77,7 @@ def _written(page: Page) -> None:
 
 
 def _suggested(page: Page) -> None:
-    _stay(page)
+    stay(page)
     page.keyboard.press("e")
     page.keyboard.press("Control+End")
     page.keyboard.type(" It lives for months.")
@@ -86,7 +86,7 @@ def _suggested(page: Page) -> None:
 
 def _history(page: Page) -> None:
     for key in ("1", "3", "2"):
-        _stay(page)
+        stay(page)
         page.keyboard.press(key)
         page.locator(".picked").wait_for(state="detached")
     page.keyboard.press("h")
@@ -101,14 +101,14 @@ def _revising(page: Page) -> None:
 
 def _ended(page: Page) -> None:
     for _ in QUESTIONS:
-        _stay(page)
+        stay(page)
         page.keyboard.press("1")
         page.locator(".picked").wait_for(state="detached")
     page.get_by_role("heading", name="All done").wait_for()
 
 
 def _offline(page: Page) -> None:
-    _stay(page)
+    stay(page)
     page.context.set_offline(True)
     page.keyboard.press("2")
     page.get_by_text("kept in this browser").wait_for()
@@ -116,7 +116,7 @@ def _offline(page: Page) -> None:
 
 
 def _refused(page: Page) -> None:
-    _stay(page)
+    stay(page)
     reply = '{"error": {"message": "You have judged this already.", "code": "already_judged"}}'
     page.route("**/api/judgments", lambda route: route.fulfill(status=409, body=reply))
     page.keyboard.press("2")
@@ -137,7 +137,7 @@ def _next_says(**change: Any) -> Callable[[Page], None]:
 
 
 def _signed_out(page: Page) -> None:
-    _stay(page)
+    stay(page)
     page.context.clear_cookies()
     page.keyboard.press("1")
     page.get_by_role("heading", name="Your session has ended").wait_for()
@@ -146,12 +146,12 @@ def _signed_out(page: Page) -> None:
 WARNING = "Please read the guidelines again: some of your answers differ from what is known."
 THREE = ("helpful", "harmless", "honest")
 SHOTS = [
-    Shot("pair", "pair", _stay, {}),
+    Shot("pair", "pair", stay, {}),
     Shot("pair-chosen", "pair", _chosen, {}),
     Shot("pair-saved", "pair", _saved, {}),
-    Shot("pair-long", "pair", _stay, {}, "long"),
-    Shot("pair-hostile", "pair", _stay, {}, "hostile"),
-    Shot("pair-rtl", "pair", _stay, {}, "rtl"),
+    Shot("pair-long", "pair", stay, {}, "long"),
+    Shot("pair-hostile", "pair", stay, {}, "hostile"),
+    Shot("pair-rtl", "pair", stay, {}, "rtl"),
     Shot("pair-raw", "pair", _keys("m"), {}, "hostile"),
     Shot("pair-strength", "pair", _keys("1"), {"ask_strength": True}),
     Shot("pair-dimensions", "pair", _keys("x", "1", "3"), {"dimensions": THREE}),
@@ -164,7 +164,7 @@ SHOTS = [
     Shot("ranking", "ranking", _keys("2", "j", "1", "j", "2"), {}),
     Shot("demonstration", "demonstration", _written, {}),
     Shot("correction", "correction", _written, {}),
-    Shot("thumb", "thumb", _stay, {}),
+    Shot("thumb", "thumb", stay, {}),
     Shot("history", "pair", _history, {}),
     Shot("revising", "pair", _revising, {}),
     Shot("end", "pair", _ended, {}),
@@ -216,24 +216,31 @@ def take(browser: Browser, shot: Shot, form: str, path: Path) -> None:
 
 @contextmanager
 def _site(shot: Shot, folder: Path) -> Iterator[str]:
+    settings: dict[str, Any] = {
+        "kind": shot.kind,
+        "guidelines": GUIDELINES,
+        "overlap": Overlap(shared_fraction=0),
+        "checks": Checks(gold_fraction=0, repeat_fraction=0),
+    }
+    config = Config(label=Labelling(**settings | shot.label))
     with Database.open(folder / "rather.db", create=True) as db:
-        labellers.add(db, [Labeller("ann", "Ann", False)])
         fill(db, shot.kind, shot.texts)
-        settings: dict[str, Any] = {
-            "kind": shot.kind,
-            "guidelines": GUIDELINES,
-            "overlap": Overlap(shared_fraction=0),
-            "checks": Checks(gold_fraction=0, repeat_fraction=0),
-        }
-        config = Config(label=Labelling(**settings | shot.label))
-        listener = listen("127.0.0.1", 0)
-        server = server_of(create_app(db, config, "house-plants", secret=b"s" * 32))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        yield f"{url_of(listener)}/login?token={logins.create_token(db, 'ann', 60)}"
-        server.should_exit = True
-        thread.join(10)
-        listener.close()
+        with served(db, config, "house-plants") as address:
+            yield address
+
+
+@contextmanager
+def served(db: Database, config: Config, title: str) -> Iterator[str]:
+    """The app on a free port of this machine: the link by which Ann comes in."""
+    labellers.add(db, [Labeller("ann", "Ann", False)])
+    listener = listen("127.0.0.1", 0)
+    server = server_of(create_app(db, config, title, secret=b"s" * 32))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    yield f"{url_of(listener)}/login?token={logins.create_token(db, 'ann', 60)}"
+    server.should_exit = True
+    thread.join(10)
+    listener.close()
 
 
 def fill(db: Database, kind: str, texts: str = "usual") -> None:

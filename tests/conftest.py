@@ -55,7 +55,8 @@ LONG_ROOMS = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is in a long room."""
+    """Mark what is in a long room; the whole demo comes last."""
+    items.sort(key=lambda item: item.get_closest_marker("demo") is not None)
     here = Path(__file__).parent
     for item in items:
         if item.path.relative_to(here).as_posix().startswith(LONG_ROOMS):

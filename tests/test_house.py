@@ -37,6 +37,7 @@ WHOLE_HOUSE_TESTS = {
     "test_moving_database.py",  # the same, moved to another database
     "test_s3.py",  # the whole way to object storage and back
     "test_pages.py",  # every page people read
+    "test_readme.py",  # README.md: make demo, and what runs each of its commands
     "test_walkthroughs.py",  # README.md and docs/getting-started.md, followed to the letter
     "test_examples.py",  # examples/*/run.py
     "test_wheel.py",  # what is built, in an environment of its own

@@ -8,16 +8,17 @@ import rather
 HERE = Path(__file__).parent
 LAPTOP = {"tuning": "top_layers", "num_top_layers": 8}
 SETTINGS: dict[str, Any] = {
-    "heldout_fraction": 0.4,
+    "heldout_fraction": 0.3,
+    "system_prompt": "Answer in one or two short sentences.",
     "sample": {"num_completions": 3, "temperatures": [0.7], "max_new_tokens": 48},
-    "choose": {"num_questions": 40},
+    "choose": {"num_questions": 50},
     "label": {"kind": "pair", "simulate": "concision", "noise_temperature": 0.05},
     "reward": {"ensemble": 3, "learning_rate": 1e-3, "batch_size": 8, "adapter": LAPTOP},
-    "dpo": {"learning_rate": 2e-4, "batch_size": 8, "adapter": LAPTOP},
+    "dpo": {"learning_rate": 5e-4, "num_epochs": 2, "batch_size": 8, "adapter": LAPTOP},
     "evaluate": {"gold": "concision", "temperature": 0.7, "max_new_tokens": 96},
     "run": {
         "rounds": 3,
-        "min_judgments": 30,
+        "min_judgments": 40,
         "stages": ["sample", "choose", "label", "reward", "dpo", "evaluate", "report"],
     },
 }

@@ -9,23 +9,34 @@ HERE = Path(__file__).parent
 LAPTOP = {"tuning": "top_layers", "num_top_layers": 8}
 SETTINGS: dict[str, Any] = {
     "heldout_fraction": 0.4,
+    "system_prompt": "You answer the customers of a small shop in two or three sentences.",
     "sample": {"num_completions": 6, "temperatures": [0.7], "max_new_tokens": 48},
-    "label": {"kind": "ranking", "simulate": "vader"},
+    "label": {"kind": "ranking", "ranking_size": 6, "simulate": "vader", "tie_margin": 0.05},
     "reward": {"num_epochs": 3, "learning_rate": 1e-3, "batch_size": 4, "adapter": LAPTOP},
     "ppo": {
-        "reward": "0.7*reward-1 + 0.3*brevity:score",
-        "num_steps": 5,
-        "batch_size": 8,
+        # the model's scores spread about twice as far as the rule's: so both count alike
+        "reward": "0.5*reward-1 + 1*brevity:score",
+        # no critic learns anything in so few steps: a prompt's other completions are the baseline
+        "advantage": "rloo",
+        "num_steps": 8,
+        "batch_size": 12,
         "num_completions": 4,
+        "num_minibatches": 2,
+        "num_epochs": 2,
         "max_new_tokens": 48,
         "temperature": 0.7,
         "learning_rate": 1e-3,
-        "warmup_fraction": 0.0,
-        "num_minibatches": 2,
-        "shaping": {"standardize": True},
+        # the rule already takes something for an answer that is cut off
+        "shaping": {"missing_eos_penalty": 0.0},
         "adapter": LAPTOP,
     },
-    "evaluate": {"reward": "reward-1", "gold": "vader", "temperature": 0.7},
+    # each half has a judge of its own: what the labeller goes by, and the rule
+    "evaluate": {
+        "gold": "vader",
+        "judge": "brevity:score",
+        "reward": "reward-1",
+        "temperature": 0.7,
+    },
 }
 
 
@@ -39,11 +50,7 @@ def main(root: Path, force: bool = False, **settings: Any) -> None:
         print(project.sample())
         print(project.label())
         print(project.reward())
-        tuned = project.ppo(force=force)
-        print(tuned)
-        for step in project.metrics(tuned.version):
-            if step.name.startswith("objective/"):
-                print(f"step {step.step}: {step.name} {step.value:.3f}")
+        print(project.ppo(force=force))
         print(project.evaluate())
         print(project.report())
 

@@ -1,4 +1,5 @@
 // Every sentence the labelling page says, in one place, so that it can be translated.
+import type { Action } from "./logic/keys";
 import type { Choice, Kind } from "./types";
 
 const REASONS = {
@@ -200,7 +201,7 @@ export const messages = {
     guidelines: "Guidelines",
     history: "What you said so far",
     help: "These keys",
-  },
+  } satisfies Record<Action, string>,
   history: {
     title: "What you said so far",
     empty: "Nothing yet.",

@@ -3,7 +3,6 @@
 import pytest
 
 from rather.errors import DataError
-from rather.feedback import correction
 from rather.feedback.answer import Judged, LeftOut
 from rather.feedback.correction import Correction
 from rather.records import Demonstration, Judgment, Message, Prompt
@@ -25,7 +24,6 @@ def test_it_teaches_twice() -> None:
     comparison = Correction("c1", "Better.").comparison(judged)
     assert (comparison.completions, comparison.ranks) == (("Better.", "Good."), (1, 2))
     assert Correction("c1", "Better.").demonstration(judged) == Demonstration(PROMPT, "Better.")
-    assert correction.LEARNERS == ("sft", "reward", "dpo")
 
 
 def test_an_unknown_original_compares_nothing() -> None:

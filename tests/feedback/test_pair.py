@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from rather.errors import DataError
-from rather.feedback import pair
 from rather.feedback.answer import Judged, LeftOut
 from rather.feedback.pair import Pair
 from rather.records import Choice, Judgment, Message, Prompt
@@ -62,10 +61,6 @@ def test_both_bad_compares_nothing_but_says_two_things() -> None:
     with pytest.raises(LeftOut, match="both answers were called bad"):
         both.comparison(judged(ANSWER))
     assert both.thumbs() == (("c1", False), ("c2", False))
-
-
-def test_reward_model_and_dpo_learn_from_pairs() -> None:
-    assert pair.LEARNERS == ("reward", "dpo")
 
 
 def test_what_is_said_goes_by_the_sides() -> None:

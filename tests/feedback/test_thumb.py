@@ -3,7 +3,6 @@
 import pytest
 
 from rather.errors import DataError
-from rather.feedback import thumb
 from rather.feedback.thumb import Thumb
 
 
@@ -11,7 +10,6 @@ def test_json_there_and_back() -> None:
     assert Thumb("c1", True).to_answer() == {"completion_id": "c1", "good": True}
     assert Thumb.from_answer({"completion_id": "c1", "good": False}) == Thumb("c1", False)
     assert Thumb("c1", False).thumbs() == (("c1", False),)
-    assert thumb.LEARNERS == ()
 
 
 @pytest.mark.parametrize("good", [1, "yes", None])

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from rather.feedback.answer import Judged, require_text, take, wrong
-from rather.records import Comparison, Demonstration, Kind, StageName
-
-LEARNERS: tuple[StageName, ...] = ("sft", "reward", "dpo")
+from rather.records import Comparison, Demonstration, Kind
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,7 @@ from typing import Any, ClassVar, Self
 
 from rather import records
 from rather.feedback.answer import Judged, LeftOut, require_text, take
-from rather.records import Comparison, Kind, StageName
-
-LEARNERS: tuple[StageName, ...] = ("sft",)
+from rather.records import Comparison, Kind
 
 
 @dataclass(frozen=True)

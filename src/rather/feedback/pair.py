@@ -6,9 +6,8 @@ from itertools import combinations
 from typing import Any, ClassVar, Self, get_args
 
 from rather.feedback.answer import Judged, LeftOut, require_text, take, wrong
-from rather.records import Choice, Comparison, Demonstration, Kind, StageName
+from rather.records import Choice, Comparison, Demonstration, Kind
 
-LEARNERS: tuple[StageName, ...] = ("reward", "dpo")
 MIRRORED: dict[str, Choice] = {"A": "B", "B": "A", "tie": "tie", "both_bad": "both_bad"}
 
 

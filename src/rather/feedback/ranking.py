@@ -6,9 +6,8 @@ from itertools import combinations
 from typing import Any, ClassVar, Self
 
 from rather.feedback.answer import Judged, LeftOut, take, wrong
-from rather.records import Comparison, Demonstration, Kind, StageName
+from rather.records import Comparison, Demonstration, Kind
 
-LEARNERS: tuple[StageName, ...] = ("reward", "dpo")
 FEWEST = 3
 """Answers worth ranking; two are ranked only where there are no more."""
 

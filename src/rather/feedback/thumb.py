@@ -1,14 +1,11 @@
-"""A thumb: one completion called good or bad by itself."""
+"""A thumb: one completion called good or bad by itself; no stage learns from it yet."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from rather.feedback.answer import Judged, LeftOut, require_text, take, wrong
-from rather.records import Comparison, Demonstration, Kind, StageName
-
-LEARNERS: tuple[StageName, ...] = ()
-"""No stage learns from unpaired thumbs yet; they are kept, and exported as KTO rows."""
+from rather.records import Comparison, Demonstration, Kind
 
 
 @dataclass(frozen=True)
