@@ -109,6 +109,13 @@ def test_the_spread_of_an_ensemble_is_shown_where_there_is_one() -> None:
     assert "spread" not in after({})
 
 
+def test_how_far_the_policy_has_drifted_is_shown_where_an_older_one_draws() -> None:
+    gauge = after({"sampler/staleness": 1.0, "objective/mismatch_kl": 0.12})["drift_kl"]
+    assert gauge.value == pytest.approx(0.12)
+    assert (gauge.warn_at, gauge.stop_at, gauge.state) == (0.1, 0.2, "warned")
+    assert "drift_kl" not in after({})
+
+
 def test_a_stop_stays() -> None:
     assert after({"objective/kl": 61.0, "length": 39.0}, {})["kl"].state == "stopped"
 

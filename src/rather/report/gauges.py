@@ -56,6 +56,13 @@ PPO_RULES = (
         "rules.max_mismatch_kl",
         _share(0.2),
     ),
+    Rule(
+        "drift_kl",
+        "Policy against the older one that drew for it (nats a token)",
+        "rules.max_drift_kl",
+        _share(0.5),
+        is_optional=True,
+    ),
     Rule("kl", "KL to the reference (nats a completion)", "rules.max_kl", _share(0.5)),
     Rule(
         "token_kl",
