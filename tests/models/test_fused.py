@@ -106,13 +106,17 @@ def test_an_adapter_s_gradients_are_those_of_the_own_forwards(
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_an_activation_and_its_gradient_by_difference(name: str) -> None:
-    activation = ACTIVATIONS[name]
+def test_a_gate_and_its_gradients_by_difference(name: str) -> None:
+    act = ACTIVATIONS[name]
     x = torch.tensor([-2.0, -0.3, 0.0, 0.7, 3.0], dtype=torch.float64)
-    slope = (activation.value(x + 1e-5) - activation.value(x - 1e-5)) / 2e-5
-    torch.testing.assert_close(activation.gradient(torch.ones_like(x), x), slope)
+    lifted, grad = torch.full_like(x, 2.0), torch.full_like(x, 3.0)
+    product, grad_lifted, grad_gated = act.gradients(x, lifted, grad)
+    slope = (act.product(x + 1e-5, lifted) - act.product(x - 1e-5, lifted)) / 2e-5
+    torch.testing.assert_close(grad_gated, 3 * slope)
+    torch.testing.assert_close(product, act.product(x, lifted))
+    torch.testing.assert_close(grad_lifted, product * 1.5)  # 3·f(x), and the product is 2·f(x)
     # f(3) of both lies just below 3, and f(0) = 0
-    assert activation.value(x)[2] == 0 and 2.8 < activation.value(x)[4] < 3.0
+    assert product[2] == 0 and 5.6 < product[4] < 6.0
 
 
 def test_a_copy_that_learns_whole_has_its_own_forwards(new_model: NewModel) -> None:

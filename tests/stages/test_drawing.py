@@ -92,13 +92,11 @@ def test_whole_models_are_refused_where_servers_draw(judged_ws: Workspace, stand
     whole = {"adapter": {"tuning": "full"}}
     tuning.sft(judged_ws.configured({"sft": whole}), dry_run=False, fresh=False)
     server = standin()
-    ws = judged_ws.configured(on(server) | {"sample": {"models": ["sft-1"]}, "ppo": whole})
+    ws = judged_ws.configured(on(server) | {"sample": {"models": ["sft-1"]}})
     with pytest.raises(UsageError, match="sft-1 is a whole model of its own, and the servers of"):
         sample_all(ws, ws.config.sample)
     with pytest.raises(UsageError, match="sft-1 is a whole model of its own"):
         evaluate_all(ws, ["sft-1"])
-    with pytest.raises(UsageError, match=r"set ppo\.adapter\.tuning to lora or top_layers"):
-        ppo(ws, dry_run=True, fresh=False)
     assert server.seen()["bodies"] == []
 
 

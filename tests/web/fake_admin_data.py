@@ -145,7 +145,7 @@ def judged(number: int, who: str, said: object, **more: object) -> overview.Admi
         "is_simulated": False, "source": "label", "said": said,
         "shown": ["c1", "c0"] if number % 2 else ["c0", "c1"], "comment": "",
         "created_at": at(number), "ms_to_decision": 4200 + number, "guidelines_hash": "a1" * 32,
-        "is_live": True,
+        "is_live": True, "has_consent": True,
     }  # fmt: skip
     return overview.AdminJudgment.model_validate(row | more)
 

@@ -17,23 +17,41 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from rather.models.kernels import Kernel, kernel
 from rather.models.lora import Affine, affine
 
 aten = torch.ops.aten
 PROBE_ROWS = 4
 
 
-class Activation(NamedTuple):
-    """A gate's function and its gradient by (gradient of its value, its argument)."""
+class Gate(NamedTuple):
+    """How a feed-forward is gated."""
 
-    value: Callable[[Tensor], Tensor]
-    gradient: Callable[[Tensor, Tensor], Tensor]
+    product: Kernel[[Tensor, Tensor], Tensor]
+    """f(gated) ⊙ lifted."""
+    gradients: Kernel[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
+    """Of (gated, lifted, the product's gradient): the product once more, the gradients of lifted
+    and of gated."""
 
 
+def _gate(value: Callable[[Tensor], Tensor], slope: Callable[[Tensor, Tensor], Tensor]) -> Gate:
+    """By a function and its gradient, of (the gradient of its value, its argument)."""
+
+    def product(gated: Tensor, lifted: Tensor) -> Tensor:
+        return value(gated).mul_(lifted)
+
+    def gradients(gated: Tensor, lifted: Tensor, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        made = value(gated)
+        return made * lifted, made * grad, slope(grad * lifted, gated)
+
+    return Gate(kernel(product), kernel(gradients))
+
+
+SILU = _gate(nn.functional.silu, aten.silu_backward)
 ACTIVATIONS = {
-    "silu": Activation(nn.functional.silu, aten.silu_backward),
-    "swish": Activation(nn.functional.silu, aten.silu_backward),
-    "gelu_pytorch_tanh": Activation(
+    "silu": SILU,
+    "swish": SILU,
+    "gelu_pytorch_tanh": _gate(
         lambda x: nn.functional.gelu(x, approximate="tanh"),
         lambda grad, x: aten.gelu_backward(grad, x, approximate="tanh"),
     ),
@@ -85,6 +103,7 @@ class FastNorm:
         return int(self.module.weight.shape[0])  # type: ignore[index]
 
 
+@kernel
 def _norm(x: Tensor, scale: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
     """In float32, rounded once: the normed rows and 1 / √(mean(x²) + ε) [..., 1]."""
     wide = x.float()
@@ -93,8 +112,16 @@ def _norm(x: Tensor, scale: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
     return (wide * inverse).mul_(scale).to(x.dtype), inverse
 
 
+@kernel
+def _norm_gradient(x: Tensor, scale: Tensor, inverse: Tensor, grad: Tensor) -> Tensor:
+    """∂x: with u = x·i, i = 1/√(mean(x²) + ε) and ∂u = ∂out ⊙ w: i·(∂u − u·mean(∂u ⊙ u))."""
+    unit, grad_unit = x.float() * inverse, grad.float() * scale
+    along = (grad_unit * unit).mean(dim=-1, keepdim=True)
+    return grad_unit.addcmul_(unit, along, value=-1).mul_(inverse).to(x.dtype)
+
+
 class _Norm(torch.autograd.Function):
-    """With u = x·i, i = 1/√(mean(x²) + ε) and ∂u = ∂out ⊙ w: ∂x = i·(∂u − u·mean(∂u ⊙ u))."""
+    """A norm with the gradient of its weight where that learns."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, scale: Tensor, epsilon: float) -> Tensor:
@@ -105,14 +132,10 @@ class _Norm(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         x, scale, inverse = ctx.saved_tensors
-        unit, grad = x.float() * inverse, grads[0].float()
         grad_scale = None
         if ctx.needs_input_grad[1]:
-            grad_scale = (grad * unit).flatten(0, -2).sum(dim=0)
-        grad_unit = grad * scale
-        along = (grad_unit * unit).mean(dim=-1, keepdim=True)
-        grad_x = grad_unit.addcmul_(unit, along, value=-1).mul_(inverse).to(x.dtype)
-        return grad_x, grad_scale, None
+            grad_scale = (grads[0].float() * (x.float() * inverse)).flatten(0, -2).sum(dim=0)
+        return _norm_gradient(x, scale, inverse, grads[0]), grad_scale, None
 
 
 @dataclass
@@ -120,14 +143,14 @@ class FastGated:
     """A gated feed-forward's forward."""
 
     module: nn.Module
-    activation: Activation
+    act: Gate
 
     def __call__(self, x: Tensor) -> Tensor:
         """[..., d] -> [..., d]."""
         layers = [getattr(self.module, name) for name in ("gate_proj", "up_proj", "down_proj")]
         if not torch.is_grad_enabled():
             gate, up, down = layers
-            out: Tensor = down(self.activation.value(gate(x)).mul_(up(x)))
+            out: Tensor = down(self.act.product(gate(x), up(x)))
             return out
         parts = [affine(layer, x.dtype) for layer in layers]
         if any(part.learns for part in parts):
@@ -135,7 +158,7 @@ class FastGated:
             return original
         learnt = [side for part in parts for side in (part.a, part.b)]
         flat = x.reshape(-1, x.shape[-1])
-        made: Tensor = _Gated.apply(flat, self.activation, parts, *learnt)  # type: ignore[no-untyped-call]
+        made: Tensor = _Gated.apply(flat, self.act, parts, *learnt)  # type: ignore[no-untyped-call]
         return made.view_as(x)
 
     @property
@@ -149,12 +172,12 @@ class _Gated(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, activation: Activation, parts: list[Affine], *learnt: Tensor | None
+        ctx: Any, x: Tensor, act: Gate, parts: list[Affine], *learnt: Tensor | None
     ) -> Tensor:
         gate, up, down = parts
         (gated, gate_low), (lifted, up_low) = gate(x), up(x)
-        out, down_low = down(activation.value(gated).mul_(lifted))
-        ctx.activation, ctx.parts = activation, parts
+        out, down_low = down(act.product(gated, lifted))
+        ctx.act, ctx.parts = act, parts
         ctx.save_for_backward(x, gated, lifted, gate_low, up_low, down_low)
         return out
 
@@ -162,11 +185,10 @@ class _Gated(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         x, gated, lifted, gate_low, up_low, down_low = ctx.saved_tensors
         gate, up, down = ctx.parts
-        value = ctx.activation.value(gated)
-        grad_hidden, *of_down = down.gradients(grads[0], value * lifted, down_low)
-        assert grad_hidden is not None
-        grad_lifted = value.mul_(grad_hidden)
-        grad_gated = ctx.activation.gradient(grad_hidden.mul_(lifted), gated)
+        grad, grad_low = grads[0], down.low_gradient(grads[0])
+        grad_hidden = down.input_gradient(grad, grad_low)
+        hidden, grad_lifted, grad_gated = ctx.act.gradients(gated, lifted, grad_hidden)
+        of_down = down.side_gradients(grad, grad_low, hidden, down_low)
         wanted = ctx.needs_input_grad[0]
         grad_x, *of_up = up.gradients(grad_lifted, x, up_low, wanted=wanted)
         grad_x, *of_gate = gate.gradients(grad_gated, x, gate_low, add_to=grad_x, wanted=wanted)

@@ -193,15 +193,30 @@ class Affine:
         wanted: bool = True,
     ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
         """Of x (written into `add_to`, if `wanted` at all), A and B."""
-        grad_low = None if self.b is None else (grad @ self.b).mul_(self.scale)
-        grad_x = None
-        if wanted:
-            grad_x = grad @ self.weight if add_to is None else add_to.addmm_(grad, self.weight)
-            if self.a is not None and grad_low is not None:
-                grad_x.addmm_(grad_low, self.a)
+        grad_low = self.low_gradient(grad)
+        grad_x = self.input_gradient(grad, grad_low, add_to) if wanted else None
+        return grad_x, *self.side_gradients(grad, grad_low, x, low)
+
+    def low_gradient(self, grad: Tensor) -> Tensor | None:
+        """Of l, times the scale: [S, r]."""
+        return None if self.b is None else (grad @ self.b).mul_(self.scale)
+
+    def input_gradient(
+        self, grad: Tensor, grad_low: Tensor | None, add_to: Tensor | None = None
+    ) -> Tensor:
+        """Of x, added to what is there: [S, inputs]."""
+        grad_x = grad @ self.weight if add_to is None else add_to.addmm_(grad, self.weight)
+        if self.a is not None and grad_low is not None:
+            grad_x.addmm_(grad_low, self.a)
+        return grad_x
+
+    def side_gradients(
+        self, grad: Tensor, grad_low: Tensor | None, x: Tensor, low: Tensor | None
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """Of A and B."""
         if low is None or grad_low is None:
-            return grad_x, None, None
-        return grad_x, grad_low.t() @ x, grad.t() @ low
+            return None, None
+        return grad_low.t() @ x, grad.t() @ low
 
 
 class _Product(torch.autograd.Function):

@@ -17,6 +17,7 @@ from torch.utils.checkpoint import checkpoint
 
 from rather.equations.logprobs import gather_logprobs
 from rather.models.backbone import Backbone
+from rather.models.kernels import kernel
 
 CHUNK = 256  # tokens whose logits live at once
 
@@ -43,6 +44,16 @@ def _chunk(backbone: Backbone, states: Tensor, ids: Tensor, temperature: float) 
     return result
 
 
+@kernel
+def _probs_and_logprobs(logits: Tensor, ids: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+    """π of all tokens [M, V], in the logits' precision, and log π of the given ones [M]."""
+    # as `gather_logprobs` rounds, or PPO's first ratio is not exactly 1
+    scaled = logits.float() / temperature
+    total = scaled.logsumexp(dim=-1, keepdim=True)
+    logprobs = (scaled.gather(1, ids[:, None]) - total)[:, 0]
+    return (scaled - total).exp().to(logits.dtype), logprobs
+
+
 class _FrozenHead(torch.autograd.Function):
     """Log-probabilities under a frozen linear head, their gradient made in the forward."""
 
@@ -50,12 +61,11 @@ class _FrozenHead(torch.autograd.Function):
     def forward(
         ctx: Any, states: Tensor, head: nn.Linear, ids: Tensor, temperature: float
     ) -> Tensor:
-        # as `gather_logprobs` rounds, or PPO's first ratio is not exactly 1
-        scaled = head(states).float() / temperature
-        total = scaled.logsumexp(dim=-1, keepdim=True)
-        expected = (scaled - total).exp().to(states.dtype) @ head.weight
+        logits = head(states)
+        probs, logprobs = _probs_and_logprobs(logits, ids, temperature)
+        expected = probs @ head.weight
         ctx.save_for_backward((head.weight[ids] - expected) / temperature)
-        return (scaled.gather(1, ids[:, None]) - total)[:, 0]
+        return logprobs
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None]:

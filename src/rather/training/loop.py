@@ -6,6 +6,7 @@ and the step's number, so a checkpoint is the weights, the optimizer and a few c
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,12 +16,17 @@ from rather.config.optimization import Optimization
 from rather.errors import StoppedByRule
 from rather.failpoints import failpoint
 from rather.interrupts import Interrupted
+from rather.models.embedded import cache_folder
+from rather.models.kernels import compiled, why_plain
 from rather.progress import Progress
 from rather.records import Alarm
 from rather.training import checkpoints
 from rather.training.checkpoints import Kept
 from rather.training.learner import Learner, Metrics, NotFinite
 from rather.training.ranks import ALONE, Ranks
+
+FEWEST_UPDATES = 50
+"""In a shorter run, compiling takes longer than it saves."""
 
 
 def _hear_nothing(step: int, alarm: Alarm) -> None:
@@ -82,7 +88,7 @@ def train(
         run.ranks.copy_first(learner.parameters.values())
         checkpoints.save(run.directory, learner, 0, kept)
         number = 0
-    with run.progress.track(run.directory.name, num_steps, unit) as task:
+    with _kernels(learner, run), run.progress.track(run.directory.name, num_steps, unit) as task:
         task.advance(number, "resumed" if number else "")
         while number < num_steps:
             is_whole = not kept.tensors  # in the middle of a step it was looked at already
@@ -113,6 +119,18 @@ def train(
     _tidy(run, spared_steps(learner, kept, num_steps))  # what a kill kept from it
     learner.group.gather()
     _look(run, learner, number, is_end=True)
+
+
+def _kernels(learner: Learner, run: Run) -> AbstractContextManager[None]:
+    """Compiled kernels, where the run is long enough to earn back what they take."""
+    device = next(iter(learner.parameters.values())).device
+    is_worth_it = learner.num_updates >= FEWEST_UPDATES and device.type == "cpu"
+    if not (learner.section.compile_kernels and is_worth_it):
+        return nullcontext()
+    if (why := why_plain()) is not None:
+        run.progress.say(f"{why}, so an update takes about an eighth longer")
+        return nullcontext()
+    return compiled(cache_folder() / "kernels")
 
 
 def _look(run: Run, learner: Learner, steps_done: int, *, is_end: bool) -> None:
