@@ -142,6 +142,19 @@ def test_what_one_remembers_is_no_help_to_another(tiny_backbone: Backbone) -> No
     assert again.num_known == 49
 
 
+def test_who_wants_the_same_again_has_the_prompt_computed_again(tiny_backbone: Backbone) -> None:
+    """Nothing is gone on from, and so nothing rounded otherwise; others may go on from it."""
+    engine, dora = remembering(tiny_backbone), Asker("ann", "ann", wants_same=True)
+    tickets = []
+    for asker in (dora, dora, ANN):
+        tickets.append(ask(engine, STEM, asker))
+        finish(engine)
+    assert [ticket.num_known for ticket in tickets] == [0, 0, 49]
+    tickets = [ask(engine, STEM, ANN), ask(engine, STEM, dora), ask(engine, STEM, dora)]
+    finish(engine)
+    assert [ticket.num_known for ticket in tickets] == [49, 0, 0]
+
+
 def test_an_adapter_of_the_same_name_is_another(tiny_backbone: Backbone, loud: Loud) -> None:
     loud(tiny_backbone, "one", 1)
     engine = remembering(tiny_backbone)

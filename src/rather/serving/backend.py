@@ -29,6 +29,8 @@ class Wish:
     """How many of the likeliest tokens come beside each drawn one; None: no log-probabilities."""
     client: str = ""
     """Whose it is: clients take turns."""
+    is_seeded: bool = False
+    """The client gave the seed: asked again, it wants the same answer."""
 
 
 @dataclass(frozen=True)

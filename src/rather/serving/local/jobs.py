@@ -55,7 +55,7 @@ class Job:
         Once more where another engine had them and began none.
         """
         adapter = None if self.wish.model == "base" else self.wish.model
-        asker = Asker(self.wish.client, self.circle)
+        asker = Asker(self.wish.client, self.circle, self.wish.is_seeded)
         self.rows, self.num_starts = [], self.num_starts + 1
         for number, seed in enumerate(self.wish.seeds):
             row = JobRow(self, number, engine, decode, post)
