@@ -116,3 +116,11 @@ def test_a_fault_of_preparing_ends_it_at_once(standin: Makes, fleet_of: Makes) -
 
     with pytest.raises(EnvironmentFault, match="another model"):
         fleet_of(standin())[0].complete(work(prepare=prepare))
+
+
+def test_what_nobody_wants_any_more_is_not_asked() -> None:
+    """Its adapter may be gone already: a refusal would be taken for a failure of the server."""
+    dropped = work(2)
+    assert dropped.next() == 0
+    dropped.cancel()
+    assert dropped.next() is None
