@@ -92,11 +92,14 @@ def test_whole_models_are_refused_where_servers_draw(judged_ws: Workspace, stand
     whole = {"adapter": {"tuning": "full"}}
     tuning.sft(judged_ws.configured({"sft": whole}), dry_run=False, fresh=False)
     server = standin()
-    ws = judged_ws.configured(on(server) | {"sample": {"models": ["sft-1"]}})
+    settings = {"sample": {"models": ["sft-1"]}, "ppo": {"start": "sft-1"}}
+    ws = judged_ws.configured(on(server) | settings)
     with pytest.raises(UsageError, match="sft-1 is a whole model of its own, and the servers of"):
         sample_all(ws, ws.config.sample)
     with pytest.raises(UsageError, match="sft-1 is a whole model of its own"):
         evaluate_all(ws, ["sft-1"])
+    with pytest.raises(UsageError, match=r"sft-1 is a whole model of its own, and adapters on it"):
+        ppo(ws, dry_run=True, fresh=False)
     assert server.seen()["bodies"] == []
 
 
@@ -173,4 +176,15 @@ def test_whole_models_are_not_drawn_ahead(judged_ws: Workspace) -> None:
     rollout = {"engine": "vllm", "servers": ["http://127.0.0.1:1"], "staleness": 1}
     full = {"ppo": {"adapter": {"tuning": "full"}, "reward": "length"}, "rollout": rollout}
     with pytest.raises(UsageError, match=r"one whole model at a time.*rollout\.staleness: 0"):
+        ppo(judged_ws.configured(full), dry_run=True, fresh=False)
+
+
+def test_whole_models_in_parts_are_refused_before_anything_is_loaded(
+    judged_ws: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under several ranks, by the plan already: the others were not called yet."""
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    rollout = {"engine": "vllm", "servers": ["http://127.0.0.1:1"]}
+    full = {"ppo": {"adapter": {"tuning": "full"}, "reward": "length"}, "rollout": rollout}
+    with pytest.raises(UsageError, match=r"by one rank, .*set ppo\.adapter\.sharded: false"):
         ppo(judged_ws.configured(full), dry_run=True, fresh=False)

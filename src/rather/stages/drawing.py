@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from uuid import uuid4
 
+from rather.config.optimization import Adapter
 from rather.errors import UsageError
+from rather.launched import launched
 from rather.models.library import Library
 from rather.models.roles import Policy
 from rather.rollout.local import sample_policy
@@ -52,4 +54,32 @@ def require_served(ws: Workspace, library: Library, name: str, policy: Policy) -
         raise UsageError(
             f"{name} is a whole model of its own, and the servers of `rollout` have "
             f"{ws.config.model} and are handed adapters; set rollout.engine: local for it."
+        )
+
+
+def require_learnable(ws: Workspace, library: Library, adapter: Adapter, start: str) -> None:
+    """Refuse, before anything is loaded, a policy that the servers could not be handed.
+
+    Raises UsageError.
+    """
+    section = ws.config.rollout
+    if section.engine == "local":
+        return
+    if adapter.tuning != "full":
+        if library.folder_of(start) != library.folder_of("base"):
+            raise UsageError(
+                f"{start} is a whole model of its own, and adapters on it cannot be drawn from by "
+                f"the servers of `rollout`, which have {ws.config.model}; set rollout.engine: "
+                "local, or make it the workspace's model (`model:`) and have them serve it."
+            )
+        return
+    if section.staleness:
+        raise UsageError(
+            "A vLLM server holds one whole model at a time, so none can be drawn from while the "
+            "next one trains: with ppo.adapter.tuning: full set rollout.staleness: 0."
+        )
+    if adapter.sharded and launched().size > 1:
+        raise UsageError(
+            "vLLM servers are handed whole models by one rank, which has all of their weights: "
+            "set ppo.adapter.sharded: false."
         )

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from rather.config.ppo import PPO
-from rather.errors import GateClosed, UsageError
+from rather.errors import GateClosed
 from rather.feedback import gold
 from rather.models.library import Library
 from rather.models.roles import Policy
@@ -15,7 +15,7 @@ from rather.rollout.rollout import Roles
 from rather.rollout.sampler import Sampler
 from rather.stages import examples
 from rather.stages.critic import make_critic
-from rather.stages.drawing import drawing
+from rather.stages.drawing import drawing, require_learnable
 from rather.stages.examples import LeftOut
 from rather.stages.gate import weakness
 from rather.stages.runs import open_library, policy_name, running
@@ -44,12 +44,8 @@ def ppo(ws: Workspace, *, dry_run: bool, fresh: bool, force: bool = False) -> Re
     """
     section, library = ws.config.ppo, open_library(ws)
     is_whole = section.adapter.tuning == "full"
-    if is_whole and ws.config.rollout.staleness:
-        raise UsageError(
-            "A vLLM server holds one whole model at a time, so none can be drawn from while the "
-            "next one trains: with ppo.adapter.tuning: full set rollout.staleness: 0."
-        )
     start = policy_name(ws, section.start)
+    require_learnable(ws, library, section.adapter, start)
     codec = library.codec(start)
     mix = resolved_mix(ws, section.reward)
     unseen = section.rules.heldout_reward
@@ -78,11 +74,6 @@ def ppo(ws: Workspace, *, dry_run: bool, fresh: bool, force: bool = False) -> Re
         lesson = Lesson((), tuple(tasks), tuple(asked), mix, heldout_mix)
         call(run.ranks, ws.config, library, plan, lesson)
         tuned, cast = make_cast(ws, library, start, plan.seed, lesson, sampler)
-        if tuned.shards and ws.config.rollout.engine == "vllm":
-            raise UsageError(
-                "vLLM servers are handed whole models by one rank, which has all of their weights: "
-                "set ppo.adapter.sharded: false."
-            )
         seen = _seen(section, cast.roles)
         run = watched(ws, run, plan.run_id, codec, seen, ws.config.watch.every)
         version = train_and_publish(

@@ -116,3 +116,37 @@ def test_a_fault_of_preparing_ends_it_at_once(standin: Makes, fleet_of: Makes) -
 
     with pytest.raises(EnvironmentFault, match="another model"):
         fleet_of(standin())[0].complete(work(prepare=prepare))
+
+
+def test_what_nobody_wants_any_more_is_not_asked() -> None:
+    """Its adapter may be gone already: a refusal would be taken for a failure of the server."""
+    dropped = work(2)
+    assert dropped.next() == 0
+    dropped.cancel()
+    assert dropped.next() is None
+
+
+def test_a_server_is_prepared_while_it_completes_nothing(standin: Makes, fleet_of: Makes) -> None:
+    """A real one ends where a prompt is compared beside completions of adapters."""
+    server = standin(delay=0.05)
+    fleet, _ = fleet_of(server, width=4)
+    asked, seen = [0], []
+
+    def ask(one: Server, body: dict[str, Any]) -> Any:
+        asked[0] += 1
+        try:
+            return one.complete(body)
+        finally:
+            asked[0] -= 1
+
+    def prepare(one: Server) -> None:
+        seen.append(asked[0])
+
+    works = [Work(name, bodies(12), prepare, ask) for name in ("base", "other")]
+    threads = [threading.Thread(target=fleet.complete, args=(each,)) for each in works]
+    for thread in threads:
+        thread.start()
+        time.sleep(0.1)
+    for thread in threads:
+        thread.join()
+    assert seen == [0, 0]

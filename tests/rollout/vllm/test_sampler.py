@@ -261,6 +261,25 @@ def test_a_whole_model_that_learnt_is_read_anew_and_the_one_before_goes(
     assert [str(path) for path in tmp_path.glob("whole-*")] == [second]
 
 
+def test_whole_models_stay_as_long_as_somebody_draws_from_them(
+    standin: Makes, sampler_on: Makes, whole: Policy, tmp_path: Path
+) -> None:
+    """Two under way: the first that lands leaves the other its folder; closing leaves none."""
+    server = standin(0.01)
+    sampler = sampler_on(server, tmp_path, hands_whole=True, max_logprob_gap=99.0)
+    requests = [Request(PROMPT, (1, 2))]
+    first = sampler.begin(whole, requests, SETTINGS)
+    with torch.no_grad():
+        next(whole.backbone.model.parameters()).mul_(1.01)
+    second = sampler.begin(whole, requests, SETTINGS)
+    first.result(lambda tokens: None)
+    assert len(list(tmp_path.glob("whole-*"))) == 2
+    sampler.close()
+    assert list(tmp_path.glob("whole-*")) == []
+    with pytest.raises(CancelledError):
+        second.result(lambda tokens: None)
+
+
 def test_a_server_started_anew_between_two_completions_is_given_the_whole_model_again(
     standin: Makes,
     sampler_on: Makes,

@@ -5,7 +5,8 @@ the name of those it has is asked for before every completion.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ class WholeModels:
         none do not touch each other's."""
         self._folder = folder
         self._prefix = f"{WHOLE}{_short(' '.join(servers))}-"
+        self._users: Counter[str] = Counter()
+        """Of each name, how many still ask for it."""
 
     def take(self, policy: Policy) -> str:
         """Writes a Hugging Face folder, in the float32 that the policy learns in."""
@@ -38,6 +41,7 @@ class WholeModels:
         if not folder.exists() or verify(folder):
             with staged_directory(folder) as staging:
                 save_whole(staging, policy.backbone)
+        self._users[name] += 1
         return name
 
     def model(self, name: str) -> None:
@@ -65,14 +69,20 @@ class WholeModels:
         return server.complete(body)
 
     def release(self, name: str) -> None:
-        """Every other folder goes, also of a run that was broken off."""
-        for other in self._folder.glob(f"{self._prefix}*"):
-            if other.name != name:
-                remove(other)
+        """One less asks for a name; every folder that nobody asks for goes but this one, also of a
+        run that was broken off."""
+        self._users -= Counter([name])
+        self._keep({name, *self._users})
 
     def close(self) -> None:
-        """The last folder goes too; servers keep its weights until they are started anew."""
-        self.release("")
+        """All folders go; servers keep the last one's weights until they are started anew."""
+        self._users.clear()
+        self._keep(())
+
+    def _keep(self, names: Collection[str]) -> None:
+        for folder in self._folder.glob(f"{self._prefix}*"):
+            if folder.name not in names:
+                remove(folder)
 
 
 def _short(text: str) -> str:

@@ -59,7 +59,9 @@ class Work:
         return [self._found[place] for place in range(len(self.bodies))]
 
     def next(self) -> int | None:
-        """Something to do; None where there is nothing just now."""
+        """Something to do; None where there is nothing just now, or never will be."""
+        if self.is_over.is_set():  # its weights may be gone from the servers
+            return None
         try:
             return self._open.get_nowait()
         except queue.Empty:
