@@ -29,6 +29,8 @@ class Wish:
     """How many of the likeliest tokens come beside each drawn one; None: no log-probabilities."""
     client: str = ""
     """Whose it is: clients take turns."""
+    is_seeded: bool = False
+    """Whether the client named the seed, and expects the same answer again."""
 
 
 @dataclass(frozen=True)

@@ -206,6 +206,7 @@ def _wish(context: Context, caller: Caller, asked: Asked, version: str, read: Re
         stop=asking.stops,
         top_logprobs=asked.top_logprobs,
         client=caller.id,
+        is_seeded=asking.seed is not None,
     )
 
 
