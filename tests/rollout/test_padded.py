@@ -104,7 +104,7 @@ def test_a_step_is_a_token_of_every_group(
 def test_who_leaves_while_a_token_is_computed_breaks_nothing(
     new_model: Callable[[str], PreTrainedModel],
 ) -> None:
-    """A client may leave at any moment; the last one of a group does so before its token is drawn."""
+    """A client may leave at any moment: the last one of a group, before its token is drawn."""
     backbone = Backbone(new_model("bloom"))
     engine = PaddedEngine(backbone)
     settings = Settings(1.0, 50, NEVER)
