@@ -144,7 +144,7 @@ def test_what_one_remembers_is_no_help_to_another(tiny_backbone: Backbone) -> No
 
 def test_who_wants_the_same_again_has_the_prompt_computed_again(tiny_backbone: Backbone) -> None:
     """Nothing is gone on from, and so nothing rounded otherwise; others may go on from it."""
-    engine, dora = remembering(tiny_backbone), Asker("ann", "ann", wants_same=True)
+    engine, dora = remembering(tiny_backbone), Asker("ann", "ann", goes_on=False)
     tickets = []
     for asker in (dora, dora, ANN):
         tickets.append(ask(engine, STEM, asker))

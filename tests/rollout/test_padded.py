@@ -101,6 +101,40 @@ def test_a_step_is_a_token_of_every_group(
     assert adapted.completions[0].logprobs != pytest.approx(first.completions[0].logprobs, abs=1e-2)
 
 
+def test_who_leaves_while_a_token_is_computed_breaks_nothing(
+    new_model: Callable[[str], PreTrainedModel],
+) -> None:
+    """A client may leave at any moment: the last one of a group, before its token is drawn."""
+    backbone = Backbone(new_model("bloom"))
+    engine = PaddedEngine(backbone)
+    settings = Settings(1.0, 50, NEVER)
+    leaving, staying = (engine.submit(Request(ids, (1,)), settings) for ids in PROMPTS[:2])
+    assert engine.step() == 2
+    hook = backbone.model.register_forward_hook(lambda *_: engine.cancel(leaving))
+    assert engine.step() == 1
+    hook.remove()
+    assert engine.step() == 1
+    assert (engine.num_rows, len(leaving.completions[0].ids)) == (1, 1)
+    assert len(staying.completions[0].ids) == 3
+    engine.close()
+
+
+def test_closing_ends_the_threads_of_what_is_under_way(
+    new_model: Callable[[str], PreTrainedModel],
+) -> None:
+    engine = PaddedEngine(Backbone(new_model("bloom")))
+    for ids in PROMPTS[:2]:
+        engine.submit(Request(ids, (1,)), Settings(0.0, 50, NEVER))
+    engine.step()
+    threads = [one for one in threading.enumerate() if one.name == "rather-padded"]
+    assert len(threads) == 2
+    engine.close()
+    for one in threads:
+        one.join(10)
+    assert not any(one.is_alive() for one in threads)
+    assert engine.is_idle
+
+
 def test_rows_are_bounded_and_the_oldest_comes_first(
     new_model: Callable[[str], PreTrainedModel], monkeypatch: pytest.MonkeyPatch
 ) -> None:

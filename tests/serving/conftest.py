@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from rather.config.serving import Serving
-from rather.config.stages import Config
+from rather.config.stages import Config, Precision
 from rather.durable import staged_directory
 from rather.models.adapter_files import save_adapter
 from rather.models.backbone import Backbone
@@ -88,7 +88,8 @@ class House:
         """A version that is a model by itself, as `tuning: full` publishes it."""
         base = self.root / "base-model"
         generator = torch.Generator().manual_seed(seed)
-        card = {"codec_fingerprint": self.library.codec("base").fingerprint}
+        stage: StageName = "reward" if name.startswith("reward") else "sft"
+        card: dict[str, Any] = {"codec_fingerprint": self.library.codec("base").fingerprint}
         with staged_directory(self.root / "models" / name) as folder:
             shutil.copytree(base, folder, dirs_exist_ok=True)
             weights = {
@@ -96,12 +97,15 @@ class House:
                 for key, weight in load_file(base / "model.safetensors").items()
             }
             save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+            if stage == "reward":
+                save_head(folder, ScalarHead(32, seed=seed))
+                card |= {"pooling": "last", "depth": None}
             (folder / "rather.json").write_text(json.dumps(card))
         versions.register(
             self.db,
             ModelVersion(
                 name,
-                "sft",
+                stage,
                 self.library.base,
                 (),
                 f"run-{name}",
@@ -127,18 +131,18 @@ class House:
         self.backbone.remove_adapter(name)
         return found
 
-    def backend(self, **settings: Any) -> LocalBackend:
+    def backend(self, dtype: Precision = "float32", **settings: Any) -> LocalBackend:
         """An engine on a library of its own, as another process would have it."""
-        return LocalBackend(*self._opened(settings))
+        return LocalBackend(*self._opened(settings, dtype))
 
     def models(self, **settings: Any) -> LocalModels:
         """Engines for all models, as `rather serve` has them."""
         return LocalModels(*self._opened(settings))
 
     def _opened(
-        self, settings: dict[str, Any]
+        self, settings: dict[str, Any], dtype: Precision = "float32"
     ) -> tuple[Library, Callable[[str], ModelVersion | None], Serving]:
-        library = Library(self.root, self.library.base, "float32", {})
+        library = Library(self.root, self.library.base, dtype, {})
         return library, lambda name: versions.get(self.db, name), Serving(**settings)
 
     def app(self, backend: Backend, outside: Outside = NOBODY, **settings: Any) -> FastAPI:

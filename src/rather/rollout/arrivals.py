@@ -91,9 +91,9 @@ class Arrivals:
 
     def add(self, tickets: Iterable[Ticket]) -> None:
         """Let prompts come in; one that several of a circle ask with the same adapter, once."""
-        known = {_asked(one.tickets[0]): one for one in self._all}
+        known = {_alike(one.tickets[0]): one for one in self._all}
         for ticket in tickets:
-            key = _asked(ticket)
+            key = _alike(ticket)
             if key in known:
                 known[key].tickets.append(ticket)
             else:
@@ -135,9 +135,9 @@ class Arrivals:
     def _look_up(self, arrival: Arrival) -> int:
         """Go on from what is remembered, all but its last token; how much is left to compute."""
         if self._prefixes is not None and not arrival.is_looked_up:
-            ticket = arrival.tickets[0]
-            if not ticket.asker.wants_same:
-                for span in self._prefixes.find(owner_of(ticket), arrival.ids[:-1]):
+            first = arrival.tickets[0]
+            if first.asker.goes_on:
+                for span in self._prefixes.find(owner_of(first), arrival.ids[:-1]):
                     arrival.keys.add(span)
             arrival.is_looked_up, arrival.num_known = True, arrival.keys.filled
         return arrival.num_left
@@ -148,9 +148,9 @@ def owner_of(ticket: Ticket) -> Owner:
     return Owner(ticket.adapter, ticket.asker.circle)
 
 
-def _asked(ticket: Ticket) -> tuple[Owner, bool, tuple[int, ...]]:
-    """What tickets have in common that may be computed as one."""
-    return owner_of(ticket), ticket.asker.wants_same, ticket.request.prompt_ids
+def _alike(ticket: Ticket) -> tuple[Owner, tuple[int, ...], bool]:
+    """What two tickets have in common whose prompt is computed once."""
+    return owner_of(ticket), ticket.request.prompt_ids, ticket.asker.goes_on
 
 
 def fair_parts(whole: int, wanted: Sequence[int]) -> list[int]:

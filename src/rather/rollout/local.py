@@ -48,10 +48,13 @@ def sample(
     several = any(len(request.seeds) > 1 for request in requests)
     engine = engine_of(backbone, shares_prompts=several, lays_out=will_pay)
     tickets = [engine.submit(request, settings, adapter) for request in requests]
-    while not engine.is_idle:
-        safe_point()
-        advance(engine.step())
-        ended(sum(one.finish_reason is not None for t in tickets for one in t.completions))
+    try:
+        while not engine.is_idle:
+            safe_point()
+            advance(engine.step())
+            ended(sum(one.finish_reason is not None for t in tickets for one in t.completions))
+    finally:
+        engine.close()
     return [ticket.results() for ticket in tickets]
 
 

@@ -70,11 +70,16 @@ class PaddedEngine(Queue):
             for group in self._groups:
                 num_drawn += group.step()
         except BaseException:
-            for group in self._groups:
-                group.end()
+            self.close()
             raise
         self._groups = [group for group in self._groups if not group.is_over]
         return num_drawn
+
+    def close(self) -> None:
+        """End the threads of all groups, which keep the model's weights in memory."""
+        for group in self._groups:
+            group.end()
+        self._groups = []
 
     def _next_group(self) -> list[Ticket] | None:
         """The oldest request and those after it that can be generated beside it, where there is
@@ -194,6 +199,8 @@ class _Turn(LogitsProcessor):
         """Logits [Q, V] in which only the drawn token is possible."""
         rows = self._group.rows
         going = [row for row in range(len(rows)) if not self._group.has_ended(row)]
+        if not going:  # the last one left while its logits were computed
+            return scores
         wanted = [drawing.Row(rows[r][0].settings, self._group.completion(r)) for r in going]
         only = torch.zeros(len(scores), dtype=torch.long)
         drawn = drawing.draw(scores[going], wanted)

@@ -31,3 +31,6 @@ class Queue:
     def cancel(self, ticket: Ticket) -> None:
         """Let a request go; what it has so far stays on the ticket."""
         ticket.is_cancelled = True
+
+    def close(self) -> None:
+        """Let go whatever of it would outlive its last step: nothing, where no thread is at it."""

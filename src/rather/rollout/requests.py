@@ -74,9 +74,9 @@ class Asker(NamedTuple):
     """Clients have equal parts of the prompt tokens of a step."""
     circle: str = ""
     """Those who may share what was computed of equal prompts."""
-    wants_same: bool = False
-    """The same again is to come out the same: prompts are computed anew, whatever is remembered of
-    them, as another way of computing rounds in another way."""
+    goes_on: bool = True
+    """Whether its prompts go on from what is remembered; else they are computed anew, by the same
+    products each time, to the last bit."""
 
 
 NOBODY = Asker()

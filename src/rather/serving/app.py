@@ -98,7 +98,9 @@ def _invalid(_: Request, error: Exception) -> Response:
     first = error.errors()[0]
     if first["type"] == "json_invalid":
         return fault(400, "The body is not a JSON object.", code="invalid_json")
-    place = ".".join(str(part) for part in first["loc"][1:]) or "body"
+    # of a choice of types pydantic names the type too, which is nothing a client has sent
+    sent = [str(part) for part in first["loc"][1:]]
+    place = ".".join(part for part in sent if "[" not in part) or "body"
     if first["type"] == "extra_forbidden":
         return fault(
             400, f"{place} is not supported here; leave it out.", param=place, code="unsupported"

@@ -30,7 +30,7 @@ class Wish:
     client: str = ""
     """Whose it is: clients take turns."""
     is_seeded: bool = False
-    """The client gave the seed: asked again, it wants the same answer."""
+    """Whether the client named the seed, and expects the same answer again."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from rather.records import ModelVersion
-from rather.serving.placing import home_of, is_whole
+from rather.serving.placing import home_of
 from rather.serving.register import Known, Register
 from rather.web.replies import Refusal
 
@@ -88,8 +88,6 @@ class Catalog:
         home = home_of(version, known.versions, self._model)
         if home is None:
             return f"{version.name} sits on {version.base}, and this server holds {self._model}."
-        if version.stage == "reward" and is_whole(version):
-            return f"{version.name} is a whole model; scores are given by adapters only."
         if home != "base" and not self._holds_whole_models:
             on = "is" if home == version.name else f"sits on {home},"
             return f"{version.name} {on} a whole model; this server holds {self._model} alone."

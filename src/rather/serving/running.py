@@ -59,7 +59,7 @@ def run(
 
     asyncio.run(serve())
     if (why := backend.why_over()) is not None:
-        raise EnvironmentFault(why)
+        raise EnvironmentFault(f"{why} The server ends, so that a new process takes its place.")
 
 
 @contextmanager

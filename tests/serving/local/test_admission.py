@@ -26,9 +26,9 @@ def admission(house: House, max_rank: int = 64) -> Admission:
     return Admission(library, lambda name: versions.get(house.db, name), max_rank)
 
 
-def republish(house: House, change: Callable[[Path], Any]) -> None:
+def republish(house: House, change: Callable[[Path], Any], name: str = NAME) -> None:
     """The version's folder with something changed, and a manifest that says so."""
-    folder = house.root / "models" / NAME
+    folder = house.root / "models" / name
     old = folder.with_name("old")
     folder.rename(old)
     (old / "manifest.json").unlink()
@@ -120,6 +120,50 @@ def test_a_bad_adapter_is_refused_with_its_reason(house: House, what: str) -> No
     republish(house, change)
     with pytest.raises(DataError, match=reason) as caught:
         admission(house).read(NAME)
+    assert str(house.root) not in str(caught.value)
+
+
+def head(change: Callable[[dict[str, Any]], Any]) -> Callable[[Path], None]:
+    def changed(folder: Path) -> None:
+        path = folder / "member-2" / "head.safetensors"
+        found = load_file(path)
+        change(found)
+        save_file(found, path)
+
+    return changed
+
+
+BAD_JUDGES: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "no head": (
+        lambda folder: (folder / "member-2" / "head.safetensors").unlink(),
+        r"no head in head\.safetensors that fits",
+    ),
+    "a pickled head": (
+        lambda folder: torch.save({}, folder / "member-2" / "head.safetensors"),
+        r"no head in head\.safetensors that fits",
+    ),
+    "another width": (
+        head(lambda found: found.update(weight=torch.zeros(5))),
+        r"no head in head\.safetensors that fits",
+    ),
+    "not a number": (
+        head(lambda found: found.update(weight=torch.full((32,), torch.nan))),
+        "The head of reward-1 has numbers that are not finite",
+    ),
+    "no pooling": (card(pooling=None), "pooling of rather.json: Input should be 'last' or 'mean'"),
+    "members of words": (card(ensemble="many"), "ensemble of rather.json"),
+    "members without end": (card(ensemble=10**9), "ensemble of rather.json"),
+    "depth of words": (card(depth="all"), "depth of rather.json"),
+    "deeper than the model": (card(depth=9), "reward-1 reads 9 layers of 2"),
+}
+
+
+@pytest.mark.parametrize("what", BAD_JUDGES)
+def test_a_bad_reward_model_is_refused_with_its_reason(house: House, what: str) -> None:
+    change, reason = BAD_JUDGES[what]
+    republish(house, change, "reward-1")
+    with pytest.raises(DataError, match=reason) as caught:
+        admission(house).read("reward-1")
     assert str(house.root) not in str(caught.value)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from rather.config.stages import Precision
 from rather.errors import DataError
 from rather.rollout.engine import Engine
 from rather.serving.backend import EngineDown, QueueFull, Wish
@@ -278,6 +279,29 @@ def test_whose_prompts_help_whom_is_a_setting(
             assert await first_piece(backend, wish("ppo-2", client="ann", **asked)) == 0
             gauges = backend.gauges()
             assert gauges.get("prefix_tokens_saved_total", 0) == again + others
+
+    run(work())
+
+
+@pytest.mark.parametrize(("dtype", "known"), [("float32", 39), ("bfloat16", 0)])
+def test_who_names_a_seed_has_the_prompt_computed_by_the_same_products_again(
+    house: House, dtype: Precision, known: int
+) -> None:
+    """In bfloat16 a product of one row rounds otherwise than one of forty, and another token may
+    be drawn."""
+
+    async def work() -> None:
+        async with started(house, dtype=dtype) as backend:
+            asked: dict[str, Any] = {"prompt_ids": LONG, "top_logprobs": 0, "is_seeded": True}
+            said = [[p async for p in backend.generate(wish("ppo-1", **asked))] for _ in range(2)]
+            assert [pieces[0].num_known for pieces in said] == [0, known]
+            texts = ["".join(piece.text for piece in pieces) for pieces in said]
+            assert texts[0] == texts[1]
+            if not known:
+                first, second = ([one.logprobs for one in pieces] for pieces in said)
+                assert first == second  # to the last bit
+            unseeded = wish("ppo-1", prompt_ids=LONG)
+            assert await first_piece(backend, unseeded) == 39  # what was computed is remembered
 
     run(work())
 

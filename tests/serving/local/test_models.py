@@ -4,7 +4,7 @@ import asyncio
 import json
 import shutil
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -23,21 +23,11 @@ from rather.rollout.local import Request, Settings, sample
 from rather.serving.backend import QueueFull, Wish
 from rather.serving.local.models import LocalModels
 from rather.store import versions
-from rather.store.database import Database
-from tests.models.conftest import PADDED, build
 from tests.serving.conftest import House, Running
 from tests.serving.local.test_backend import PROMPT, run, text_of, wish
 
 NAMES = ("base", "ppo-1", "sft-1", "sft-2", "ppo-11")
 """The base, an adapter on it, two whole models, an adapter on the first of them."""
-
-
-@pytest.fixture
-def whole(house: House) -> House:
-    house.publish_whole("sft-1", seed=1)
-    house.publish_whole("sft-2", seed=2)
-    house.publish_on("sft-1", "ppo-11", seed=3)
-    return house
 
 
 @asynccontextmanager
@@ -205,26 +195,6 @@ def test_a_server_that_has_no_room_for_them_says_so(
         client.completions.create(model="sft-1", prompt="Hi")
     with pytest.raises(openai.NotFoundError, match="ppo-11 sits on sft-1, a whole model"):
         client.completions.create(model="ppo-11", prompt="Hi")
-
-
-@pytest.fixture
-def padded(tmp_path: Path, tiny_tokenizer: Any) -> Iterator[Callable[[str], House]]:
-    """Makes a workspace on a random model of a family, with two adapters."""
-    opened: list[Database] = []
-
-    def make(family: str) -> House:
-        build(PADDED[family]()).save_pretrained(tmp_path / "base-model")
-        tiny_tokenizer.save_pretrained(tmp_path / "base-model")
-        db = Database.open(tmp_path / "rather.db", create=True)
-        opened.append(db)
-        house = House(tmp_path, db, Library(tmp_path, "base-model", "float32", {}))
-        for number in (1, 2):
-            house.publish(f"ppo-{number}", seed=number)
-        return house
-
-    yield make
-    for db in opened:
-        db.close()
 
 
 @pytest.mark.parametrize("family", ["lfm2", "bloom", "recurrent_gemma"])

@@ -12,7 +12,7 @@ import pytest
 from rather.models.backbone import Backbone
 from rather.rollout.engine import Engine
 from rather.rollout.requests import Ticket
-from rather.serving.backend import Wish
+from rather.serving.backend import EngineDown, Wish
 from rather.serving.local import worker
 from rather.serving.local.desk import Desk, Letter
 from rather.serving.local.shift import Shift, Tools
@@ -37,6 +37,7 @@ class Hook:
         self.hangs, self.may_go_on = threading.Event(), threading.Event()
         self.engine: Engine | None = None
         self.thread: threading.Thread | None = None
+        self.error: Exception | None = None
         real = Engine._forward
 
         def forward(engine: Engine) -> None:
@@ -44,6 +45,8 @@ class Hook:
                 self.engine, self.thread = engine, threading.current_thread()
                 self.hangs.set()
                 assert self.may_go_on.wait(60)
+                if self.error is not None:
+                    raise self.error
             real(engine)
 
         monkeypatch.setattr(Engine, "_forward", forward)
@@ -294,3 +297,27 @@ def test_an_action_that_hangs_fails_and_the_next_is_done(house: House) -> None:
     may_go_on.set()
     assert bench.worker.num_hangs == 1
     bench.worker.stop()
+
+
+def test_one_that_breaks_while_the_server_ends_is_not_replaced(house: House, hook: Hook) -> None:
+    backend = house.backend(watchdog_seconds=30.0)
+    hook.error = RuntimeError("it breaks")
+
+    async def work() -> None:
+        await backend.start()
+        assert backend._worker is not None
+        stream = backend.generate(Wish((7, 8), "base", (1,), 5))
+        told = asyncio.ensure_future(anext(stream))
+        await asyncio.to_thread(hook.hangs.wait, 30)
+        stopping = asyncio.ensure_future(asyncio.to_thread(backend._worker.stop))
+        await asyncio.sleep(0.1)
+        hook.may_go_on.set()
+        await stopping
+        with pytest.raises(EngineDown):
+            await told
+        await stream.aclose()
+        assert backend.gauges()["restarts_total"] == 0
+        assert hook.thread is not None
+        assert not hook.thread.is_alive()
+
+    asyncio.run(work())

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from pydantic import BaseModel, Field, ValidationError
+from safetensors import SafetensorError
 from torch import Tensor
 
 from rather.errors import DataError, RatherError
 from rather.models.backbone import Backbone
 from rather.models.heads import ScalarHead
-from rather.models.library import Library, load_head, member_folders, require_sound
+from rather.models.library import HEAD_FILE, Library, load_head, member_folders, require_sound
 from rather.models.lora import LoraShape
 from rather.models.roles import RewardModel
 from rather.models.source import CARD_FILE, check_folder, read_json
@@ -46,12 +48,30 @@ class Admitted:
     adapters: tuple[AdapterRead, ...]
     heads: tuple[HeadRead, ...] = ()
 
+    def attach(self, backbone: Backbone) -> None:
+        """Give a backbone the adapters."""
+        for one in self.adapters:
+            backbone.attach_adapter(one.name, one.shape, one.weights)
+
     def members(self, backbone: Backbone) -> tuple[RewardModel, ...]:
-        """The reward models, once their adapters are attached; none of a policy."""
+        """The reward models, once their adapters are attached; none of a policy.
+
+        One that is a model by itself has a head, and no adapter.
+        """
+        names: list[str | None] = [one.name for one in self.adapters]
+        names = names or [None] * len(self.heads)
         return tuple(
-            RewardModel(backbone, adapter.name, one.head, one.pooling, one.depth)
-            for adapter, one in zip(self.adapters, self.heads, strict=False)
+            RewardModel(backbone, name, one.head, one.pooling, one.depth)
+            for name, one in zip(names, self.heads, strict=False)
         )
+
+
+class RewardCard(BaseModel):
+    """What a reward version's card says of how it scores."""
+
+    pooling: Literal["last", "mean"]
+    depth: int | None = Field(None, ge=1)
+    ensemble: int = Field(1, ge=1, le=64)
 
 
 class Admission:
@@ -116,12 +136,26 @@ class Admission:
         return str(error).replace(f"{self.library.root}/", "")
 
     def _reward(self, version: ModelVersion, folder: Path) -> Admitted:
-        card = read_json(folder / CARD_FILE)
-        places = member_folders(int(card.get("ensemble", 1)))
-        adapters = tuple(self._adapter(version, place) for place in places)
-        heads = tuple(load_head(folder / place, self.backbone) for place in places)
-        pooling, depth = card["pooling"], card.get("depth")
-        return Admitted(adapters, tuple(HeadRead(head, pooling, depth) for head in heads))
+        card = self._card(version, folder)
+        places = member_folders(card.ensemble)
+        is_whole = folder == self.library.folder_of(version.name)
+        if is_whole and self.library.base != version.path:  # such have a library of their own
+            raise DataError(f"{version.name} is a whole model, no adapter on the base.")
+        adapters = () if is_whole else tuple(self._adapter(version, place) for place in places)
+        heads = tuple(self._head(version, folder / place) for place in places)
+        return Admitted(adapters, tuple(HeadRead(one, card.pooling, card.depth) for one in heads))
+
+    def _card(self, version: ModelVersion, folder: Path) -> RewardCard:
+        try:
+            card = RewardCard.model_validate(read_json(folder / CARD_FILE))
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"]))
+            raise DataError(f"{version.name}: {place} of {CARD_FILE}: {first['msg']}.") from error
+        num_layers = len(self.backbone.stack)
+        if card.depth is not None and card.depth > num_layers:
+            raise DataError(f"{version.name} reads {card.depth} layers of {num_layers}.")
+        return card
 
     def _read(self, version: ModelVersion, place: str) -> tuple[LoraShape, dict[str, Tensor]]:
         home = self.library.folder_of(version.name)
@@ -144,6 +178,17 @@ class Admission:
             raise DataError(f"{version.name} has weights beyond what {dtype} can say.")
         name = f"{version.name}-{place}" if place else version.name
         return AdapterRead(name, shape, ready)
+
+    def _head(self, version: ModelVersion, folder: Path) -> ScalarHead:
+        try:
+            head = load_head(folder, self.backbone)
+        except (OSError, RuntimeError, SafetensorError) as error:
+            raise DataError(
+                f"{version.name} has no head in {HEAD_FILE} that fits its model; train it again."
+            ) from error
+        if not all(bool(torch.isfinite(weight).all()) for weight in head.state_dict().values()):
+            raise DataError(f"The head of {version.name} has numbers that are not finite.")
+        return head
 
     def _require_inside(self, folder: Path) -> None:
         """Refuse a version with links that lead out of its folder, or that lies elsewhere."""

@@ -12,15 +12,14 @@ from starlette.concurrency import run_in_threadpool
 
 from rather.config.serving import Serving
 from rather.data.batch import Row
-from rather.errors import DataError
 from rather.models.decode.prefixes import Prefixes
 from rather.models.library import Library
 from rather.models.twins import twin_of
 from rather.records import ModelVersion
 from rather.rollout.engine import Engine
 from rather.rollout.local import LocalEngine, engine_of
-from rather.rollout.padded import keeps_state
-from rather.rollout.requests import Settings
+from rather.rollout.padded import PaddedEngine
+from rather.rollout.requests import Asker, Settings
 from rather.rollout.rollout import score_rows
 from rather.serving.backend import EngineDown, Piece, Wish
 from rather.serving.local.admission import Admission, Admitted
@@ -120,7 +119,7 @@ class LocalBackend:
             async with AsyncExitStack() as stack:
                 if wish.model != "base":
                     await stack.enter_async_context(self._residents.pinned(wish.model))
-                job = Job(wish, self._settings(wish), self._circle(wish))
+                job = Job(wish, self._settings(wish), self._asker(wish))
                 worker.take(job)
                 num_left = job.num_rows
                 try:
@@ -144,15 +143,10 @@ class LocalBackend:
         with self._a_place("") as begun:
             async with self._residents.pinned(model) as resident:
                 begun()
-                if keeps_state(self._admission.backbone):
-                    raise DataError(
-                        f"{self._library.base} cannot score while it answers: it remembers what it "
-                        "reads in its own layers; use `rather score`."
-                    )
                 found: list[list[float]] = [[] for _ in resident.admitted.heads]
                 for number, scores in enumerate(found):
                     for row in rows:
-                        scoring = partial(_score, resident.admitted, number, row)
+                        scoring = partial(self._score, resident.admitted, number, row)
                         scores += await asyncio.wrap_future(worker.call(scoring))
                 return found
 
@@ -199,6 +193,17 @@ class LocalBackend:
         """See `Backend`."""
         return None if self._worker is None else self._worker.why_over
 
+    def _score(self, admitted: Admitted, number: int, row: Row, engine: LocalEngine) -> list[float]:
+        """A row's scores by one member of a reward version; of the engine's thread."""
+        backbone = engine.backbone
+        if isinstance(engine, PaddedEngine) and engine.keeps_state:
+            # a score on the engine's own modules would mix itself into the answers under way
+            backbone = twin_of(self._admission.backbone)
+            admitted.attach(backbone)
+        member = admitted.members(backbone)[number]
+        with torch.inference_mode():
+            return score_rows(member, [row], SCORED_TOKENS)[0]
+
     def _require_worker(self) -> Worker:
         if self._worker is None or self._is_closing:
             raise EngineDown("The server is not taking requests.")
@@ -218,9 +223,15 @@ class LocalBackend:
         stops = self._library.codec("base").stop_ids
         return Settings(wish.temperature, wish.max_new_tokens, stops, wish.top_p, wish.top_logprobs)
 
-    def _circle(self, wish: Wish) -> str:
-        """Those who may share what is computed of a prompt: everybody, or its client."""
-        return "" if self._section.prefixes == "shared" else wish.client
+    def _asker(self, wish: Wish) -> Asker:
+        """Those who may share what is computed of a prompt: everybody, or its client.
+
+        Fewer tokens in a product change its last bits. In bfloat16 that is enough for another
+        token to be drawn, so whoever wants the same answer again has its prompt computed anew.
+        """
+        circle = "" if self._section.prefixes == "shared" else wish.client
+        is_exact = self._admission.backbone.model.dtype == torch.float32
+        return Asker(wish.client, circle, goes_on=is_exact or not wish.is_seeded)
 
     def _deliver(self, letters: Sequence[Letter]) -> None:
         """Of any thread."""
@@ -257,10 +268,3 @@ def _rows(prompt_ids: tuple[int, ...], completions: Sequence[tuple[int, ...]]) -
         parts[-1].append(one)
         room -= len(one)
     return [Row(prompt_ids, tuple(part)) for part in parts]
-
-
-def _score(admitted: Admitted, number: int, row: Row, engine: LocalEngine) -> list[float]:
-    """A row's scores by one member of a reward version."""
-    member = admitted.members(engine.backbone)[number]
-    with torch.inference_mode():
-        return score_rows(member, [row], SCORED_TOKENS)[0]

@@ -20,8 +20,8 @@ class Job:
 
     wish: Wish
     settings: Settings
-    circle: str
-    """Those who may share what is computed of its prompt."""
+    asker: Asker
+    """Whose it is, and what its prompt may go on from."""
     inbox: "asyncio.Queue[Piece | EngineDown]" = field(default_factory=asyncio.Queue)
     """Of the event loop; the engine's thread only posts."""
     rows: list["JobRow"] = field(default_factory=list)
@@ -55,12 +55,11 @@ class Job:
         Once more where another engine had them and began none.
         """
         adapter = None if self.wish.model == "base" else self.wish.model
-        asker = Asker(self.wish.client, self.circle, self.wish.is_seeded)
         self.rows, self.num_starts = [], self.num_starts + 1
         for number, seed in enumerate(self.wish.seeds):
             row = JobRow(self, number, engine, decode, post)
             request = Request(self.wish.prompt_ids, (seed,))
-            row.ticket = engine.submit(request, self.settings, adapter, row.heard, asker)
+            row.ticket = engine.submit(request, self.settings, adapter, row.heard, self.asker)
             self.rows.append(row)
 
     def cancel(self) -> None:

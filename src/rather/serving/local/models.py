@@ -16,7 +16,7 @@ from rather.config.serving import Serving
 from rather.errors import DataError
 from rather.models.library import Library
 from rather.records import ModelVersion
-from rather.serving.backend import Piece, Wish
+from rather.serving.backend import EngineDown, Piece, Wish
 from rather.serving.local.admission import Admission
 from rather.serving.local.backend import LocalBackend
 from rather.serving.local.waiting import WaitingRoom
@@ -64,6 +64,7 @@ class LocalModels:
             return
         with self._room.place(wish.client) as begun:
             async with self._wholes.pinned(home) as backend:
+                _require_works(home, backend)
                 begun()  # the backend gives it a place of its own
                 inside = replace(wish, model=_named_inside(wish.model, home))
                 async with aclosing(backend.generate(inside)) as pieces:
@@ -79,6 +80,7 @@ class LocalModels:
             return await self._base.score(model, prompt_ids, completions)
         with self._room.place("") as begun:
             async with self._wholes.pinned(home) as backend:
+                _require_works(home, backend)
                 begun()
                 return await backend.score(model, prompt_ids, completions)
 
@@ -90,7 +92,7 @@ class LocalModels:
             return
         if version not in self._homes:
             async with self._wholes.pinned(home) as backend:
-                if version != home:
+                if version != home or await run_in_threadpool(self._judges, version):
                     await backend.load(version)
             self._homes[version] = home
 
@@ -101,7 +103,7 @@ class LocalModels:
             await self._wholes.unload(version)
         elif home == "base":
             await self._base.unload(version)
-        else:
+        elif self._wholes.has(home):
             async with self._wholes.pinned(home) as backend:
                 await backend.unload(version)
 
@@ -111,23 +113,23 @@ class LocalModels:
 
     def is_healthy(self) -> bool:
         """See `Backend`."""
-        return self._base.is_healthy() and all(one.is_healthy() for one in self._wholes.things)
+        return self._base.is_healthy()  # a whole model that breaks is nobody else's trouble
 
     def notes(self) -> tuple[str, ...]:
         """See `Backend`."""
         found = [*self._base.notes()]
         for backend in self._wholes.things:
             found += backend.notes()
+        found += [f"{name} cannot answer: {why}." for name, why in self._wholes.broken().items()]
         return tuple(found)
 
     def why_over(self) -> str | None:
         """See `Backend`."""
-        reasons = (one.why_over() for one in (self._base, *self._wholes.things))
-        return next((reason for reason in reasons if reason is not None), None)
+        return self._base.why_over()
 
     def gauges(self) -> Mapping[str, float]:
         """See `Backend`."""
-        total: Counter[str] = Counter()
+        total = Counter[str](self._wholes.past)
         for backend in (self._base, *self._wholes.things):
             total.update(backend.gauges())
         room = {"requests_waiting": self._room.num_waiting}
@@ -152,11 +154,22 @@ class LocalModels:
             raise DataError(f"{name} sits on another model than this server holds.")
         return home
 
+    def _judges(self, name: str) -> bool:
+        """Whether a version is a reward model."""
+        version = self._find(name)
+        return version is not None and version.stage == "reward"
+
     def _own(self, version: ModelVersion) -> LocalBackend:
         """A whole version's backend; nothing of it is loaded yet."""
         library = self._library
         own = Library(library.root, version.path, library.dtype, {}, library.system_prompt)
         return LocalBackend(own, self._find, self._section, self._room)
+
+
+def _require_works(name: str, backend: LocalBackend) -> None:
+    """EngineDown where a whole model broke too often; the others go on."""
+    if (why := backend.why_over()) is not None:
+        raise EngineDown(f"{name} is not served any more: {why}")
 
 
 def _named_inside(model: str, home: str) -> str:

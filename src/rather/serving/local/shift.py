@@ -61,9 +61,14 @@ class Shift:
         return self.thread.is_alive() and self.tools is not None and not self._is_relieved
 
     @property
+    def _is_over(self) -> bool:
+        """Whether it is to do nothing more."""
+        return self._is_relieved or self._is_ending
+
+    @property
     def is_missing(self) -> bool:
         """Whether its thread ended and nobody told it to."""
-        return not (self._is_relieved or self._is_ending or self.thread.is_alive())
+        return not (self._is_over or self.thread.is_alive())
 
     def prepare(self) -> None:
         """Make its tools, with all adapters, and ready for the first request."""
@@ -89,6 +94,7 @@ class Shift:
                 self._action.future.set_exception(EngineDown(sentence))
                 self._action = None
             self._desk.take_back(sentence)
+            self._desk.lock.notify_all()  # it may wait for work, and would for ever
 
     def post(self, job: Job, piece: Piece | EngineDown) -> None:
         """Let a piece go out at the end of the step."""
@@ -98,7 +104,9 @@ class Shift:
         try:
             if self.tools is None:
                 with self._desk.lock:
-                    self._desk.lock.wait_for(lambda: self._is_ending, timeout=self._pause_s)
+                    self._desk.lock.wait_for(lambda: self._is_over, timeout=self._pause_s)
+                    if self._is_over:
+                        return
                 self._busy_since = time.monotonic()
                 self.prepare()
             assert self.tools is not None
@@ -109,13 +117,16 @@ class Shift:
                 self._settle(None if engine.is_idle else engine.step())
         except Exception as error:
             self._broke(self, error)
+        finally:
+            if self.tools is not None:
+                self.tools.engine.close()
 
     def _has_more(self, engine: LocalEngine, decode: Decode) -> bool:
         """Wait for something to do, and let jobs join whose turn it is; False at the end."""
         desk = self._desk
         with desk.lock:
             self._busy_since = None
-            while not (self._is_relieved or self._is_ending or desk.actions):
+            while not (self._is_over or desk.actions):
                 if len(desk.waiting) or not engine.is_idle:
                     break
                 desk.lock.wait()

@@ -1,6 +1,7 @@
 """Whole models (`tuning: full`) in memory: so many at most, each with an engine of its own."""
 
 import gc
+from collections import Counter
 from collections.abc import Callable
 
 from starlette.concurrency import run_in_threadpool
@@ -21,6 +22,22 @@ class Wholes(Shelf[LocalBackend]):
         """`make` is given versions whose folders were checked."""
         super().__init__(most)
         self._admission, self._make = admission, make
+        self.past: Counter[str] = Counter()
+        """What those that are gone have counted: a total never becomes less."""
+
+    def has(self, name: str) -> bool:
+        """Whether it is in memory."""
+        return name in self._there
+
+    def broken(self) -> dict[str, str]:
+        """Those that do not work just now, and why."""
+        found = {}
+        for name, one in self._there.items():
+            if (why := one.thing.why_over()) is not None:
+                found[name] = f"{why.rstrip('.')}; an admin may unload it and load it again"
+            elif not one.thing.is_healthy():
+                found[name] = "its engine is stuck, or begins anew"
+        return found
 
     async def _bring(self, name: str) -> LocalBackend:
         version = await run_in_threadpool(self._admission.whole, name)
@@ -33,6 +50,8 @@ class Wholes(Shelf[LocalBackend]):
         return backend
 
     async def _take_away(self, thing: LocalBackend) -> None:
+        totals = {key: n for key, n in thing.gauges().items() if key.endswith("_total")}
+        self.past.update(totals)
         await thing.close(0)
         del thing
         await run_in_threadpool(gc.collect)  # modules refer to each other in circles

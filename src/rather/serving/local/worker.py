@@ -68,8 +68,9 @@ class Worker:
 
     def stop(self) -> None:
         """End after the step that is under way; whoever waits for one that hangs is told."""
-        self._ended.set()
-        self._shift.end()
+        with self.desk.lock:
+            self._ended.set()  # no other thread is put in its place from here on
+            self._shift.end()
         self._shift.thread.join(timeout=self._limits.stuck_s)
         with self.desk.lock:
             self._shift.relieve(ENDED)
@@ -177,12 +178,14 @@ class Worker:
     def _replace(self, shift: Shift, sentence: str) -> None:
         """Put another thread in a thread's place, unless that was done too often."""
         shift.relieve(sentence)
+        if self._ended.is_set():
+            return
         self._given_up.append(time.monotonic())
         seconds, most = self._given_up[-1] - self._given_up[0], self._limits.most_restarts
         if len(self._given_up) > most and seconds <= self._limits.window_s:
             self.why_over = (
-                f"The engine broke or hung {most + 1} times in {seconds:.0f} s; the log above says "
-                "how; the server ends, so that a new process can take its place."
+                f"The engine broke or hung {most + 1} times in {seconds:.0f} s; the server's log "
+                "says how."
             )
             self.desk.close(self.why_over)
             return
