@@ -1,4 +1,4 @@
-"""The pages of the reference that are made from the code: commands, Python API, database schema.
+"""The pages of the reference that are made from the code: commands, Python, HTTP, database schema.
 
 `make docs` writes them; tests/docs/test_pages.py fails where they differ from the code.
 """
@@ -11,10 +11,12 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Column
+from http_reference import http
+from meanings import COLUMNS, EVERYWHERE, RECORDS, TABLES, said_by
+from sqlalchemy import Column, Table
 
 import rather
-from rather import api, results
+from rather import api, records, results
 from rather.cli.flags import COMMON, EVERYTHING
 from rather.cli.verbs import VERBS, build_app
 from rather.store.schema import HEAD, METADATA
@@ -31,6 +33,10 @@ Exit codes: 0 done, 2 a wrong command or setting, 3 data that cannot be used, 4 
 5 the machine, 130 or 143 interrupted. The Tab key: `rather completion bash --install`.
 
 """
+SHOWN_RECORDS = (
+    records.Prompt, records.Message, records.Completion, records.Judgment, records.ModelVersion,
+)  # fmt: skip
+TABLE_OF = {record: table for table, record in RECORDS.items()}
 OF_EVERY_VERB = re.compile(r"^\* `--(?:workspace|json|dry-run|\[KEYWORD\])[^\n]*\n", re.MULTILINE)
 NO_PARAMETERS = re.compile(r"\*\*Parameters\*\*:\n\n(?=\n|\Z|##)")
 
@@ -81,6 +87,8 @@ def python_api() -> str:
     for name, one in vars(results).items():
         if inspect.isclass(one) and one.__module__ == results.__name__:
             parts.append(_class(name, one))
+    parts.append("## Records\n\nWhat a `Table` holds.\n\n")
+    parts += [_class(one.__name__, one) for one in SHOWN_RECORDS]
     return "".join(parts).rstrip() + "\n"
 
 
@@ -103,12 +111,12 @@ def _function(shown: str, function: Callable[..., Any]) -> str:
 
 def _class(name: str, one: type) -> str:
     parts = [f"### `{name}`\n\n{inspect.getdoc(one)}\n\n"]
-    said = dict(
-        re.findall(r'^    (\w+): [^\n]+\n    """(.*?)"""', inspect.getsource(one), re.M | re.S)
-    )
+    said = said_by(one)
+    if one in TABLE_OF:
+        said = {field.name: _meaning(TABLE_OF[one], field.name) for field in fields(one)}
     if is_dataclass(one):
         rows = [
-            f"| `{name}` | `{_type(kind)}` | {' '.join(said.get(name, '').split())} |"
+            f"| `{name}` | `{_type(kind)}` | {said.get(name, '')} |"
             for name, kind in ((field.name, field.type) for field in fields(one))
             if name in one.__annotations__
         ]
@@ -127,21 +135,30 @@ def _type(annotation: Any) -> str:
 
 
 def schema() -> str:
-    """Every table of the database, with its columns."""
-    parts = ["# Database\n\n", MADE.format("src/rather/store/schema.py")]
+    """Every table of the database, with its columns and what they mean."""
+    parts = ["# Database\n\n", MADE.format("src/rather/store/schema.py and docs/meanings.py")]
     parts.append(
         f"\nSchema {HEAD}. A workspace's `rather.db` is SQLite and can be read by any tool while"
         " rather runs;\nwrite to it through rather only. PostgreSQL has the same tables"
-        " ([teams](teams.md)). `seq` numbers rows\nin the order they were committed; documents are"
-        " JSON. `rather config schema` prints the JSON schema\nof `rather.yaml`.\n"
+        " ([teams](teams.md)). Documents are JSON.\n`rather config schema` prints the JSON schema"
+        " of `rather.yaml`.\n"
     )
-    for table in METADATA.sorted_tables:
-        parts.append(f"\n## {table.name}\n\n| column | type | |\n|---|---|---|\n")
-        parts += [_column(one) for one in table.columns]
+    tables = METADATA.sorted_tables
+    known = {f"{table.name}.{column.name}" for table in tables for column in table.columns}
+    assert COLUMNS.keys() <= known, sorted(COLUMNS.keys() - known)
+    for table in tables:
+        about = _caption(RECORDS[table.name]) if table.name in RECORDS else TABLES[table.name]
+        head = "| column | type | | meaning |\n|---|---|---|---|\n"
+        parts.append(f"\n## {table.name}\n\n{about}\n\n{head}")
+        parts += [_column(table, one) for one in table.columns]
     return "".join(parts)
 
 
-def _column(column: Column[Any]) -> str:
+def _caption(record: type) -> str:
+    return (inspect.getdoc(record) or "").partition("\n\n")[0]
+
+
+def _column(table: Table, column: Column[Any]) -> str:
     kind = {"Words": "text", "Document": "document"}.get(
         type(column.type).__name__, type(column.type).__name__.lower()
     )
@@ -149,10 +166,24 @@ def _column(column: Column[Any]) -> str:
     notes += ["may be null"] if column.nullable else []
     notes += ["unique"] if column.unique else []
     notes += [f"→ {one.target_fullname}" for one in sorted(column.foreign_keys, key=str)]
-    return f"| `{column.name}` | {kind} | {', '.join(notes)} |\n"
+    said = _meaning(table.name, column.name)
+    return f"| `{column.name}` | {kind} | {', '.join(notes)} | {said} |\n"
 
 
-PAGES = {"commands.md": commands, "api.md": python_api, "schema.md": schema}
+def _meaning(table: str, name: str) -> str:
+    """What the record's docstring says, else docs/meanings.py; KeyError where nobody does."""
+    said = said_by(RECORDS[table]) if table in RECORDS else {}
+    own = COLUMNS.get(f"{table}.{name}")
+    assert own is None or name not in said, f"{table}.{name} is explained twice"
+    return said.get(name) or own or EVERYWHERE[name]
+
+
+PAGES = {
+    "commands.md": commands,
+    "api.md": python_api,
+    "http.md": lambda: http(MADE),
+    "schema.md": schema,
+}
 
 
 if __name__ == "__main__":

@@ -117,10 +117,27 @@ def test_the_reference_is_what_the_code_says(tmp_path: Path) -> None:
         env={"PYTHONPATH": str(ROOT / "src")},
     )
     made = sorted(tmp_path.iterdir())
-    assert [path.name for path in made] == ["api.md", "commands.md", "schema.md"]
+    assert [path.name for path in made] == ["api.md", "commands.md", "http.md", "schema.md"]
     for path in made:
         written = (ROOT / "docs" / path.name).read_text("utf-8")
         assert path.read_text("utf-8") == written, f"docs/{path.name} differs: run `make docs`"
+
+
+def test_the_reference_explains_everything() -> None:
+    schema = (ROOT / "docs" / "schema.md").read_text("utf-8")
+    columns = [line for line in schema.splitlines() if line.startswith("| `")]
+    assert len(columns) > 150
+    assert [line for line in columns if line.endswith("|  |")] == []
+    commands = (ROOT / "docs" / "commands.md").read_text("utf-8")
+    arguments = re.findall(r"^\* `[^`]*`:(.*)$", commands, re.MULTILINE)
+    assert len(arguments) > 60
+    assert [
+        said for said in arguments if not said.strip() or said.startswith((" **[", " *["))
+    ] == []
+    http = (ROOT / "docs" / "http.md").read_text("utf-8")
+    routes = re.findall(r"^\| `[A-Z]+ [^`]*` \| (\w+) \| ([^|]+) \|", http, re.MULTILINE)
+    assert len(routes) > 50
+    assert {who for who, _ in routes} == {"anybody", "labeller", "client", "admin"}
 
 
 def test_the_site_is_built_from_every_page_and_fetches_nothing(tmp_path: Path) -> None:

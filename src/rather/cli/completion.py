@@ -19,6 +19,8 @@ def register(app: App, place: int, whole: Callable[[], App]) -> None:
 
         Parameters
         ----------
+        shell
+            For which shell.
         install
             Write it where the shell looks for it, and name it in the shell's start-up file.
         """

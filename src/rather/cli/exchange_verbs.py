@@ -25,6 +25,8 @@ def import_(
 
     Parameters
     ----------
+    file
+        JSON Lines, JSON, CSV or Parquet; for prompts also plain text, one a line.
     kind
         What the rows are; without it this is told from the rows, where it can be.
     on_error

@@ -14,7 +14,13 @@ Prompt = Annotated[str | None, Parameter(name="--prompt")]
 
 
 def lineage(version: str, *, common: Common = COMMON, **settings: Any) -> Result:
-    """Show what made VERSION: judgments by labeller and guidelines, prompts, settings, parents."""
+    """Show what made VERSION: judgments by labeller and guidelines, prompts, settings, parents.
+
+    Parameters
+    ----------
+    version
+        A version of the workspace, for example ppo-1.
+    """
     with common.open(settings) as ws:
         return late.housekeeping().lineage(ws, version)
 

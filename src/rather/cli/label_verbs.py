@@ -36,6 +36,8 @@ def invite(
 
     Parameters
     ----------
+    name
+        Their name, as other people see it.
     role
         An admin sees everybody's work and settles disagreements; a labeller judges.
     """

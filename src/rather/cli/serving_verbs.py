@@ -31,6 +31,10 @@ def alias(
 
     Parameters
     ----------
+    name
+        What clients ask for.
+    version
+        A version of the workspace, or base.
     rollback
         Let NAME mean what it did before.
     """
@@ -52,6 +56,8 @@ def key(
 
     Parameters
     ----------
+    name
+        Whose it is; no two open keys have the same.
     role
         A client generates; an admin also loads versions and switches aliases.
     revoke

@@ -18,6 +18,8 @@ def push(
 
     Parameters
     ----------
+    address
+        A folder in object storage or on a disk; it is made where there is none.
     force
         Also over what another folder pushed there since.
     """
@@ -26,5 +28,13 @@ def push(
 
 
 def pull(address: str, directory: Path, *, common: Common = COMMON) -> Result:
-    """Make DIRECTORY the workspace that was pushed to ADDRESS; the same commands go on there."""
+    """Make DIRECTORY the workspace that was pushed to ADDRESS; the same commands go on there.
+
+    Parameters
+    ----------
+    address
+        Where `rather push` put it.
+    directory
+        A folder that is no workspace yet; what an earlier pull brought is kept.
+    """
     return late.housekeeping().pull(address, directory, Progress(), dry_run=common.dry_run)

@@ -27,7 +27,13 @@ from rather.progress import Progress
 
 
 def init(directory: Path, *, common: Common = COMMON, **settings: Any) -> Result:
-    """Make DIRECTORY a workspace, with a commented rather.yaml."""
+    """Make DIRECTORY a workspace, with a commented rather.yaml.
+
+    Parameters
+    ----------
+    directory
+        The folder; it is made where there is none.
+    """
     # Imported here: SQLAlchemy would slow `--help` down.
     from rather.workspace import Workspace
 
@@ -54,6 +60,8 @@ def evaluate(
 
     Parameters
     ----------
+    versions
+        Versions of the workspace: policies or, to measure them, reward models.
     human
         Put two versions' answers, blind, into the labelling app, and say how they stand.
     """
@@ -62,7 +70,13 @@ def evaluate(
 
 
 def sweep(version: str = "newest", *, common: Common = COMMON, **settings: Any) -> Result:
-    """Measure the kept checkpoints of VERSION's run: reward against KL, and where to stop."""
+    """Measure the kept checkpoints of VERSION's run: reward against KL, and where to stop.
+
+    Parameters
+    ----------
+    version
+        A policy version; newest is the last that was tuned.
+    """
     with common.open(settings) as ws:
         return late.pipeline().sweep(ws, version, dry_run=common.dry_run)
 
@@ -80,6 +94,8 @@ def promote(
 
     Parameters
     ----------
+    version
+        A policy version; newest is the last that was tuned; with --as-it-is also base.
     step
         Publish the checkpoint of this step instead.
     as_it_is
@@ -106,6 +122,10 @@ def score(
 
     Parameters
     ----------
+    prompt
+        The prompt of the one completion, in the place of FILE.
+    completion
+        The completion itself.
     file
         Rows of {"prompt": ..., "completion": ...}.
     model
@@ -173,7 +193,13 @@ def demo(
 def config(
     what: Literal["show", "schema"] = "show", *, common: Common = COMMON, **settings: Any
 ) -> Result:
-    """Show the configuration in force, or its JSON schema."""
+    """Show the configuration in force, or its JSON schema.
+
+    Parameters
+    ----------
+    what
+        show: every setting and where it stands; schema: what rather.yaml may hold.
+    """
     # Imported here: only this verb writes YAML.
     from rather.config.stages import Config
     from rather.config.template import commented_yaml

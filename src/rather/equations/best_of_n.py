@@ -13,6 +13,7 @@ def best_of_n(proxies: Sequence[float], targets: Sequence[float], n: int) -> flo
     Unbiased, with all N samples used; samples of equal proxy share their places evenly. Nakano et
     al. 2021, appendix I, https://arxiv.org/abs/2112.09332; its KL is `kl.best_of_n_kl`. Pass the
     proxies as targets for the score itself. 1 ≤ n ≤ N.
+    proxies [N], targets [N], each a score a sample -> in the targets' unit.
     """
     total = len(proxies)
     assert 1 <= n <= total == len(targets), "as many targets as proxies, and at least n"

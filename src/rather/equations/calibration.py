@@ -34,7 +34,7 @@ def reliability(margins: Sequence[float], temperature: float = 1.0) -> Calibrati
 
     Guo et al. 2017, Eq. 3, https://arxiv.org/abs/1706.04599; ten bins of the confidence
     σ(|margin| / T), which lies between ½ and 1. margins: score of the better answer less the worse
-    one's; a margin of 0 is half right.
+    one's, in nats of log-odds, one a pair; a margin of 0 is half right.
     """
     groups: list[list[tuple[float, float]]] = [[] for _ in range(NUM_BINS)]
     for margin in margins:
@@ -54,7 +54,7 @@ def fitted_temperature(margins: Sequence[float]) -> float:
     Guo et al. 2017, §4.2, https://arxiv.org/abs/1706.04599. Convex in 1/T, so bisection on its
     slope finds it; above 1 the model is too sure of itself. 0 where every pair is ordered rightly
     (no certainty would be too high), inf where the scores are no better than chance, nan without
-    pairs.
+    pairs. margins as in `reliability`; T has no unit.
     """
     if not margins:
         return math.nan

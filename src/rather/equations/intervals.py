@@ -19,6 +19,7 @@ def wilson(successes: float, n: int) -> Interval:
     """Wilson's score interval of a share at 95 %; half successes (ties) are allowed.
 
     Wilson 1927, https://doi.org/10.1080/01621459.1927.10502953.
+    successes of n cases -> shares from 0 to 1.
     """
     if n == 0:
         return Interval(math.nan, 0.0, 1.0, 0)

@@ -15,6 +15,7 @@ def evidence(wins: int, losses: int) -> float:
     is at most 1/20, however often one looks (Ville 1939; the mixture is Robbins 1970,
     https://doi.org/10.1214/aoms/1177696786). An interval for a fixed number of cases, looked at
     again and again, does not have that property. Ties are left out, as in a sign test.
+    wins and losses are counts -> a ratio of likelihoods, without a unit.
     """
     beta = math.lgamma(wins + 1) + math.lgamma(losses + 1) - math.lgamma(wins + losses + 2)
     return math.exp(min(beta + (wins + losses) * math.log(2), 700.0))
