@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import httpx2
 
@@ -22,7 +23,8 @@ class Asked:
     """The user's last turn."""
     max_tokens: int
     temperature: float
-    seed: int
+    seed: int | None
+    """None where a server may go on from what it remembers, whatever that rounds otherwise."""
     before: tuple[tuple[str, str], ...] = ()
     """What was said before, user and assistant in turn: (role, text)."""
 
@@ -57,14 +59,14 @@ def requests(
 
 async def ask(http: httpx2.AsyncClient, url: str, asked: Asked) -> Answered:
     """Stream one chat to its end."""
-    body = {
+    body: dict[str, Any] = {
         "model": asked.model,
         "messages": [
             {"role": role, "content": text} for role, text in (*asked.before, ("user", asked.text))
         ],
         "max_tokens": asked.max_tokens,
         "temperature": asked.temperature,
-        "seed": asked.seed,
+        **({} if asked.seed is None else {"seed": asked.seed}),
         "stream": True,
         "stream_options": {"include_usage": True},
     }

@@ -17,7 +17,7 @@ def first_tokens(url: str, number: int) -> list[float]:
     text = QUESTION.format(topic=TOPICS[number % len(TOPICS)], number=number)
     found = []
     for _ in range(TURNS):
-        asked = Asked("base", text, MAX_TOKENS, 0.0, 1, tuple(said))
+        asked = Asked("base", text, MAX_TOKENS, 0.0, None, tuple(said))
         _, (answer,) = at_once(url, [asked])
         found.append(answer.first_s)
         said += [("user", text), ("assistant", answer.text)]

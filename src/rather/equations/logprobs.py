@@ -9,7 +9,8 @@ def gather_logprobs(logits: Tensor, ids: Tensor, *, temperature: float = 1.0) ->
 
         log π(y) = z_y/τ − log Σ_v exp(z_v/τ)
 
-    logits [M, V], ids [M] -> [M].
+    At the temperature that is sampled with, everywhere: Huang et al. 2024,
+    https://arxiv.org/abs/2403.17031. logits [M, V], ids [M] -> [M].
     """
     assert logits.shape[:1] == ids.shape
     scaled = logits.float() / temperature

@@ -59,7 +59,10 @@ def missing_eos(scores: Tensor, stopped: Tensor, *, penalty: float) -> Tensor:
 
 
 def clip(scores: Tensor, *, limit: float) -> Tensor:
-    """Hold scores within ±limit. [B] -> [B]."""
+    """Hold scores within ±limit. [B] -> [B].
+
+    Engstrom et al. 2020, https://arxiv.org/abs/2005.12729, count it among what makes PPO work.
+    """
     return scores.clamp(-limit, limit)
 
 

@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from rather.models.affine import Affine
 from rather.models.kernels import Kernel, kernel
-from rather.models.lora import Affine, affine
+from rather.models.lora import affine
 
 aten = torch.ops.aten
 PROBE_ROWS = 4

@@ -2,9 +2,8 @@
 
 The layer computes h·W + (h·Aᵀ)·Bᵀ·(α/r) (Hu et al. 2021, §4.1, https://arxiv.org/abs/2106.09685).
 The delta is never merged into a bfloat16 weight, which would lose it by rounding. Weights are kept
-in float32 and used in the backbone's precision. Its gradient is written out (`_Product`): what
-autograd would make of the same formula passes over the wide outputs three times more. On disk an
-adapter is a plain PEFT folder (`rather.models.adapter_files`).
+in float32 and used in the backbone's precision. Its gradient is written out in
+`rather.models.affine`. On disk an adapter is a plain PEFT folder (`rather.models.adapter_files`).
 """
 
 import math
@@ -19,6 +18,7 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from rather.errors import UsageError
+from rather.models.affine import Affine
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class LoraLinear(nn.Module):
             return made.view(*x.shape[:-1], -1)
         return parts(flat)[0].view(*x.shape[:-1], -1)
 
-    def affine(self, dtype: torch.dtype) -> "Affine":
+    def affine(self, dtype: torch.dtype) -> Affine:
         """What the layer computes right now, in a precision."""
         assert not self.switch.rows, "only DecodeWeights gives each row its own adapter"
         name = self.switch.active
@@ -140,83 +140,11 @@ def widths(layer: nn.Module) -> tuple[int, int]:
     return int(outputs), int(inputs)
 
 
-def affine(layer: nn.Module, dtype: torch.dtype) -> "Affine":
+def affine(layer: nn.Module, dtype: torch.dtype) -> Affine:
     """What a linear layer computes right now, adapted or not."""
     if isinstance(layer, LoraLinear):
         return layer.affine(dtype)
     return Affine(layer)
-
-
-@dataclass(frozen=True)
-class Affine:
-    """x·Wᵀ + bias + l·Bᵀ with l = scale·x·Aᵀ, W frozen, and its gradients.
-
-    Called with x [S, inputs]: ([S, outputs], l [S, r]; None without an adapter).
-    """
-
-    layer: nn.Module
-    a: Tensor | None = None
-    b: Tensor | None = None
-    scale: float = 1.0
-
-    @property
-    def weight(self) -> Tensor:
-        """W, asked of the layer each time: it may be kept smaller than this."""
-        weight: Tensor = self.layer.weight  # type: ignore[assignment]
-        return weight.t() if isinstance(self.layer, Conv1D) else weight
-
-    @property
-    def bias(self) -> Tensor | None:
-        """The layer's own."""
-        bias: Tensor | None = self.layer.bias  # type: ignore[assignment]
-        return bias
-
-    @property
-    def learns(self) -> bool:
-        """Whether the layer itself learns, and not only its adapter."""
-        return any(weight.requires_grad for weight in self.layer.parameters())
-
-    def __call__(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        """See the class."""
-        out = nn.functional.linear(x, self.weight, self.bias)
-        if self.a is None or self.b is None:
-            return out, None
-        low = (x @ self.a.t()).mul_(self.scale)
-        return out.addmm_(low, self.b.t()), low
-
-    def gradients(
-        self,
-        grad: Tensor,
-        x: Tensor,
-        low: Tensor | None,
-        add_to: Tensor | None = None,
-        wanted: bool = True,
-    ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-        """Of x (written into `add_to`, if `wanted` at all), A and B."""
-        grad_low = self.low_gradient(grad)
-        grad_x = self.input_gradient(grad, grad_low, add_to) if wanted else None
-        return grad_x, *self.side_gradients(grad, grad_low, x, low)
-
-    def low_gradient(self, grad: Tensor) -> Tensor | None:
-        """Of l, times the scale: [S, r]."""
-        return None if self.b is None else (grad @ self.b).mul_(self.scale)
-
-    def input_gradient(
-        self, grad: Tensor, grad_low: Tensor | None, add_to: Tensor | None = None
-    ) -> Tensor:
-        """Of x, added to what is there: [S, inputs]."""
-        grad_x = grad @ self.weight if add_to is None else add_to.addmm_(grad, self.weight)
-        if self.a is not None and grad_low is not None:
-            grad_x.addmm_(grad_low, self.a)
-        return grad_x
-
-    def side_gradients(
-        self, grad: Tensor, grad_low: Tensor | None, x: Tensor, low: Tensor | None
-    ) -> tuple[Tensor | None, Tensor | None]:
-        """Of A and B."""
-        if low is None or grad_low is None:
-            return None, None
-        return grad_low.t() @ x, grad.t() @ low
 
 
 class _Product(torch.autograd.Function):

@@ -1,0 +1,81 @@
+"""What a linear layer with a low-rank addition computes, and its gradients, written out.
+
+What autograd would make of the same formula passes over the wide outputs three times more.
+"""
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+from transformers.pytorch_utils import Conv1D
+
+
+@dataclass(frozen=True)
+class Affine:
+    """x·Wᵀ + bias + l·Bᵀ with l = scale·x·Aᵀ, W frozen, and its gradients.
+
+    Called with x [S, inputs]: ([S, outputs], l [S, r]; None without an adapter).
+    """
+
+    layer: nn.Module
+    a: Tensor | None = None
+    b: Tensor | None = None
+    scale: float = 1.0
+
+    @property
+    def weight(self) -> Tensor:
+        """W, asked of the layer each time: it may be kept smaller than this."""
+        weight: Tensor = self.layer.weight  # type: ignore[assignment]
+        return weight.t() if isinstance(self.layer, Conv1D) else weight
+
+    @property
+    def bias(self) -> Tensor | None:
+        """The layer's own."""
+        bias: Tensor | None = self.layer.bias  # type: ignore[assignment]
+        return bias
+
+    @property
+    def learns(self) -> bool:
+        """Whether the layer itself learns, and not only its adapter."""
+        return any(weight.requires_grad for weight in self.layer.parameters())
+
+    def __call__(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """See the class."""
+        out = nn.functional.linear(x, self.weight, self.bias)
+        if self.a is None or self.b is None:
+            return out, None
+        low = (x @ self.a.t()).mul_(self.scale)
+        return out.addmm_(low, self.b.t()), low
+
+    def gradients(
+        self,
+        grad: Tensor,
+        x: Tensor,
+        low: Tensor | None,
+        add_to: Tensor | None = None,
+        wanted: bool = True,
+    ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        """Of x (written into `add_to`, if `wanted` at all), A and B."""
+        grad_low = self.low_gradient(grad)
+        grad_x = self.input_gradient(grad, grad_low, add_to) if wanted else None
+        return grad_x, *self.side_gradients(grad, grad_low, x, low)
+
+    def low_gradient(self, grad: Tensor) -> Tensor | None:
+        """Of l, times the scale: [S, r]."""
+        return None if self.b is None else (grad @ self.b).mul_(self.scale)
+
+    def input_gradient(
+        self, grad: Tensor, grad_low: Tensor | None, add_to: Tensor | None = None
+    ) -> Tensor:
+        """Of x, added to what is there: [S, inputs]."""
+        grad_x = grad @ self.weight if add_to is None else add_to.addmm_(grad, self.weight)
+        if self.a is not None and grad_low is not None:
+            grad_x.addmm_(grad_low, self.a)
+        return grad_x
+
+    def side_gradients(
+        self, grad: Tensor, grad_low: Tensor | None, x: Tensor, low: Tensor | None
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """Of A and B."""
+        if low is None or grad_low is None:
+            return None, None
+        return grad_low.t() @ x, grad.t() @ low
