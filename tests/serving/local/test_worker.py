@@ -118,7 +118,10 @@ def test_a_stream_that_breaks_says_so(
     stream = server.client().completions.create(
         model="base", prompt="Hello", max_tokens=20, stream=True, temperature=0
     )
-    with pytest.raises(openai.APIError, match="The engine broke while it made this answer"):
+    with (
+        stream,
+        pytest.raises(openai.APIError, match="The engine broke while it made this answer"),
+    ):
         list(stream)
 
 
