@@ -67,6 +67,9 @@ def test_a_manifest_beside_it_is_held_to(store: str, tmp_path: Path) -> None:
     place.write("model.safetensors", b"weightz")
     with pytest.raises(DataError, match=r"model\.safetensors of .* differs from its manifest"):
         model_folder(store, tmp_path / "cache", PATTERNS)
+    place.write("manifest.json", b'{"files": {"model.saf')
+    with pytest.raises(DataError, match=r"manifest\.json of .* is damaged: copy it anew"):
+        model_folder(store, tmp_path / "cache", PATTERNS)
 
 
 def test_a_place_without_a_model(store: str, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from rather.bucket.place import Place
-from rather.durable import staged_directory, verify
+from rather.durable import file_digest, staged_directory, verify
 from rather.errors import DataError, UsageError
 from rather.failpoints import failpoint
 
@@ -49,11 +49,14 @@ def _require_sound(place: Place, staging: Path) -> None:
     if not (staging / MANIFEST).exists():
         return
     try:
-        said = json.loads((staging / MANIFEST).read_text("utf-8"))["files"]
-        hashes = {name: str(one["sha256"]) for name, one in said.items()}
-    except (ValueError, KeyError, TypeError, AttributeError):
+        told = json.loads((staging / MANIFEST).read_text("utf-8"))
+    except ValueError as error:
+        raise DataError(f"{MANIFEST} of {place.shown} is damaged: copy it anew.") from error
+    try:
+        hashes = {name: str(one["sha256"]) for name, one in told["files"].items()}
+    except (KeyError, TypeError, AttributeError):
         return  # somebody else's file of that name
     for name, sha256 in hashes.items():
         path = staging / name
-        if path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+        if path.exists() and file_digest(path)[0] != sha256:
             raise DataError(f"{name} of {place.shown} differs from its manifest: copy it anew.")
