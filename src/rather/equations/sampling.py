@@ -46,10 +46,10 @@ class Odds:
 
 
 def odds(logits: Tensor) -> Odds:
-    """Logits [A, V], float32, as odds; −inf is a token that is never drawn."""
+    """Logits [A, V], of any precision, as odds; −inf is a token that is never drawn."""
     rows, vocabulary = logits.shape
-    largest = logits.amax(dim=-1)
-    weights = (logits - largest[:, None]).exp_()
+    largest = logits.amax(dim=-1).float()
+    weights = logits.to(torch.float32, copy=True).sub_(largest[:, None]).exp_()
     if vocabulary % BLOCK:
         weights = torch.nn.functional.pad(weights, (0, -vocabulary % BLOCK))
     weights = weights.view(rows, -1, BLOCK)

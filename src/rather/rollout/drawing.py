@@ -23,14 +23,13 @@ def draw(logits: Tensor, rows: Sequence[Row]) -> list[tuple[int, float]]:
     What a row draws depends on nothing but its logits, its settings and its own numbers.
     """
     temperatures = [row.settings.temperature for row in rows]
-    scaled = logits.float()
     if any(temperature not in (0, 1) for temperature in temperatures):
         divisors = torch.tensor([t or 1.0 for t in temperatures], device=logits.device)
-        scaled = scaled / divisors[:, None]
-    whole = odds(scaled)
+        logits = logits.float() / divisors[:, None]
+    whole = odds(logits)
     greedy = [place for place, temperature in enumerate(temperatures) if temperature == 0]
     if len(greedy) == len(rows):
-        tokens = scaled.max(dim=-1).indices
+        tokens = logits.max(dim=-1).indices
     else:
         numbers = [
             row.completion.uniforms[len(row.completion.ids)] if row.settings.temperature else 0.0
@@ -39,9 +38,9 @@ def draw(logits: Tensor, rows: Sequence[Row]) -> list[tuple[int, float]]:
         drawn_with = torch.tensor(numbers, dtype=torch.float64, device=logits.device)
         tokens = whole.draw(drawn_with)
         if greedy:
-            tokens[greedy] = scaled[greedy].max(dim=-1).indices
-        tokens = _nucleus(tokens, scaled, drawn_with, rows)
-    logprobs = scaled.gather(1, tokens[:, None])[:, 0] - whole.log_total
+            tokens[greedy] = logits[greedy].max(dim=-1).indices
+        tokens = _nucleus(tokens, logits, drawn_with, rows)
+    logprobs = logits.gather(1, tokens[:, None])[:, 0].float() - whole.log_total
     both = torch.stack([tokens.double(), logprobs.double()], dim=1).tolist()
     return [(int(token), logprob) for token, logprob in both]
 
@@ -62,7 +61,7 @@ def note_likelihoods(logits: Tensor, rows: Sequence[Row], tokens: Sequence[int])
         row.completion.likelihoods.append(Likelihood(own, top))
 
 
-def _nucleus(tokens: Tensor, scaled: Tensor, drawn_with: Tensor, rows: Sequence[Row]) -> Tensor:
+def _nucleus(tokens: Tensor, logits: Tensor, drawn_with: Tensor, rows: Sequence[Row]) -> Tensor:
     """Tokens [A], those of rows with a top-p drawn from what it leaves."""
     narrow = [
         place
@@ -71,6 +70,6 @@ def _nucleus(tokens: Tensor, scaled: Tensor, drawn_with: Tensor, rows: Sequence[
     ]
     if narrow:
         top_p = torch.tensor([rows[place].settings.top_p for place in narrow])
-        kept = filter_top_p(scaled[narrow], top_p.to(scaled.device))
+        kept = filter_top_p(logits[narrow].float(), top_p.to(logits.device))
         tokens[narrow] = odds(kept).draw(drawn_with[narrow])
     return tokens

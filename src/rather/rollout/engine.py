@@ -12,7 +12,7 @@ from itertools import chain, repeat
 import torch
 from torch import Tensor
 
-from rather.data.batch import Row, pack, split_by_tokens
+from rather.data.batch import Row, by_length, pack
 from rather.models.backbone import Adapters, Backbone
 from rather.models.decode.key_values import KeyValues
 from rather.models.decode.layout import DecodeLayout
@@ -136,7 +136,7 @@ class Engine(Queue):
         """Compute prompts, or pieces of them."""
         whole = [piece.arrival for piece in pieces if piece.is_whole]
         rows = [Row(arrival.ids, ()) for arrival in whole]
-        for part in split_by_tokens(rows, PREFILL_TOKENS):
+        for part in by_length(rows, PREFILL_TOKENS):
             self._begin([whole[i] for i in part])
         if parts := [piece for piece in pieces if not piece.is_whole]:
             self._go_on(parts)

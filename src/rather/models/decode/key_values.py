@@ -66,7 +66,7 @@ class KeyValues:
     def add_prompt(self, layer: int, k: Tensor, v: Tensor) -> None:
         """One layer's keys and values of the prompts that join: [R, H, P, D]."""
         if layer == len(self.own):
-            self.own.append((k[:0], v[:0]))
+            self.own.append((k[:0, :, :0], v[:0, :, :0]))
             self.prompts.append((k[:0], v[:0]))
         if self.shares_prompts:
             old_k, old_v = self.prompts[layer]
