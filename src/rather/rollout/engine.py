@@ -28,8 +28,8 @@ from rather.rollout.requests import Ticket
 
 MOST_ROWS = 256
 """Completions at once, at most: beyond that a step grows as fast as what it makes."""
-PREFILL_TOKENS = 4096
-"""Prompt tokens of one pass."""
+PREFILL_TOKENS = 1024
+"""Prompt tokens of one pass: more would not stay in the processor's caches from step to step."""
 
 
 class Engine(Queue):
@@ -136,6 +136,8 @@ class Engine(Queue):
         """Compute prompts, or pieces of them."""
         whole = [piece.arrival for piece in pieces if piece.is_whole]
         rows = [Row(arrival.ids, ()) for arrival in whole]
+        joining = sum(len(arrival.rows) for arrival in whole)
+        self.cache.reserve(joining, 1 + max((row.num_tokens for row in rows), default=0))
         for part in by_length(rows, PREFILL_TOKENS):
             self._begin([whole[i] for i in part])
         if parts := [piece for piece in pieces if not piece.is_whole]:

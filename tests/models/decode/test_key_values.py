@@ -54,6 +54,26 @@ def test_room_grows_with_an_eighth_to_spare_and_is_zero() -> None:
     assert cache.own[0][0][0, 0, :, 0].tolist() == [1] * 27 + [0] * 21
 
 
+def test_room_is_made_at_once_for_all_that_join_in_several_passes() -> None:
+    cache = KeyValues(shares_prompts=False)
+    cache.reserve(3, 30)
+    join(cache, [27], [1])
+    keys = cache.own[0][0]
+    assert keys.shape == (3, 1, 3 * ROOM, 1)  # 30 and 3 are 33; this row: 31
+    join(cache, [28, 2], [1, 1], first=2)
+    assert cache.own[0][0] is keys
+    assert rows_of(cache) == [1, 2, 3]
+    cache.remove({0, 1, 2})
+    join(cache, [2], [1])
+    assert cache.own[0][0].shape == (1, 1, ROOM, 1)  # the next ones have their own room
+
+
+def test_rows_of_shared_prompts_begin_with_no_columns_but_for_their_next_token() -> None:
+    cache = KeyValues(shares_prompts=True)
+    join(cache, [40, 30], [2, 2])
+    assert cache.own[0][0].shape == (4, 1, ROOM, 1)
+
+
 @pytest.mark.parametrize(
     ("ended", "order"),
     [

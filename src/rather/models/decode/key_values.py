@@ -49,6 +49,12 @@ class KeyValues:
         self.prompts: list[tuple[Tensor, Tensor]] = []
         """A layer: keys and values [R, H, P, D]."""
         self._copies: tuple[int, ...] = ()
+        self._reserved = 0, 0
+
+    def reserve(self, rows: int, columns: int) -> None:
+        """Rows join in several passes: make room for all of them, of so many tokens, at the first,
+        and nothing is copied for those that follow."""
+        self._reserved = len(self.seats) + rows, 0 if self.shares_prompts else columns
 
     def expect(self, lengths: Sequence[int], copies: Sequence[int]) -> None:
         """Rows are about to join: prompts of these lengths, so many rows of each.
@@ -74,8 +80,9 @@ class KeyValues:
             k, v = k[:, :, :0], v[:, :, :0]
         copies = torch.tensor(self._copies, device=k.device)
         k, v = (x.repeat_interleave(copies, dim=0) for x in (k, v))
-        rows, width = len(self.seats), self._width
-        own_k, own_v = (_roomy(x, rows - len(k), rows, width) for x in self.own[layer])
+        rows = len(self.seats)
+        room = max(rows, self._reserved[0]), max(self._width, self._reserved[1])
+        own_k, own_v = (_roomy(x, rows - len(k), *room) for x in self.own[layer])
         own_k[rows - len(k) : rows, :, : k.shape[2]] = k
         own_v[rows - len(v) : rows, :, : v.shape[2]] = v
         self.own[layer] = own_k, own_v
@@ -115,6 +122,7 @@ class KeyValues:
         self.seats = [self.seats[row] for row in order]
         if not left:
             self.own, self.prompts, self.prompt_lengths = [], [], []
+            self._reserved = 0, 0
         elif gaps:
             for k, v in self.own:
                 k[gaps], v[gaps] = k[fillers], v[fillers]
