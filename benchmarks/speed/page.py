@@ -69,11 +69,12 @@ def content(name: str, speed: Measured, linear: Measured) -> str:
 def table(measured: Measured, machine: Measured | None) -> str:
     """A workload's systems, and below them those that could not be run."""
     by, systems = measured["judged_by"], measured["systems"]
-    peers = [middle(one, by) for one in systems.values() if not one["is_ours"]]
+    peers = [one for one in systems.values() if not one["is_ours"]]
     lines = [f"| {' | '.join(HEAD)} |", "|---" * len(HEAD) + "|"]
     for name, one in systems.items():
         own = middle(one, by)
-        ratio = f"{min(peers) / own:.2f}×" if peers and one["is_ours"] else ""
+        others = [middle(peer, by) for peer in alike(one, peers)]
+        ratio = f"{min(others) / own:.2f}×" if others and one["is_ours"] else ""
         peak = max(step["peak_rss_bytes"] for step in one["repeats"])
         cells = [
             named(name, one),
@@ -88,6 +89,16 @@ def table(measured: Measured, machine: Measured | None) -> str:
     lines += [f"| {name} | failed | | | | |" for name in measured["failed"]]
     when = f"{measured['tokens']} tokens; {stamp(measured)}"
     return "\n".join([*lines, "", when, ""])
+
+
+def alike(one: Measured, peers: Sequence[Measured]) -> Sequence[Measured]:
+    """The peers that have an adapter on as one of ours does, or not as it does not; all of them
+    where none says."""
+
+    def has_adapter(system: Measured) -> object:
+        return system["settings"].get("adapter")
+
+    return [peer for peer in peers if has_adapter(peer) == has_adapter(one)] or peers
 
 
 def named(name: str, one: Measured) -> str:

@@ -75,6 +75,19 @@ def test_by_wall_the_wall_is_compared() -> None:
     assert "**4.00×**" in page.table(race, SPEED["floors"])  # 2 / 0.5
 
 
+def test_with_an_adapter_a_system_is_compared_with_peers_that_have_one() -> None:
+    on, off = {"adapter": True}, {"adapter": False}
+    systems = {
+        "ours": system([2.0], is_ours=True, settings=on),
+        "ours, base": system([1.0], is_ours=True, settings=off),
+        "peer": system([20.0], settings=on),
+        "peer, base": system([3.0], settings=off),
+    }
+    shown = page.table(SPEED["reward"] | {"systems": systems}, SPEED["floors"])
+    assert "**10.00×**" in shown  # 20 / 2
+    assert "**3.00×**" in shown  # 3 / 1
+
+
 def test_the_machine() -> None:
     assert page.content("machine", SPEED, {}) == (
         "A Processor (family 6, model 1), 2 cores, 23.4 GiB, Linux 6; avx2, amx_bf16. At best, in "
