@@ -3,8 +3,8 @@
 transformers lets a model name its attention function (`AttentionInterface`); ours ignores the
 mask argument and asks the *layout* passed along with the call who may attend to whom:
 
-- `PackedLayout` (`rather.models.packed`): a training or scoring pass over a `Batch`. Completions
-  attend to their prompt's keys, computed once, and to themselves.
+- `PackedLayout` (`rather.models.packed.layout`): a training or scoring pass over a `Batch`.
+  Completions attend to their prompt's keys, computed once, and to themselves.
 - `DecodeLayout` (`rather.models.decode.layout`): one new token a completion, against cached keys.
 
 Heads that share a key (grouped-query attention) are folded into the query's length, so each

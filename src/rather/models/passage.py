@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from rather.data.batch import Batch, padded
-from rather.models.packed import PackedLayout
+from rather.models.packed.layout import PackedLayout
 
 
 class Passage(Protocol):

@@ -20,7 +20,7 @@ from rather.models.decode.pieces import PieceLayout
 from rather.models.decode.prefixes import Prefixes
 from rather.models.decode.weights import DecodeWeights
 from rather.models.memory import device_memory
-from rather.models.packed import PackedLayout
+from rather.models.packed.layout import PackedLayout
 from rather.rollout import drawing
 from rather.rollout.arrivals import Arrival, Arrivals, Piece, owner_of
 from rather.rollout.queue import Queue

@@ -11,7 +11,7 @@ from rather.data.batch import Row, pack
 from rather.models.backbone import Backbone
 from rather.models.decode.key_values import KeyValues
 from rather.models.decode.layout import DecodeLayout
-from rather.models.packed import PackedLayout
+from rather.models.packed.layout import PackedLayout
 from tests.models.conftest import FAMILIES
 
 NewModel = Callable[[str], PreTrainedModel]
