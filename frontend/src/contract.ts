@@ -251,7 +251,7 @@ export interface ItemReply {
   answers: AdminAnswer[];
   judgments: AdminJudgment[];
   remarks: AdminRemark[];
-  state: ("all" | "disagreement" | "settled" | "flagged" | "hidden" | "skipped" | "leak" | "gold")[];
+  state: ("all" | "disagreement" | "settled" | "flagged" | "hidden" | "skipped" | "leak" | "gold" | "no_consent")[];
 }
 
 /** One item in a list. */
@@ -260,7 +260,7 @@ export interface ItemSummary {
   kind: "pair" | "ranking" | "demonstration" | "correction" | "thumb";
   prompt: string;
   judgments: number;
-  state: ("all" | "disagreement" | "settled" | "flagged" | "hidden" | "skipped" | "leak" | "gold")[];
+  state: ("all" | "disagreement" | "settled" | "flagged" | "hidden" | "skipped" | "leak" | "gold" | "no_consent")[];
 }
 
 /** GET /api/admin/items?state=&labeller=&query=&before=: 50 at a time. */

@@ -175,13 +175,14 @@ def pair_item() -> overview.ItemReply:
             ),
             judged(3, "sim", PairSaid(kind="pair", choice="both_bad"), is_simulated=True,
                    ms_to_decision=None),
+            judged(5, "cy", PairSaid(kind="pair", choice="B"), source="use", has_consent=False),
             judged(4, "cy", CorrectionSaid(kind="correction", text="Put it in cold water.")),
         ],
         remarks=[
             overview.AdminRemark(what="flag", labeller="Cy", reason="offensive", comment=HOSTILE,
                                  created_at=at(5), is_live=True),
         ],
-        state=["disagreement", "flagged", "leak"],
+        state=["disagreement", "flagged", "leak", "no_consent"],
     )  # fmt: skip
 
 

@@ -147,6 +147,22 @@ def test_items_are_filtered_in_the_address(site: Site) -> None:
     expect(page.get_by_role("searchbox")).to_have_value("question 5")
 
 
+def test_what_was_said_without_consent_is_found_and_told(site: Site) -> None:
+    page = site.open("/admin/items")
+    page.get_by_label("State").select_option("Without consent")
+    expect(page).to_have_url(re.compile(r"/admin/items\?state=no_consent$"))
+    expect(page.locator(".item")).to_have_count(1)
+    page.locator(".item").click()
+    expect(page.locator(".heading")).to_contain_text("no consent")
+    table = page.get_by_role("table", name="Judgments of this item")
+    expect(table.get_by_role("columnheader", name="Consent")).to_be_visible()
+    consent = [row.locator("td").last.inner_text() for row in table.get_by_role("row").all()[1:]]
+    assert consent == [
+        "given", "given", "given", "given",
+        "none\nno model learns from it, no export has it", "given",
+    ]  # fmt: skip
+
+
 def test_a_disagreement_is_settled_by_keyboard(site: Site) -> None:
     page = site.open("/admin/items?state=disagreement")
     expect(page.locator(".item")).to_have_count(2)

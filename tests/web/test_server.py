@@ -63,6 +63,32 @@ def test_serving_announces_the_address_and_answers(monkeypatch: pytest.MonkeyPat
     assert not thread.is_alive()
 
 
+def test_what_takes_long_is_broken_off_before_its_client_is_cut_off() -> None:
+    app, begun, may_end = FastAPI(), threading.Event(), threading.Event()
+
+    @app.get("/")
+    def long() -> str:
+        begun.set()
+        return "broken off" if may_end.wait(20) else "too late"
+
+    app.state.break_off = may_end.set
+    listener = listen("127.0.0.1", 0)
+    server = server_of(app)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    heard: list[bytes] = []
+    client = threading.Thread(
+        target=lambda: heard.append(urllib.request.urlopen(url_of(listener), timeout=20).read())
+    )
+    client.start()
+    assert begun.wait(20)
+    server.should_exit = True
+    client.join(20)
+    thread.join(20)
+    listener.close()
+    assert heard == [b'"broken off"']
+
+
 def test_serving_ends_once_there_is_enough() -> None:
     looks: list[int] = []
 

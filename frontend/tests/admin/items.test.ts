@@ -1,7 +1,9 @@
 // What was said in terms of the answers, settling by keys, what an export left out.
 import { expect, test } from "vitest";
+import { addressOf, filterOf, routeOf } from "../../src/admin/items/filter";
 import { inWords } from "../../src/admin/items/inWords";
 import { fileNameOf, leftOutLines } from "../../src/admin/items/leftOut";
+import { tagOf } from "../../src/admin/items/List";
 import { emptyOf, pressed, ranked, saidOf } from "../../src/admin/items/settling";
 import type { Choice, Said } from "../../src/admin/types";
 
@@ -87,6 +89,13 @@ test("what was left out is told at any depth, nothing of nothing", () => {
   ]);
   expect(leftOutLines(null)).toEqual([]);
   expect(leftOutLines("no JSON")).toEqual(["no JSON"]);
+});
+
+test("what was said without consent can be asked for by address", () => {
+  const filter = filterOf(new URLSearchParams("state=no_consent"));
+  expect(addressOf(filter, "a0")).toBe("/admin/items/a0?state=no_consent");
+  expect(routeOf(filter, null)).toBe("/api/admin/items?state=no_consent");
+  expect(tagOf(filter.state)).toBe("no consent");
 });
 
 test("a file's name comes without folders", () => {

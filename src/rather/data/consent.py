@@ -16,7 +16,7 @@ def consented(collected: Collected) -> tuple[Collected, Dropped]:
     With a judgment go the events before and after it, what a user had asked if nothing else is
     about that, and a client of whom nothing is left. `collected.judgments` must be all events.
     """
-    reasons = _reasons(collected.judgments)
+    reasons = without_consent(collected.judgments)
     kept = tuple(one for one in collected.judgments if one.id not in reasons)
     about, people = {one.prompt_id for one in kept}, {one.labeller_id for one in kept}
     silent = {one.labeller_id for one in collected.judgments} - people
@@ -32,8 +32,9 @@ def consented(collected: Collected) -> tuple[Collected, Dropped]:
     return left, Dropped(tuple(reasons.items()))
 
 
-def _reasons(judgments: Iterable[Judgment]) -> dict[str, str]:
-    """Of every event whose last successor has no consent."""
+def without_consent(judgments: Iterable[Judgment]) -> dict[str, str]:
+    """By id, why nobody may learn from it: the reason of every event whose last successor has no
+    consent. `judgments` must be all events about what they are about."""
     given = list(judgments)
     later = {one.supersedes: one for one in given if one.supersedes is not None}
     reasons = {}

@@ -49,7 +49,11 @@ def serve_people(
         ws.config,
         ws.root.name,
         secret=ws.secret,
-        outside=Outside(responder=responder, report=lambda: _report(ws)),
+        outside=Outside(
+            responder=responder,
+            break_off=None if responder is None else responder.close,
+            report=lambda: _report(ws),
+        ),
     )
     serve(
         app,
@@ -61,8 +65,6 @@ def serve_people(
         ),
         until=None if enough is None else lambda: num_by_people(ws) - before >= enough,
     )
-    if responder is not None:
-        responder.close()
     given = num_by_people(ws) - before
     return {"summary": f"{given} judgments were given.", "judgments": given}
 

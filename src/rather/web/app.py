@@ -57,6 +57,8 @@ class Outside:
     now: Callable[[], datetime] = utc_now
     responder: Responder | None = None
     """Who answers in the playground."""
+    break_off: Callable[[], None] | None = None
+    """Ends the answer under way: the server is ending."""
     report: Callable[[], str] | None = None
     """Makes the report's HTML."""
 
@@ -83,6 +85,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
+    app.state.break_off = outside.break_off
     app.state.context = _context(db, config, workspace_name, secret, outside.now)
     talk = playground.router(db, secret, outside.responder, auth.current_admin)
     for router in (runs.router(db, outside.report), talk):

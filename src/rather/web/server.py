@@ -59,6 +59,20 @@ def _stop_when(server: uvicorn.Server, until: Callable[[], bool]) -> None:
         server.should_exit = server.should_exit or until()
 
 
+class Server(uvicorn.Server):
+    """Breaks off what would take long once it is asked to end, so that nobody is cut off."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let go, then see everybody out; `break_off` of the app's state says how."""
+        if (break_off := getattr(self._app.state, "break_off", None)) is not None:
+            break_off()
+        await super().shutdown(sockets)
+
+
 def server_of(app: FastAPI) -> uvicorn.Server:
     """The configured server, not yet running."""
     settings = uvicorn.Config(
@@ -72,7 +86,7 @@ def server_of(app: FastAPI) -> uvicorn.Server:
         limit_concurrency=MAX_CONNECTIONS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    return uvicorn.Server(settings)
+    return Server(settings, app)
 
 
 def listen(host: str, port: int, *, expose: bool = False) -> socket.socket:

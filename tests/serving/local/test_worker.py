@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import httpx2
 import openai
@@ -13,7 +14,7 @@ from rather.models.backbone import Backbone
 from rather.rollout.engine import Engine
 from rather.rollout.requests import Ticket
 from rather.serving.backend import EngineDown, Wish
-from rather.serving.local import worker
+from rather.serving.local import shift, worker
 from rather.serving.local.desk import Desk, Letter
 from rather.serving.local.shift import Shift, Tools
 from rather.serving.local.worker import Limits, Worker
@@ -139,6 +140,24 @@ def test_one_that_is_slow_shows_and_goes_on(
     assert waiting.result(20)
     wait_until(lambda: status(server) == 200, 5)
     assert server.backend.gauges()["restarts_total"] == 0
+
+
+def test_a_process_that_was_stopped_and_goes_on_did_not_hang(
+    house: House, serving: type[Running], hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = serving(house, watchdog_seconds=5.0, hang_seconds=20.0)
+    running = server.do(ask(server, Wish((7, 8), "base", (1,), 4)))
+    assert hook.hangs.wait(10)
+    real, began = time.monotonic, time.monotonic()
+    # Ctrl-Z, a frozen container, a paused machine: an hour is gone for all threads alike
+    clock = SimpleNamespace(monotonic=lambda: real() + 3600, time=time.time)
+    monkeypatch.setattr(worker, "time", clock)
+    monkeypatch.setattr(shift, "time", clock)
+    wait_until(lambda: real() - began > 2.5, 10)  # the watch looks once a second
+    assert status(server) == 200
+    hook.may_go_on.set()
+    assert running.result(20)
+    assert server.backend.gauges()["hangs_total"] == 0
 
 
 async def ask(server: Running, wanted: Wish) -> str:

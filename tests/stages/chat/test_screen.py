@@ -1,7 +1,9 @@
 """Answers on the terminal; what a model writes cannot command it."""
 
 import io
+import os
 import re
+import sys
 
 import pytest
 from rich.console import Console
@@ -103,6 +105,23 @@ def test_columns_stand_side_by_side() -> None:
     last = STYLES.sub("", out.getvalue()).splitlines()[-3:]
     assert last[0].startswith("[1] base") and "[2] ppo-1" in last[0]
     assert last[1].startswith("left left") and "right right" in last[1]
+
+
+def test_what_is_typed_while_columns_grow_is_not_written_into_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    termios = pytest.importorskip("termios")
+    master, slave = os.openpty()
+    with open(slave, "r+b", buffering=0) as raw, io.TextIOWrapper(raw) as terminal:
+        monkeypatch.setattr(sys, "stdin", terminal)
+        echoes = [bool(termios.tcgetattr(master)[3] & termios.ECHO)]
+        screen = Columns(Console(file=io.StringIO(), force_terminal=True, width=80))
+        screen.begin(("base", "ppo-1"))
+        echoes.append(bool(termios.tcgetattr(master)[3] & termios.ECHO))
+        screen.end(())
+        echoes.append(bool(termios.tcgetattr(master)[3] & termios.ECHO))
+        assert echoes == [True, False, True]
+    os.close(master)
 
 
 class Terminal(io.StringIO):

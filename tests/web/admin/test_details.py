@@ -10,6 +10,7 @@ from rather.feedback.correction import Correction
 from rather.feedback.demonstration import Demonstration
 from rather.feedback.pair import Pair
 from rather.feedback.ranking import Ranking
+from rather.feedback.thumb import Thumb
 from rather.records import Completion, Message, Prompt
 from rather.store import completions, prompts
 from rather.store.database import Database
@@ -56,6 +57,24 @@ def test_one_item_with_every_event(ada: TestClient, team: Any, id_of: Any) -> No
         ("flag", "Cem", False), ("withdrawal", "Cem", False),
     ]  # fmt: skip
     assert found["state"] == []
+    assert [one["has_consent"] for one in found["judgments"]] == [True, True, True]
+
+
+def test_consent_is_told_and_taken_back_for_all_that_was_said(
+    ada: TestClient, team: Any, id_of: Any
+) -> None:
+    # Ann's client said a, then b, and took its consent back; Bob's is given; Cem never gave one.
+    first = team.says("ann", Thumb("c1a", True), "p1", source="use")
+    second = team.says("ann", Thumb("c1a", False), "p1", source="use", supersedes=first.id)
+    team.says("ann", Thumb("c1a", False), "p1", source="use", supersedes=second.id,
+              is_retraction=True, has_consent=False)  # fmt: skip
+    given = team.says("bob", Thumb("c1a", True), "p1", source="use")
+    never = team.says("cem", Thumb("c1a", True), "p1", source="import", has_consent=False)
+    found = ada.get(f"{URL}/{id_of('thumb', 'p1', 'c1a')}").json()
+    assert [(one["judgment_id"], one["has_consent"]) for one in found["judgments"]] == [
+        (first.id, False), (second.id, False), (given.id, True), (never.id, False),
+    ]  # fmt: skip
+    assert found["state"] == ["no_consent"]
 
 
 def test_a_control_item_and_a_repeat_say_how_they_were_shown(

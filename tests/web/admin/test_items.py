@@ -25,7 +25,8 @@ def listed(admin: TestClient, **asked: str) -> list[str]:
 
 @pytest.fixture
 def said(team: Any) -> Any:
-    """Item 0 disputed, 1 settled, 2 flagged, 3 hidden, 4 skipped, 5 gold, 6 agreed, 7 untouched."""
+    """Item 0 disputed, 1 settled, 2 flagged, 3 hidden, 4 skipped, 5 gold, 6 agreed, 7 untouched;
+    what Sim said of 6 is without consent."""
     for n, who, choice in [
         (0, "ann", "A"), (0, "bob", "B"), (1, "ann", "A"), (1, "bob", "tie"), (6, "ann", "A"),
         (6, "bob", "A"),
@@ -37,6 +38,7 @@ def said(team: Any) -> Any:
         team.remarks(who, "flag", "pair:c3a-c3b")
     team.remarks("cem", "skip", "pair:c4a-c4b")
     team.says("ada", Pair("c5a", "c5b", "A"), "p5", source="gold")
+    team.says("sim", Pair("c6a", "c6b", "A"), "p6", has_consent=False)
     return team
 
 
@@ -51,6 +53,7 @@ def said(team: Any) -> Any:
         ("skipped", ["4"]),
         ("gold", ["5"]),
         ("leak", []),
+        ("no_consent", ["6"]),
     ],
 )
 def test_lists_by_state(ada: TestClient, said: Any, state: str, found: list[str]) -> None:

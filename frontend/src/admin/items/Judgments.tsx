@@ -38,6 +38,7 @@ export function Judgments({ judgments, answers }: Props) {
               Took
             </th>
             <th scope="col">Counts</th>
+            <th scope="col">Consent</th>
           </tr>
         </thead>
         <tbody>
@@ -61,11 +62,26 @@ export function Judgments({ judgments, answers }: Props) {
               </td>
               <td class="number">{one.ms_to_decision === null ? "–" : took(one.ms_to_decision)}</td>
               <td>{one.is_live ? "live" : "superseded"}</td>
+              <td>
+                <Consent isGiven={one.has_consent} />
+              </td>
             </tr>
           ))}
         </tbody>
       </table>
     </div>
+  );
+}
+
+/** Whether models may learn from it; where they may not, that is said in words. */
+function Consent({ isGiven }: { isGiven: boolean }) {
+  return isGiven ? (
+    "given"
+  ) : (
+    <>
+      <span class="tag state-no_consent">none</span>
+      <small>no model learns from it, no export has it</small>
+    </>
   );
 }
 

@@ -88,6 +88,7 @@ const TAGS: Partial<Record<ItemSummary["state"][number], string>> = {
   disagreement: "disagreement",
   leak: "may tell who answered",
   gold: "control item",
+  no_consent: "no consent",
 };
 
 export function tagOf(state: ItemSummary["state"][number]): string {

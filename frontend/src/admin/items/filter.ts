@@ -17,6 +17,7 @@ export const STATES: readonly { state: ItemState; says: string }[] = [
   { state: "skipped", says: "Skipped" },
   { state: "leak", says: "May tell who answered" },
   { state: "gold", says: "Control items" },
+  { state: "no_consent", says: "Without consent" },
 ];
 
 export function saysOf(state: ItemState): string {

@@ -55,6 +55,12 @@ class Shift:
         since = self._busy_since
         return 0.0 if since is None or self._is_relieved else time.monotonic() - since
 
+    def excuse(self, seconds: float) -> None:
+        """Do not count a time in which nothing in this process ran."""
+        with self._desk.lock:
+            if self._busy_since is not None:
+                self._busy_since = min(self._busy_since + seconds, time.monotonic())
+
     @property
     def is_at_work(self) -> bool:
         """Whether it would take up what comes now."""

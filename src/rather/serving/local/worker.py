@@ -155,9 +155,15 @@ class Worker:
 
     def _keep_watch(self) -> None:
         """Look at the thread from time to time: whether it hangs, or is not there any more."""
-        while not self._ended.wait(min(LONGEST_LOOK, self._limits.hang_s / 10)):
+        pause = min(LONGEST_LOOK, self._limits.hang_s / 10)
+        last = time.monotonic()
+        while not self._ended.wait(pause):
             with self.desk.lock:
-                shift = self._shift
+                shift, now = self._shift, time.monotonic()
+                # whoever looks so late stood still too: the process was stopped, or its machine
+                if (late := now - last - pause) > LONGEST_LOOK:
+                    shift.excuse(late)
+                last = now
                 if shift.is_missing:
                     LOG.error("the engine's thread has ended; it begins anew")
                 elif shift.seconds_busy > self._limits.hang_s:

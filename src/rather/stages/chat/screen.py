@@ -7,6 +7,7 @@ something of ours.
 
 import shutil
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TextIO
 
@@ -98,6 +99,7 @@ class Columns:
             refresh_per_second=REFRESHES_A_SECOND,
             transient=True,
         )
+        _echo_keys(False)
         self._live.start()
         return self._heard
 
@@ -106,6 +108,7 @@ class Columns:
         if self._live is not None:
             self._live.stop()
             self._live = None
+            _echo_keys(True)
         if answers:
             cells = [Text(harmless(one.text) + _remark(one)) for one in answers]
             self.console.print(self._table(tuple(one.model for one in answers), cells))
@@ -139,6 +142,17 @@ def screen_for(num_models: int, out: TextIO | None = None) -> Lines | Columns:
     if num_models > 1 and is_wide and there.isatty():
         return Columns(Console(file=there, highlight=False))
     return Lines(there)
+
+
+def _echo_keys(is_on: bool) -> None:
+    """Let the terminal write what is typed, or not: amid growing answers ^C would move them."""
+    with suppress(ImportError):  # Windows has none
+        import termios
+
+        if sys.stdin.isatty():
+            keys = termios.tcgetattr(sys.stdin)
+            keys[3] = keys[3] | termios.ECHO if is_on else keys[3] & ~termios.ECHO
+            termios.tcsetattr(sys.stdin, termios.TCSANOW, keys)
 
 
 def _title(place: int, name: str, num_models: int) -> str:

@@ -5,6 +5,7 @@ from typing import Any, get_args
 
 from fastapi import APIRouter
 
+from rather.data.consent import without_consent
 from rather.feedback.kinds import answer_of
 from rather.records import Completion, Judgment, Labeller, Purpose, Remark, Source
 from rather.store import assignments, completions, labellers, prompts, remarks
@@ -39,6 +40,7 @@ def item(item_id: ItemId, context: CurrentContext, ledger: CurrentLedger) -> Ite
             raise Refusal(404, "The prompt of this item is not here.", code="unknown_item")
         texts = completions.get_many(context.db, order)
         people = {one.id: one for one in labellers.all(context.db)}
+        refused = without_consent(entry.events)
         return ItemReply(
             item_id=entry.id,
             kind=found.kind,
@@ -51,7 +53,7 @@ def item(item_id: ItemId, context: CurrentContext, ledger: CurrentLedger) -> Ite
             ],
             answers=[_answer(texts[id], ledger) for id in order if id in texts],
             judgments=[
-                _judgment(context, ledger, entry, one, people)
+                _judgment(context, ledger, entry, one, people, one.id not in refused)
                 for one in entry.events
                 if not one.is_retraction  # what it takes back is there, and not live
             ],
@@ -86,6 +88,7 @@ def _judgment(
     entry: Entry,
     one: Judgment,
     people: dict[str, Labeller],
+    has_consent: bool,
 ) -> AdminJudgment:
     shown = _shown(context, entry, one)
     return AdminJudgment(
@@ -94,7 +97,7 @@ def _judgment(
         labeller=_name(one.labeller_id, people),
         is_simulated=one.is_simulated,
         source=one.source,
-        has_consent=one.has_consent,
+        has_consent=has_consent,
         said=_said(one, shown),
         shown=list(shown),
         comment=visible(one.comment),

@@ -1,5 +1,6 @@
 """How an item stands: who judged it, whether they differ, what was remarked, what an admin did."""
 
+from rather.data.consent import without_consent
 from rather.feedback.agreement.labels import is_label, label_of
 from rather.feedback.assignment import wanted_judges
 from rather.records import Judgment, Remark
@@ -74,6 +75,7 @@ def states(ledger: Ledger, entry: Entry) -> list[ItemState]:
         "skipped": bool(skips(entry)),
         "leak": leaking(ledger, entry),
         "gold": is_gold(ledger, entry),
+        "no_consent": bool(without_consent(entry.events)),
     }
     return [state for state, holds in found.items() if holds]
 

@@ -110,7 +110,7 @@ class OverviewReply(Shape):
 
 
 ItemState = Literal[
-    "all", "disagreement", "settled", "flagged", "hidden", "skipped", "leak", "gold"
+    "all", "disagreement", "settled", "flagged", "hidden", "skipped", "leak", "gold", "no_consent"
 ]
 
 
@@ -153,6 +153,7 @@ class AdminJudgment(Shape):
     is_simulated: bool
     source: Source
     has_consent: bool
+    """Whether models may learn from it: consent was given, and not taken back since."""
     said: Said
     shown: list[str]
     """Completion ids in the order this person saw them; `said` speaks in this order."""
