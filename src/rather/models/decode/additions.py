@@ -97,7 +97,9 @@ class Additions:
             return
         for name in on:
             sides, rows = self._sides_of(name, x.dtype), switch.rows[name]
-            out.index_add_(0, rows, x.index_select(0, rows) @ sides.a.t() @ sides.b.t())
+            own = out.index_select(0, rows)  # summed as for a row alone: rounded once
+            own.addmm_(x.index_select(0, rows) @ sides.a.t(), sides.b.t())
+            out.index_copy_(0, rows, own)
 
     def _has(self, name: str) -> bool:
         return any(name in layer.a for layer in self._adapted)
