@@ -138,6 +138,13 @@ def test_the_reference_explains_everything() -> None:
     routes = re.findall(r"^\| `[A-Z]+ [^`]*` \| (\w+) \| ([^|]+) \|", http, re.MULTILINE)
     assert len(routes) > 50
     assert {who for who, _ in routes} == {"anybody", "labeller", "client", "admin"}
+    fields = [line for line in http.splitlines() if re.match(r"\| `\w+` \|", line)]
+    assert len(fields) > 400
+    told = (ROOT / "docs" / "api.md").read_text("utf-8").splitlines()
+    results = [line for line in told if re.match(r"\| `\w+` \|", line)]
+    assert len(results) > 60
+    blank = re.compile(r"\|\s*\|\s*$")
+    assert [line for line in (*fields, *results) if blank.search(line)] == []
 
 
 def test_the_site_is_built_from_every_page_and_fetches_nothing(tmp_path: Path) -> None:
