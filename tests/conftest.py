@@ -23,12 +23,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
-pytest_plugins = ["tests.postgresql_cluster", "tests.standin_vllm"]
+pytest_plugins = ["tests.kernel", "tests.postgresql_cluster", "tests.standin_vllm"]
 
 LONG_ROOMS = (
     "cli/test_completion.py",
     "models/storage/",
     "models/test_embedded.py",
+    "parity/",
     "rollout/vllm/",
     "serving/",
     "stages/chat/",
