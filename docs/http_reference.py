@@ -1,5 +1,7 @@
-"""The routes of both servers, as Markdown: a part of docs/reference.py."""
+"""The routes of both servers and what crosses their wires, as Markdown: for docs/reference.py."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, cast
@@ -7,10 +9,16 @@ from typing import Any, cast
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from meanings import said_by
+from pydantic import BaseModel
+from served_meanings import EVERYWHERE as SERVED_EVERYWHERE
+from served_meanings import SERVED
+from wire_meanings import EVERYWHERE, LABELLING
 
 from rather.config.stages import Config
 from rather.serving import app as serving
 from rather.serving import auth as serving_auth
+from rather.serving.contract.chat import ChatChunk
+from rather.serving.contract.shape import Wire
 from rather.serving.feedback import routes as feedback
 from rather.web import app as labelling
 from rather.web import auth
@@ -24,10 +32,11 @@ What the labelling page asks, and what `rather serve` answers; both speak JSON. 
 SERVED_AT = """
 ## The served API
 
-`rather serve` ([serving](serving.md) says which parameters are understood).
+`rather serve` ([serving](serving.md) says which parameters are understood). With `stream` a
+conversation's answer comes as `ChatChunk` events, a text's as `TextReply`; every error is a
+`FaultReply`, as of the labelling app.
 
 """
-SHAPES = {one.__name__: one for one in Shape.__subclasses__() if "rather.web" in one.__module__}
 LABELLED_AT = """
 ## The labelling app
 
@@ -37,11 +46,54 @@ error is a `FaultReply`.
 """
 
 
+@dataclass(frozen=True)
+class Wired:
+    """The shapes of one server, and what is said of their fields beside the docstrings."""
+
+    base: type[BaseModel]
+    everywhere: Mapping[str, str]
+    own: Mapping[str, str]
+    used: set[str] = field(default_factory=set)
+    """The explanations that were needed."""
+
+    def shapes(self, schemas: Mapping[str, Any]) -> str:
+        """All of them; what FastAPI would answer itself never leaves our servers."""
+        known = _subclasses(self.base)
+        ours = sorted(known.keys() & schemas.keys())
+        text = "".join(_shape(name, schemas[name], self._meanings(known[name])) for name in ours)
+        unused = (self.everywhere.keys() | self.own.keys()) - self.used
+        assert not unused, f"explained, but not there: {sorted(unused)}"
+        return text
+
+    def _meanings(self, shape: type[BaseModel]) -> dict[str, str]:
+        """Of a shape's fields: its docstrings, else what is said of it; KeyError for neither."""
+        said: dict[str, str] = {}
+        for one in reversed(shape.__mro__):
+            said |= said_by(one) if issubclass(one, self.base) and one is not self.base else {}
+        return {
+            info.alias or name: said.get(name) or self._told(shape, name)
+            for name, info in shape.model_fields.items()
+        }
+
+    def _told(self, shape: type[BaseModel], name: str) -> str:
+        places = [f"{one.__name__}.{name}" for one in shape.__mro__]
+        key = next((place for place in places if place in self.own), name)
+        self.used.add(key)
+        return self.own[key] if key in self.own else self.everywhere[name]
+
+
+def _subclasses(base: type) -> dict[str, type[Any]]:
+    found: dict[str, type[Any]] = {}
+    for one in base.__subclasses__():
+        found |= {one.__name__: one, **_subclasses(one)}
+    return found
+
+
 def http(made: str) -> str:
-    """Every route of both servers, and the shapes of the labelling app's."""
+    """Every route of both servers, and the shapes of what is sent and answered."""
     with TemporaryDirectory() as folder, Workspace.create(Path(folder) / "shown") as ws:
         app = labelling.create_app(ws.db, Config(), "shown", secret=b"")
-        paths = app.openapi()
+        labelled = app.openapi()["components"]["schemas"]
         shown = [
             f"# HTTP\n\n{made.format('src/rather/web and src/rather/serving')}{HEAD_OF_HTTP}",
             LABELLED_AT + _routes(app, "labeller", auth.PUBLIC_PATHS),
@@ -49,9 +101,13 @@ def http(made: str) -> str:
     api = FastAPI()
     for router in (*serving.ROUTERS, feedback.router(cast(Any, None), cast(Any, None))):
         api.include_router(router)
+    events = ChatChunk.model_json_schema()
+    served = {**events.pop("$defs"), **api.openapi()["components"]["schemas"], "ChatChunk": events}
     shown.append(SERVED_AT + _routes(api, "client", serving_auth.PUBLIC_PATHS))
     shown.append("\n## What crosses the labelling app's wire\n\n")
-    shown += [_shape(name, one) for name, one in sorted(paths["components"]["schemas"].items())]
+    shown.append(Wired(Shape, EVERYWHERE, LABELLING).shapes(labelled))
+    shown.append("## What crosses the served API's wire\n\n")
+    shown.append(Wired(Wire, SERVED_EVERYWHERE, SERVED).shapes(served))
     return "".join(shown).rstrip() + "\n"
 
 
@@ -84,7 +140,7 @@ def _admins_only(app: FastAPI) -> set[tuple[str, str]]:
 
 def _named(message: dict[str, Any]) -> str:
     shape = message.get("content", {}).get("application/json", {}).get("schema", {})
-    return f"`{_kind(shape)}`" if shape else ""
+    return f"`{_kind(shape)}`" if shape else "–"
 
 
 def _kind(shape: dict[str, Any]) -> str:
@@ -104,14 +160,13 @@ def _kind(shape: dict[str, Any]) -> str:
     return {"string": "text"}.get(kind, kind)
 
 
-def _shape(name: str, one: dict[str, Any]) -> str:
+def _shape(name: str, one: dict[str, Any], meanings: Mapping[str, str]) -> str:
     about = one.get("description", "").partition("\n\n")[0].replace("\n", " ")
     needed = one.get("required", [])
-    said = said_by(SHAPES[name]) if name in SHAPES else {}
     rows = [
-        f"| `{field}` | {_kind(kind)}{'' if field in needed else ', may be left out'} |"
-        f" {said.get(field, '')} |\n"
-        for field, kind in one.get("properties", {}).items()
+        f"| `{key}` | {_kind(kind)}{'' if key in needed else ', may be left out'} |"
+        f" {meanings[key]} |\n"
+        for key, kind in one.get("properties", {}).items()
     ]
     head = "| field | type | meaning |\n|---|---|---|\n" if rows else ""
     return f"### {name}\n\n{about}\n\n{head}{''.join(rows)}\n"

@@ -28,6 +28,11 @@ RECORDS: dict[str, type] = {
 }
 """The record that a table's rows are read as, where there is one."""
 
+PARTS: dict[type, dict[str, str]] = {
+    records.Message: {"role": "Who speaks: system, user or assistant.", "content": "What they say."}
+}
+"""Fields of records that are kept inside others."""
+
 TABLES = {
     "alias_switches": "What an alias was let mean; its newest row is in force.",
     "api_keys": "Keys of the served API.",

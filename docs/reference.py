@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from http_reference import http
-from meanings import COLUMNS, EVERYWHERE, RECORDS, TABLES, said_by
+from meanings import COLUMNS, EVERYWHERE, PARTS, RECORDS, TABLES, said_by
 from sqlalchemy import Column, Table
 
 import rather
@@ -111,12 +111,12 @@ def _function(shown: str, function: Callable[..., Any]) -> str:
 
 def _class(name: str, one: type) -> str:
     parts = [f"### `{name}`\n\n{inspect.getdoc(one)}\n\n"]
-    said = said_by(one)
+    said = said_by(one) | PARTS.get(one, {})
     if one in TABLE_OF:
         said = {field.name: _meaning(TABLE_OF[one], field.name) for field in fields(one)}
     if is_dataclass(one):
         rows = [
-            f"| `{name}` | `{_type(kind)}` | {said.get(name, '')} |"
+            f"| `{name}` | `{_type(kind)}` | {said[name]} |"
             for name, kind in ((field.name, field.type) for field in fields(one))
             if name in one.__annotations__
         ]

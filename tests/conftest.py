@@ -23,12 +23,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
-pytest_plugins = ["tests.postgresql_cluster", "tests.standin_vllm"]
+pytest_plugins = ["tests.kernel", "tests.postgresql_cluster", "tests.standin_vllm"]
 
 LONG_ROOMS = (
     "cli/test_completion.py",
     "models/storage/",
     "models/test_embedded.py",
+    "parity/",
     "rollout/vllm/",
     "serving/",
     "stages/chat/",
@@ -49,9 +50,19 @@ LONG_ROOMS = (
     "test_pipeline.py",
     "training/test_ranks.py",
     "web/contract/",
+    "web/test_api_fuzz.py",
 )
 """Tests that start servers and processes or train whole stages: they count as slow, so that
 `make check` stays under two minutes."""
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Where slow tests are left out, what the long rooms need is not even imported."""
+    here = Path(__file__).parent
+    if "not slow" not in config.option.markexpr or not collection_path.is_relative_to(here):
+        return None
+    place = collection_path.relative_to(here).as_posix()
+    return True if f"{place}/".startswith(LONG_ROOMS) else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

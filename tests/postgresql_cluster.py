@@ -7,6 +7,7 @@ that was migrated once.
 """
 
 import itertools
+import json
 import os
 import pwd
 import shutil
@@ -14,14 +15,16 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 
 from rather.store.database import Database
+from rather.workspace import CONFIG_FILE, DATABASE_FILE, Workspace
 
 SECONDS_TO_START = 60
 USER = "rather"
@@ -193,6 +196,22 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("databases") / "rather.db"
     Database.open(path, create=True).close()
     return path
+
+
+@pytest.fixture(scope="session")
+def create_workspace(migrated_file: Path) -> Callable[..., Workspace]:
+    """`Workspace.create` around the settings and the empty tables that are in the folder already:
+    an eighth of the time that it takes to write and migrate them."""
+
+    def create(
+        root: Path, settings: Mapping[str, Any] = MappingProxyType({}), progress: Any = None
+    ) -> Workspace:
+        root.mkdir(parents=True, exist_ok=True)
+        shutil.copy(migrated_file, root / DATABASE_FILE)
+        (root / CONFIG_FILE).write_text(json.dumps(dict(settings)), "utf-8")  # JSON is YAML
+        return Workspace.create(root, None, progress)
+
+    return create
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])

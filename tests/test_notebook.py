@@ -1,8 +1,7 @@
 """In a notebook progress is one line, written over."""
 
 import sys
-from types import ModuleType, SimpleNamespace
-from typing import Any
+from types import SimpleNamespace
 
 import pytest
 
@@ -10,29 +9,6 @@ from rather.notebook import NotebookLine, in_notebook
 from rather.progress import Progress
 
 Shown = list[tuple[str, str]]
-
-
-@pytest.fixture
-def shown(monkeypatch: pytest.MonkeyPatch) -> Shown:
-    """What a kernel would show: ("new" or "again", text), as IPython's display does it."""
-    found: Shown = []
-
-    class Handle:
-        def update(self, data: dict[str, str], raw: bool) -> None:
-            found.append(("again", data["text/plain"]))
-
-    def display(data: dict[str, str], raw: bool, display_id: bool) -> Handle:
-        assert raw and display_id
-        found.append(("new", data["text/plain"]))
-        return Handle()
-
-    ipython: Any = ModuleType("IPython")
-    ipython.get_ipython = lambda: SimpleNamespace(kernel=object())
-    module: Any = ModuleType("IPython.display")
-    module.display = display
-    monkeypatch.setitem(sys.modules, "IPython", ipython)
-    monkeypatch.setitem(sys.modules, "IPython.display", module)
-    return found
 
 
 def test_one_line_is_written_over(shown: Shown) -> None:

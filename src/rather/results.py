@@ -17,6 +17,7 @@ class Result:
     """What a stage did. `print(result)` says it in a sentence."""
 
     summary: str
+    """What was done, in a sentence."""
     details: Mapping[str, Any] = field(repr=False)
     """JSON-able, all of it: what the command prints with `--json`."""
 
@@ -40,9 +41,13 @@ class Imported(Result):
     kind: str = ""
     """prompts, demonstrations, pairs, rankings or thumbs."""
     rows: int = 0
+    """Read from the file, the rejected ones included."""
     prompts: int = 0
+    """Of the file, each once; `details["new_prompts"]` counts those not known before."""
     completions: int = 0
+    """Of the file, each once."""
     judgments: int = 0
+    """Of the file; `details["new_judgments"]` counts those not known before."""
     rejected: Sequence[str] = ()
     """A sentence a row that could not be used, with its place in the file."""
 
@@ -54,7 +59,9 @@ class Sampled(Result):
     stored: int = 0
     """New completions."""
     tokens: int = 0
+    """Of all that was drawn."""
     duplicates: int = 0
+    """Wanted, but what was drawn for them was there already, or empty."""
     too_long: int = 0
     """Left out, as their prompts exceed the model's context."""
 
@@ -64,9 +71,11 @@ class Trained(Result):
     """A version of the model, and the numbers of the step it was taken from."""
 
     version: str = ""
+    """Its name, as later stages and the server take it."""
     path: str = ""
     """Its folder, below the workspace's."""
     run_id: str = ""
+    """The stage and a digest of settings and data; `project.metrics` takes it."""
     metrics: Mapping[str, float] = field(default_factory=dict)
     """Named as in docs/training.md; KL in nats per completion, lengths in tokens."""
     left_out: Mapping[str, int] = field(default_factory=dict)
@@ -78,8 +87,11 @@ class Evaluation(Result):
     """Models on the same held-out prompts, each against the baseline."""
 
     baseline: str = ""
+    """The model that all others are compared with."""
     num_prompts: int = 0
+    """Held-out prompts that were answered."""
     models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    """By model, as `to_records` has them."""
 
     def to_records(self) -> list[dict[str, Any]]:
         """A row a model: KL (nats), mean length (tokens), and of every judge the win rate against
@@ -96,6 +108,7 @@ class Scores(Result):
     """What a reward model says of completions."""
 
     model: str = ""
+    """The reward version that scored."""
     scores: Sequence[float] = ()
     """One a row, in their order; only differences mean something, and only on one prompt."""
 
@@ -105,8 +118,11 @@ class Metric:
     """One number of a run at one of its steps; docs/training.md says what each name means."""
 
     step: int
+    """Of the run, counted from 0."""
     name: str
+    """As in docs/training.md."""
     value: float
+    """Not-a-number where the step had none."""
 
 
 class Table(Sequence[Record], Generic[Record]):

@@ -40,6 +40,7 @@ def test_what_a_rule_stopped_is_shown_as_such() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_one_seed_after_another(
     tiny_model: Path,
     tmp_path: Path,

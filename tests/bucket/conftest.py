@@ -30,11 +30,10 @@ def store(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
+def root(tmp_path: Path, create_workspace: Callable[..., Workspace]) -> Path:
     """A workspace of one prompt, with a checkpoint that is sealed."""
     root = tmp_path / "mine"
-    Workspace.create(root).close()
-    with Workspace.open(root) as ws:
+    with create_workspace(root) as ws:
         prompts.add(ws.db, [Prompt("p1", (Message("user", "?"),), "train")])
     with staged_directory(root / "runs" / "ppo-1" / "checkpoint-2") as staging:
         (staging / "state.json").write_text('{"steps_done": 2}', "utf-8")

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,10 @@ HEAVY = {"torch", "transformers", "peft", "fastapi", "pandas", "matplotlib"}
 
 
 @pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    Workspace.create(tmp_path).close()
+def root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, create_workspace: Callable[..., Workspace]
+) -> Path:
+    create_workspace(tmp_path).close()
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -13,10 +13,9 @@ from rather.workspace import Workspace
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
+def root(tmp_path: Path, create_workspace: Callable[..., Workspace]) -> Path:
     root = tmp_path / "mine"
-    Workspace.create(root).close()
-    with Workspace.open(root) as ws:
+    with create_workspace(root) as ws:
         prompts.add(ws.db, [Prompt("p1", (Message("user", "?"),), "train")])
     return root
 

@@ -1,6 +1,7 @@
 """`alias`, `key` and `serve -n`: what they say, with --json and without."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,9 @@ from rather.workspace import Workspace
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
+def root(tmp_path: Path, create_workspace: Callable[..., Workspace]) -> Path:
     folder = tmp_path / "mine"
-    with Workspace.create(folder) as ws:
+    with create_workspace(folder) as ws:
         for number in (1, 2):
             name = f"ppo-{number}"
             version = ModelVersion(name, "ppo", "embedded", (), "r", f"models/{name}", "2026-01-01")

@@ -1,6 +1,6 @@
 """Each verb hands its arguments to one function of the pipeline."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +38,10 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> Recorder:
 
 
 @pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    Workspace.create(tmp_path / "mine").close()
+def root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, create_workspace: Callable[..., Workspace]
+) -> Iterator[Path]:
+    create_workspace(tmp_path / "mine").close()
     monkeypatch.chdir(tmp_path / "mine")
     yield tmp_path / "mine"
 

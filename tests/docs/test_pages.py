@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ PLACEHOLDER = re.compile(r"\b[A-Z]{3,}\b| N\b|…|\.\.\.|\[|\|")
 """What stands for something else: FILE, NAME, ..., [--role admin], a|b."""
 
 
+app_of = cache(build_app)
 KNOWN = {name for name in build_app("") if not name.startswith("-")}
 
 
@@ -76,7 +78,7 @@ def test_every_command_is_understood(page: Path) -> None:
         words = [word for word in shlex.split(command)[1:] if word != "--help"]
         if len(words) == 1 and words[0] in KNOWN:
             continue  # in a sentence the verb stands for itself
-        build_app(words[0]).parse_args(words, exit_on_error=False, print_error=False)
+        app_of(words[0]).parse_args(words, exit_on_error=False, print_error=False)
 
 
 def test_enough_was_looked_at() -> None:
@@ -138,8 +140,16 @@ def test_the_reference_explains_everything() -> None:
     routes = re.findall(r"^\| `[A-Z]+ [^`]*` \| (\w+) \| ([^|]+) \|", http, re.MULTILINE)
     assert len(routes) > 50
     assert {who for who, _ in routes} == {"anybody", "labeller", "client", "admin"}
+    fields = [line for line in http.splitlines() if re.match(r"\| `\w+` \|", line)]
+    assert len(fields) > 400
+    told = (ROOT / "docs" / "api.md").read_text("utf-8").splitlines()
+    results = [line for line in told if re.match(r"\| `\w+` \|", line)]
+    assert len(results) > 60
+    blank = re.compile(r"\|\s*\|\s*$")
+    assert [line for line in (*fields, *results) if blank.search(line)] == []
 
 
+@pytest.mark.slow
 def test_the_site_is_built_from_every_page_and_fetches_nothing(tmp_path: Path) -> None:
     config = tomllib.loads((ROOT / "zensical.toml").read_text("utf-8"))
     menu = str(config["project"]["nav"])

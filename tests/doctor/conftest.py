@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from rather.config.loading import load
 from rather.data.identity import completion_id, prompt_id
 from rather.doctor.examination import CHECKS
 from rather.doctor.finding import Finding
@@ -31,13 +30,15 @@ SETTINGS: dict[str, Any] = {
 
 
 @pytest.fixture
-def new_ws(tmp_path: Path, tiny_model: Path) -> Iterator[Callable[..., Workspace]]:
+def new_ws(
+    tmp_path: Path, tiny_model: Path, create_workspace: Callable[..., Workspace]
+) -> Iterator[Callable[..., Workspace]]:
     """Empty workspaces on the tiny model; they differ by name and settings."""
     made: list[Workspace] = []
 
     def make(name: str = "mine", **settings: Any) -> Workspace:
-        config = load(None, {"model": str(tiny_model), **SETTINGS, **settings})
-        made.append(Workspace.create(tmp_path / name, config, Progress(quiet=True)))
+        together = {"model": str(tiny_model), **SETTINGS, **settings}
+        made.append(create_workspace(tmp_path / name, together, Progress(quiet=True)))
         return made[-1]
 
     yield make

@@ -46,6 +46,7 @@ def test_an_empty_workspace_is_told_what_comes_first(ws: Workspace) -> None:
     json.dumps(result)
 
 
+@pytest.mark.slow
 def test_a_workspace_with_everything_is_well(
     judged_ws: Workspace, trained: Callable[..., str]
 ) -> None:

@@ -19,7 +19,7 @@ RESULTS = Results(
 )
 
 
-@pytest.mark.parametrize("name", ["figure.svg", "figure.png"])
+@pytest.mark.parametrize("name", ["figure.svg", pytest.param("figure.png", marks=pytest.mark.slow)])
 def test_it_is_drawn_the_same_every_time(tmp_path: Path, name: str) -> None:
     draw(RESULTS, tmp_path / name)
     first = (tmp_path / name).read_bytes()

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from rather.config.loading import load
 from rather.data.identity import completion_id, prompt_id
 from rather.feedback.demonstration import Demonstration
 from rather.feedback.events import new_judgment
@@ -48,13 +47,15 @@ PROMPTS = [asked(number) for number in range(NUM_TRAIN + NUM_HELDOUT)]
 
 
 @pytest.fixture
-def new_ws(tmp_path: Path, tiny_model: Path) -> Iterator[Callable[..., Workspace]]:
+def new_ws(
+    tmp_path: Path, tiny_model: Path, create_workspace: Callable[..., Workspace]
+) -> Iterator[Callable[..., Workspace]]:
     """Workspaces on the tiny model with the eleven prompts; they differ by name and settings."""
     made: list[Workspace] = []
 
     def make(name: str = "mine", **settings: Any) -> Workspace:
-        config = load(None, {"model": str(tiny_model), **SETTINGS, **settings})
-        made.append(Workspace.create(tmp_path / name, config, Progress(quiet=True)))
+        together = {"model": str(tiny_model), **SETTINGS, **settings}
+        made.append(create_workspace(tmp_path / name, together, Progress(quiet=True)))
         prompts.add(made[-1].db, PROMPTS)
         return made[-1]
 

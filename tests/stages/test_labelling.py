@@ -124,6 +124,7 @@ def test_serving_people_can_be_tried_dry(answered: Callable[..., Workspace]) -> 
     assert labellers.all(ws.db) == []
 
 
+@pytest.mark.slow
 def test_the_app_waits_neither_for_torch_nor_for_plots(answered: Callable[..., Workspace]) -> None:
     ws = answered()
     look = (

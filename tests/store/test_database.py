@@ -84,6 +84,7 @@ def test_a_long_transaction_is_there_whole_or_not_at_all(any_db: Database) -> No
     assert meta.get(any_db, "a") == "1"
 
 
+@pytest.mark.slow
 def test_killed_at_random_every_acknowledged_judgment_is_there(any_where: str) -> None:
     draw = random.Random(0)
     acknowledged: list[str] = []

@@ -84,7 +84,9 @@ def test_members_share_the_backbone_and_differ(
     assert sorted(recorded.metrics) == list(range(12))
 
 
-@pytest.mark.parametrize("dies_after", [1, 4, 6, 11])
+@pytest.mark.parametrize(
+    "dies_after", [6, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 4, 11))]
+)
 def test_a_killed_run_goes_on_with_the_member_under_way(
     tiny_model: Path, new_run: Callable[..., Any], dies_after: int
 ) -> None:

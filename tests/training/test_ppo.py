@@ -100,7 +100,7 @@ def test_the_first_step_is_neutral(
     assert first["val/explained_variance"] <= 0.0
 
 
-@pytest.mark.parametrize("value_model", ["adapter", "trunk"])
+@pytest.mark.parametrize("value_model", [pytest.param("adapter", marks=pytest.mark.slow), "trunk"])
 def test_a_python_reward_rises(
     new_tuned: Callable[..., Tuned], new_run: Callable[..., Any], value_model: str
 ) -> None:
@@ -144,7 +144,7 @@ def test_microbatches_change_nothing(
 
 
 @pytest.mark.parametrize("value_model", ["adapter", "trunk"])
-@pytest.mark.parametrize("dies_after", [1, 3, 4])
+@pytest.mark.parametrize("dies_after", [pytest.param(1, marks=pytest.mark.slow), 3, 4])
 def test_a_killed_run_ends_bit_for_bit_like_a_whole_one(
     new_tuned: Callable[..., Tuned],
     new_run: Callable[..., Any],

@@ -124,7 +124,9 @@ def test_an_answer_says_how_it_ended_and_what_it_is_worth(
     assert [one.score for one in seen.answers[0]] == [None, None]
 
 
-@pytest.mark.parametrize("dies_after", [1, 2, 3])
+@pytest.mark.parametrize(
+    "dies_after", [2, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 3))]
+)
 def test_a_run_that_was_killed_has_the_same_answers(
     new_tuned: Callable[..., Tuned], new_run: Callable[..., Any], dies_after: int
 ) -> None:

@@ -1,7 +1,8 @@
 """`export --merge`: a version becomes a folder that transformers alone loads."""
 
 import json
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,25 @@ from rather.workspace import Workspace
 IDS = (5, 6, 7, 8, 9)
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the workspace lies that `tuned` copies, once the first test has made it."""
+    return tmp_path_factory.mktemp("trained") / "mine"
+
+
 @pytest.fixture
-def tuned(new_judged_ws: Callable[..., Workspace]) -> Workspace:
+def tuned(
+    new_judged_ws: Callable[..., Workspace], trained: Path, tmp_path: Path
+) -> Iterator[Workspace]:
     """A workspace with dpo-1, which learnt enough to be told from its base."""
-    loud = {"learning_rate": 0.05, "batch_size": 4, "adapter": {"rank": 4, "alpha": 8.0}}
-    ws = new_judged_ws(dpo=loud)
-    dpo(ws)
-    return ws
+    if not trained.exists():
+        loud = {"learning_rate": 0.05, "batch_size": 4, "adapter": {"rank": 4, "alpha": 8.0}}
+        ws = new_judged_ws("first", dpo=loud)
+        dpo(ws)
+        ws.close()
+        shutil.copytree(ws.root, trained)
+    with Workspace.open(shutil.copytree(trained, tmp_path / "mine")) as ws:
+        yield ws
 
 
 def their_logits(folder: Path) -> Any:

@@ -20,10 +20,10 @@ from rather.workspace import Workspace
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
+def root(tmp_path: Path, create_workspace: Callable[..., Workspace]) -> Path:
     """A workspace with a sealed checkpoint, a reward of its own, and things that must not leave."""
     root = tmp_path / "mine"
-    Workspace.create(root).close()
+    create_workspace(root).close()
     with staged_directory(root / "runs" / "ppo-1" / "checkpoint-2") as staging:
         (staging / "state.json").write_text("{}")
     (root / "my_reward.py").write_text("def score(prompt, completion): return 1.0\n")

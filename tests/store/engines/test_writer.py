@@ -125,6 +125,7 @@ def test_close_finishes_what_waits(db: Database) -> None:
     assert meta.get(db, "n19") == "x"
 
 
+@pytest.mark.slow
 def test_who_follows_the_numbers_misses_nothing_of_several_processes(any_where: str) -> None:
     """A row committed below a number that was read already would never be seen."""
     source = str(Path(database_module.__file__).parents[2])
