@@ -42,7 +42,6 @@ EVERYWHERE = {
 LABELLING = {
     "AdminAnswer.completion_id": "The completion in the database.",
     "AdminAnswer.sampling": "The settings it was drawn with, as text.",
-    "AdminJudgment.has_consent": "Whether models may learn from it.",
     "AdminJudgment.labeller": "Their name.",
     "AdminJudgment.said": SAID,
     "AdminJudgment.source": "Where it came from; `records.py` `Source` explains each.",
