@@ -47,12 +47,17 @@ SMALL = {
 TRIALS: dict[str, tuple[str, Mapping[str, str]]] = {
     "reward": ("reward", {}),
     "reward, all layers": ("reward", {"reward.depth": "1.0"}),
+    "reward, kernels compiled": ("reward", {"reward.num-epochs": "12"}),  # 60 updates
     "dpo": ("dpo", {}),
     "dpo, top layers": ("dpo", {"dpo.adapter.tuning": "top_layers"}),
     "dpo, full": ("dpo", {"dpo.adapter.tuning": "full", "dpo.learning-rate": "1e-6"}),
     "ppo, gae": ("ppo", {}),
     "ppo, rloo": ("ppo", {"ppo.advantage": "rloo"}),
     "ppo, gae, top layers": ("ppo", {"ppo.adapter.tuning": "top_layers"}),
+    "ppo, gae, kernels compiled": (  # 50 updates
+        "ppo",
+        {"ppo.num-steps": "5", "ppo.num-minibatches": "5", "ppo.num-epochs": "2"},
+    ),
 }
 
 

@@ -82,3 +82,14 @@ def test_a_server_that_is_down_is_one_sentence(
     assert err.count("\n") == 1
     assert "cannot be reached" in err
     assert "secret" not in out + err
+
+
+def test_init_says_what_it_joins(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    theirs, new = str(root / "rather.db"), str(tmp_path / "joined")
+    code, out, _ = run(capsys, "init", new, "--database", theirs)
+    assert code == 0
+    assert out == (
+        f"{new} is a workspace on a database with 1 prompts; next: cd {new} && rather status\n"
+    )

@@ -48,8 +48,16 @@ def test_all_weights_cost_three_forward_passes() -> None:
 def test_top_layers_still_pass_what_lies_below() -> None:
     load = Load("sft", ROWS, 10, (Trunk("policy", 1),))
     assert duration_of(TINY, load, CARD, 2).total == 11760 / 2 + 3488 / 2 + 480
-    kept = replace(load, keeps_lower=True)
-    assert duration_of(TINY, kept, CARD, 2).total == 11760 / 2 + 480
+    alone = replace(load, keeps_lower=True)  # as DPO without a reference: nobody else passes it
+    assert duration_of(TINY, alone, CARD, 2).total == 11760 / 2 + 3488 / 2 + 480
+
+
+def test_top_layers_go_on_from_where_the_reference_passed() -> None:
+    top = Load("dpo", ROWS, 10, (Trunk("policy", 1),), has_reference=True, keeps_lower=True)
+    assert duration_of(TINY, top, CARD, 2).parts == {"look": 3728, "learn": 11760 / 2 + 480}
+    # the policy that wrote is looked at in its own layer only, with its adapter, and its head
+    wrote = duration_of(TINY, replace(top, stage="ppo", writes=True), CARD, 2).parts
+    assert wrote["look"] == 3728 + (3488 + 1392) / 2 + 240
 
 
 def test_layers_that_are_computed_again_cost_a_forward_pass() -> None:

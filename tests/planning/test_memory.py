@@ -139,5 +139,6 @@ def test_roles_of_ppo() -> None:
     found = load_of("sft", Config.model_validate(thrifty), TINY, 8, 4).thrift
     assert found == Thrift(moment_bytes=2, recomputes=True)
     top = {"adapter": {"tuning": "top_layers", "num_top_layers": 1}}
-    found = load_of("ppo", Config.model_validate({"ppo": top}), TINY, 8, 4)
-    assert (found.learning[0].num_layers, found.keeps_lower) == (1, True)
+    for stage in ("ppo", "dpo"):
+        found = load_of(stage, Config.model_validate({stage: top}), TINY, 8, 4)
+        assert (found.learning[0].num_layers, found.keeps_lower) == (1, True)

@@ -35,14 +35,18 @@ def init(directory: Path, *, common: Common = COMMON, **settings: Any) -> Result
         The folder; it is made where there is none.
     """
     # Imported here: SQLAlchemy would slow `--help` down.
+    from rather.store import prompts
     from rather.workspace import Workspace
 
     config = load(None, overrides(settings))
     if common.dry_run:
         return {"summary": f"would make {directory} a workspace", "workspace": str(directory)}
-    root = Workspace.create(directory, config).root
-    summary = f"{directory} is a workspace; next: cd {directory} && rather import FILE"
-    return {"summary": summary, "workspace": str(root)}
+    with Workspace.create(directory, config) as ws:
+        asked = sum(prompts.count(ws.db).values())
+    joins = f" on a database with {asked} prompts" if asked else ""  # a team's
+    then = "rather status" if asked else "rather import FILE"
+    summary = f"{directory} is a workspace{joins}; next: cd {directory} && {then}"
+    return {"summary": summary, "workspace": str(ws.root)}
 
 
 def sample(*, common: Common = COMMON, **settings: Any) -> Result:

@@ -74,7 +74,8 @@ def _looking(shape: Shape, load: Load, rows: Sequence[Lengths]) -> Work:
     if load.has_reference:
         found += work.logprobs(shape, rows, has_adapter=False)
     if load.writes:
-        found += work.logprobs(shape, rows, has_adapter=True)
+        own = load.learning[0].num_layers if load.keeps_lower else shape.num_layers
+        found += work.logprobs(replace(shape, num_layers=own), rows, has_adapter=True)
         for trunk in (*load.looking, *load.learning[1:]):
             read = replace(shape, num_layers=trunk.num_layers)
             one = work.trunk(read, rows, has_adapter=True, is_backward=False)
@@ -89,7 +90,9 @@ def _learning(shape: Shape, trunk: Trunk, load: Load, rows: Sequence[Lengths]) -
         found = work.trunk(read, rows, has_adapter=False, is_backward=False) * 3
     else:
         found = work.trunk(read, rows, has_adapter=True, is_backward=True)
-    if not load.keeps_lower and not trunk.is_full and trunk.role == "policy":
+    # a pass that looked has kept what lies below
+    is_kept = load.keeps_lower and load.has_reference
+    if not is_kept and not trunk.is_full and trunk.role == "policy":
         below = replace(shape, num_layers=shape.num_layers - trunk.num_layers)
         found += work.trunk(below, rows, has_adapter=False, is_backward=False)
     if load.has_logits and trunk.role == "policy":

@@ -5,7 +5,7 @@ from pathlib import Path
 from huggingface_hub import try_to_load_from_cache
 
 from rather.errors import UsageError
-from rather.models.source import read_json
+from rather.models.source import HUB_ID, read_json
 from rather.planning.shape import KNOWN, Shape, of_size, size_in_name
 
 
@@ -16,9 +16,11 @@ def shape_of(model: str, root: Path) -> tuple[Shape, str]:
     """
     if model == "embedded":
         return KNOWN["135M"], "SmolLM2-135M-Instruct"
-    if (root / model / "config.json").exists():
-        return Shape.from_config(read_json(root / model / "config.json")), model
-    cached = try_to_load_from_cache(model, "config.json") if "/" in model else None
+    told = root / Path(model).expanduser() / "config.json"
+    if told.exists():
+        return Shape.from_config(read_json(told)), model
+    # an address in object storage is neither; what it holds is not asked for here
+    cached = try_to_load_from_cache(model, "config.json") if HUB_ID.fullmatch(model) else None
     if isinstance(cached, str):
         return Shape.from_config(read_json(Path(cached))), model
     if (size := size_in_name(model)) is not None:

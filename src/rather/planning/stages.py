@@ -93,6 +93,7 @@ def _dpo(config: Config, shape: Shape, prompt: int, completion: int) -> Load:
         section.microbatch_tokens,
         (_learner("policy", section, shape),),
         has_reference=section.loss not in ("simpo", "orpo"),
+        keeps_lower=section.adapter.tuning == "top_layers",
     )
 
 

@@ -74,7 +74,7 @@ def test_a_server_that_was_started_anew_catches_up(
     """It has forgotten the adapter; it is given it again and goes on."""
     (tmp_path / "adapter_config.json").write_text("{}")
     only = standin(delay=0.02)
-    fleet, _ = fleet_of(only, width=4)
+    fleet, said = fleet_of(only, width=4)
     prepared: list[float] = []
 
     def prepare(server: Server) -> None:
@@ -93,6 +93,27 @@ def test_a_server_that_was_started_anew_catches_up(
     timer.join()
     assert [len(each.ids) for each in found] == [3] * NUM_BODIES
     assert len(prepared) == 2
+    assert [line.partition(" (")[0] for line in said] == [
+        f"{only.url} failed",
+        f"{only.url} works again",
+    ]
+
+
+def test_a_server_that_is_gone_before_it_is_asked_is_missed_aloud(
+    standin: Makes, fleet_of: Makes
+) -> None:
+    """Once, however often it is tried, and once more when it is back."""
+    only = standin()
+    only.kill()
+    fleet, said = fleet_of(only)
+    timer = threading.Timer(2.5, only.start)
+    timer.start()
+    assert len(fleet.complete(work(2))) == 2
+    timer.join()
+    first, second = said
+    assert first.startswith(f"{only.url} failed (Connect")
+    assert first.endswith("; it is tried again, every second")
+    assert second == f"{only.url} works again"
 
 
 def test_with_no_server_left_it_ends_with_what_each_said(standin: Makes, fleet_of: Makes) -> None:

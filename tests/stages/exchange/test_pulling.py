@@ -36,7 +36,8 @@ def store(tmp_path: Path) -> str:
 
 def test_the_workspace_is_there_again(store: str, tmp_path: Path) -> None:
     told = pull(store, tmp_path / "here", QUIET)
-    assert told["files"] == 5
+    assert told["files"] == 6
+    assert ".rather-secret" in (tmp_path / "here" / ".gitignore").read_text("utf-8")
     with Workspace.open(tmp_path / "here") as ws:
         assert [one.id for one in prompts.all(ws.db)] == ["p1"]
         assert verify(ws.runs_dir / "ppo-1" / "checkpoint-2") == []
@@ -59,7 +60,7 @@ def test_broken_off_it_is_no_workspace_and_the_same_command_goes_on(
         Place, "fetch", lambda self, name, to: (fetched.append(name), fetch(self, name, to))
     )
     assert "of which were there" in pull(store, here, QUIET)["summary"]
-    assert len(fetched) == 2  # of five, three were there
+    assert len(fetched) == 3  # of six, three were there
     assert is_workspace(here)
 
 
@@ -84,5 +85,5 @@ def test_where_nothing_was_pushed(tmp_path: Path) -> None:
 
 
 def test_a_dry_run_brings_nothing(store: str, tmp_path: Path) -> None:
-    assert pull(store, tmp_path / "here", QUIET, dry_run=True)["files"] == 5
+    assert pull(store, tmp_path / "here", QUIET, dry_run=True)["files"] == 6
     assert not (tmp_path / "here").exists()

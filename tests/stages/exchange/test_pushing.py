@@ -50,6 +50,7 @@ def test_everything_goes_along_but_secrets_locks_and_what_is_made_again(
     with Workspace.open(root) as ws:
         told = push(ws, store)
     assert kept(store) == {
+        ".gitignore",
         "rather.yaml",
         "rather.db",
         "workspace.json",
@@ -98,7 +99,7 @@ def test_only_what_is_new_is_sent(root: Path, store: str) -> None:
 def test_a_dry_run_sends_nothing(root: Path, store: str, tmp_path: Path) -> None:
     with Workspace.open(root) as ws:
         told = push(ws, store, dry_run=True)
-    assert told["summary"].startswith("would push 6 files") and not (tmp_path / "store").exists()
+    assert told["summary"].startswith("would push 7 files") and not (tmp_path / "store").exists()
 
 
 def test_what_another_folder_pushed_since_is_not_put_over(

@@ -28,6 +28,8 @@ class Member:
         self.ready: set[str] = set()
         """Names of what it was prepared for, and has not failed since."""
         self.last_words = "was not asked yet"
+        self.is_missed = False
+        """Whether it was said that it does not work."""
         self.turn = threading.Lock()
         """Of who prepares it, or has it forget."""
         self.told = threading.Lock()
@@ -157,14 +159,25 @@ class Fleet:
                     member.server.models()  # it answers at all
                     work.prepare(member.server)
                 except (ServerFailed, ServerRefused) as error:
-                    member.last_words = str(error)
+                    self._miss(member, str(error), "it is tried again, every second")
                     return False
                 member.ready.add(work.name)
+                self._welcome(member)
                 return True
 
     def _lose(self, member: Member, why: str) -> None:
+        self._miss(member, why, "its completions go to the others, or wait for it")
+        member.ready.clear()
+
+    def _miss(self, member: Member, why: str, what_then: str) -> None:
+        """Say once that a server does not work, until it does again."""
         with member.told:
-            if member.ready:
-                self._say(f"{member.server.url} failed ({why}); its completions go to the others")
-            member.ready.clear()
-            member.last_words = why
+            if not member.is_missed:
+                self._say(f"{member.server.url} failed ({why}); {what_then}")
+            member.is_missed, member.last_words = True, why
+
+    def _welcome(self, member: Member) -> None:
+        with member.told:
+            if member.is_missed:
+                self._say(f"{member.server.url} works again")
+            member.is_missed = False

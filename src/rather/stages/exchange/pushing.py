@@ -24,6 +24,8 @@ killed may have written the newer one or not."""
 SERVED = "runs/served"
 """A step's weights on their way to vLLM: made again when they are needed."""
 LEFT_OUT = (".lock", ".lock.holder", ".tmp")
+IGNORED = ".gitignore"
+"""The one hidden file that goes along: it keeps the secret of a folder out of its repository."""
 
 Files = dict[str, tuple[Path, Entry]]
 
@@ -121,7 +123,8 @@ def _tree(root: Path, damaged: list[str]) -> Iterator[tuple[Path, Entry]]:
 
 def _below(path: Path, root: Path, damaged: list[str]) -> Iterator[tuple[Path, Entry]]:
     inside = path.relative_to(root).as_posix()
-    if path.name.startswith(".") or path.name.endswith(LEFT_OUT) or inside == SERVED:
+    is_hidden = path.name.startswith(".") and inside != IGNORED
+    if is_hidden or path.name.endswith(LEFT_OUT) or inside == SERVED:
         return
     if inside.startswith(DATABASE_FILE):  # a copy of it goes along; here it is being written
         return
