@@ -9,7 +9,12 @@ from rather.rollout.drawing import Row, draw
 from rather.rollout.requests import Completion, Settings
 
 LOGITS = torch.tensor([[0.1, 0.2, 0.3, 0.4]]).log()
-"""Cumulative at temperature 1: 0.1, 0.3, 0.6, 1."""
+"""-2.303, -1.609, -1.204, -0.916. What is added to them (`equations.sampling.gumbels`):
+
+    by 0      0.174  -1.290   3.522  -0.807
+    by 0.25   0.709   1.950   0.170   0.502
+    by 0.75  -0.241   1.007   0.330  -0.354
+"""
 
 
 def row(temperature: float, *uniforms: float, top_p: float = 1.0, done: int = 0) -> Row:
@@ -19,15 +24,15 @@ def row(temperature: float, *uniforms: float, top_p: float = 1.0, done: int = 0)
 
 def test_rows_of_all_kinds_at_once() -> None:
     rows = [
-        row(1.0, 0.05),  # below 0.1
+        row(1.0, 0.25),  # -1.593 0.341 -1.034 -0.414
         row(0.0),  # the likeliest
-        row(1.0, 0.05, 0.35, done=1),  # its second number
-        row(0.5, 0.15),  # weights 1 4 9 16 of 30: cumulative 1/30, 5/30 = 0.17
-        row(1.0, 0.05, top_p=0.5),  # 0.3 and 0.4 are left
+        row(1.0, 0.25, 0.0, done=1),  # its second number: -2.129 -2.900 2.318 -1.723
+        row(0.5, 0.75),  # -4.605 -3.219 -2.408 -1.833 are -4.846 -2.212 -2.078 -2.186
+        row(1.0, 0.25, top_p=0.5),  # the last two are left
     ]
     found = draw(LOGITS.expand(5, -1), rows)
-    assert [token for token, _ in found] == [0, 3, 2, 1, 2]
-    expected = [0.1, 0.4, 0.3, 4 / 30, 0.3]
+    assert [token for token, _ in found] == [1, 3, 2, 2, 3]
+    expected = [0.2, 0.4, 0.3, 9 / 30, 0.4]
     assert [math.exp(logprob) for _, logprob in found] == pytest.approx(expected, abs=1e-6)
 
 
@@ -40,5 +45,5 @@ def test_only_the_greedy() -> None:
 def test_half_precision_is_drawn_in_float32() -> None:
     # in bfloat16 100 and 100.4 are 100 and 100.5: e^0.5 = 1.648721 to 1, 0.377541 and 0.622459
     logits = torch.tensor([[100.0, 100.5]], dtype=torch.bfloat16)
-    ((token, logprob),) = draw(logits, [row(1.0, 0.3776)])
+    ((token, logprob),) = draw(logits, [row(1.0, 0.25)])
     assert (token, math.exp(logprob)) == (1, pytest.approx(0.622459, abs=1e-5))

@@ -32,7 +32,13 @@ SECTION = PPO(
     num_steps=5,
     checkpoint_every=1,
     shaping=Shaping(missing_eos_penalty=0.0),
-    rules=StopRules(min_entropy_share=None, min_distinct_share=None, max_update_kl=None),
+    rules=StopRules(
+        min_entropy_share=None,
+        min_distinct_share=None,
+        max_update_kl=None,
+        max_length_growth=None,
+        min_eos_share=None,
+    ),
 )
 
 
