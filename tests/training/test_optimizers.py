@@ -1,7 +1,10 @@
 """Moments in 8 bits: they lead where those of 32 do, take a quarter, and come back to the bit."""
 
+from pathlib import Path
+
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from rather.config.optimization import Optimization
@@ -45,6 +48,19 @@ def test_eight_bits_lead_where_thirty_two_do_in_a_quarter_of_the_memory() -> Non
         assert (narrow.parameters[name] - weight).abs().max() < 0.1, name
     assert (narrow.parameters["large"] - TARGET).abs().mean() < 0.1
     assert bytes_of_moments(narrow) < 0.27 * bytes_of_moments(wide)
+
+
+def test_eight_bits_of_several_weights_go_through_a_file(tmp_path: Path) -> None:
+    section = Optimization(optimizer="adamw_8bit", learning_rate=0.05)
+    several = {name: nn.Parameter(torch.zeros(64, 128)) for name in ("one", "other")}
+    one = Learner(several, section, num_updates=4)
+    sum(((weight - TARGET) ** 2).sum() for weight in several.values()).backward()  # type: ignore[union-attr]
+    one.update()
+    save_file(one.tensors(), tmp_path / "kept.safetensors")
+    found = load_file(tmp_path / "kept.safetensors")
+    assert {"optimizer/qmap1/one", "optimizer/qmap1/other"} < found.keys()
+    for name, tensor in one.tensors().items():
+        assert torch.equal(found[name], tensor), name
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "adamw_8bit"])

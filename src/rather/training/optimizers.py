@@ -39,7 +39,8 @@ def make_optimizer(section: Optimization, groups: list[dict[str, Any]]) -> torch
 def state_of(optimizer: torch.optim.Optimizer, weight: nn.Parameter) -> dict[str, Tensor]:
     """What an optimizer remembers of a weight; nothing before its first update."""
     return {
-        key: value if isinstance(value, Tensor) else torch.tensor(value)
+        # what bytes stand for is one tensor for all weights there; a file has no shared ones
+        key: value.clone() if key.startswith("qmap") else torch.as_tensor(value)
         for key, value in optimizer.state.get(weight, {}).items()
     }
 
