@@ -11,6 +11,8 @@ ORACLES = ROOT / ".oracles"
 
 EVERYWHERE = {
     "THP_MEM_ALLOC_ENABLE": "1",  # as `rather` sets it; peers gain by it too
+    "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "128",  # the same
+    "LRU_CACHE_CAPACITY": "128",
     "HF_HUB_OFFLINE": "1",
     "TRL_EXPERIMENTAL_SILENCE": "1",
     "TOKENIZERS_PARALLELISM": "false",

@@ -11,6 +11,10 @@ gc.set_threshold(50_000)
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 # Large tensors on large pages: touching new memory 4 KiB at a time was a quarter of a scoring pass.
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+# oneDNN and torch remember how to multiply each shape they met, 1024 of them: with batches of all
+# lengths that was a quarter of a long run's memory, and hardly any shape comes again.
+for cache in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
+    os.environ.setdefault(cache, "128")
 
 from rather.cli import app  # noqa: E402 (after the line above, or that would come too late)
 
