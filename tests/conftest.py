@@ -282,7 +282,7 @@ QUICK = {
     "ppo.num-completions": "2",
     "ppo.batch-size": "3",
     "ppo.max-new-tokens": "5",
-    "ppo.kl.target-kl": "0.5",
+    "ppo.kl.target-kl": "0.3",
     "ppo.shaping.standardize": "true",
     "ppo.rules.heldout-reward": "reward-1",
     "ppo.rules.check-every": "2",

@@ -98,7 +98,13 @@ def test_a_kill_while_a_rule_stops_the_run(
     found = []
     for failpoint in ("", place):
         root = new_root()
-        command = [*commands.of("ppo", root), "--rules.max-kl", "0.75"]
+        command = [
+            *commands.of("ppo", root),
+            "--rules.max-kl",
+            "0.45",
+            "--rules.heldout-reward",
+            "null",
+        ]
         if failpoint:
             assert commands(*command, failpoint=failpoint).code == -signal.SIGKILL
         ended = commands(*command)

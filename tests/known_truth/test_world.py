@@ -36,6 +36,7 @@ def test_the_reference_is_neither_even_nor_certain(world: World) -> None:
     assert (probabilities.amax(dim=1) > 0.05).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("temperature", [1.0, 0.6])
 def test_the_sampler_draws_from_the_table(world: World, temperature: float) -> None:
     many = 20_000

@@ -43,6 +43,7 @@ def ask(engine: Engine, ids: tuple[int, ...], asker: Asker = ANN, tokens: int = 
     return engine.submit(Request(ids, (1,)), Settings(0.0, tokens, NEVER), asker=asker)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_pieces_and_what_is_remembered_give_the_numbers_of_one_pass(
     family: str, new_model: Callable[[str], PreTrainedModel]

@@ -163,6 +163,7 @@ def test_a_completion_without_text_still_has_a_score(
     assert only_special == pytest.approx(stopped_at_once)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ensemble", ["mean", "minimum", "mean_minus_std"])
 def test_an_ensemble_is_one_score(new_judged_ws: Callable[..., Workspace], ensemble: str) -> None:
     ws = new_judged_ws()

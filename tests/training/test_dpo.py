@@ -130,6 +130,7 @@ def test_microbatches_change_nothing(
         assert torch.allclose(one, found[1][name], atol=1e-6, rtol=0), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dies_after", [1, 3, 6])
 def test_a_killed_run_ends_bit_for_bit_like_a_whole_one(
     new_tuned: Callable[..., Tuned], new_run: Callable[..., Any], dies_after: int

@@ -25,6 +25,7 @@ def test_text_survives_the_way_there_and_back(renderers: Renderers) -> None:
     assert renderers.render("<{{ said }}>", {"said": said}) == f"<{said}>"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("template", "reason"),
     [

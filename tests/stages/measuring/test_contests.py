@@ -34,7 +34,7 @@ BOB = Labeller("bob", "Bob", is_simulated=False)
 @pytest.fixture
 def tuned_ws(new_judged_ws: Callable[..., Workspace]) -> Workspace:
     """With an SFT version that is far from the base model, and Bob."""
-    ws = new_judged_ws(sft={"learning_rate": 0.02, "num_epochs": 5, "batch_size": 4})
+    ws = new_judged_ws(sft={"learning_rate": 0.02, "num_epochs": 5, "batch_size": 4}, seed=2)
     tuning.sft(ws, dry_run=False, fresh=False)
     labellers.add(ws.db, [BOB])
     return ws

@@ -157,6 +157,7 @@ def test_every_row_of_a_rollout_says_how_old_its_policy_is(
     assert "staleness" not in to_tensors(own)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("staleness", "dies_after"),
     [(1, 2), *(pytest.param(1, n, marks=pytest.mark.slow) for n in (1, 3, 4)),

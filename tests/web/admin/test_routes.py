@@ -134,6 +134,7 @@ FOREIGN: list[dict[str, str]] = [
 ]
 
 
+@pytest.mark.slow
 def test_no_other_site_can_write_anywhere(app: FastAPI, ada: TestClient) -> None:
     del ada.headers["Sec-Fetch-Site"]
     for path in {path for _, path in routes(app)}:
