@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from rather.failpoints import FAILPOINTS, TRAINING_FAILPOINTS
+from tests.conftest import TOO_FAR
 
 STAGES = {"sft": 6, "reward": 6, "dpo": 6, "ppo": 5}
 """Each with the number of its steps; a checkpoint is made after every second one, and the last."""
@@ -94,17 +95,10 @@ def test_a_full_disk_at_every_write(
 def test_a_kill_while_a_rule_stops_the_run(
     place: str, commands: Any, new_root: Callable[[], Path], left_by: Any
 ) -> None:
-    # the policy is 0.48 nats from its reference in the last step
     found = []
     for failpoint in ("", place):
         root = new_root()
-        command = [
-            *commands.of("ppo", root),
-            "--rules.max-kl",
-            "0.45",
-            "--rules.heldout-reward",
-            "null",
-        ]
+        command = [*commands.of("ppo", root), *TOO_FAR]
         if failpoint:
             assert commands(*command, failpoint=failpoint).code == -signal.SIGKILL
         ended = commands(*command)

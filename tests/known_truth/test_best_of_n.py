@@ -14,7 +14,7 @@ NUM_GROUPS = 4_000
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("n", [4, pytest.param(8, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n", [4, 8])
 @pytest.mark.parametrize("with_ties", [False, True])
 def test_the_best_of_n_is_distributed_as_computed(world: World, n: int, with_ties: bool) -> None:
     rewards = random_rewards(world)

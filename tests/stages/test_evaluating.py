@@ -28,7 +28,7 @@ Result = dict[str, Any]
 @pytest.fixture
 def tuned_ws(new_judged_ws: Callable[..., Workspace]) -> Workspace:
     """With an SFT version that is far from the base model, and a gold score."""
-    ws = new_judged_ws().configured(
+    ws = new_judged_ws(seed=1).configured(
         {"sft": {"learning_rate": 0.02, "num_epochs": 5}, "evaluate": {"gold": "concision"}}
     )
     tuning.sft(ws, dry_run=False, fresh=False)
@@ -43,7 +43,7 @@ def test_models_are_compared_with_the_baseline(tuned_ws: Workspace) -> None:
     base, sft = result["models"]["base"], result["models"]["sft-1"]
     assert base["win_rates"] == {}
     assert base["kl"] == 0.0
-    assert abs(sft["kl"]) > 0.1
+    assert sft["kl"] > 1.0
     assert (base["baseline_kl"], sft["baseline_kl"]) == (0.0, sft["kl"])  # it was tuned from base
     assert sft["base_perplexity"] > 0
     asked = prompts.all(tuned_ws.db, "heldout")

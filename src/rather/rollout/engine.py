@@ -35,7 +35,8 @@ PREFILL_TOKENS = 1024
 class Engine(Queue):
     """A running batch on one backbone; requests may differ in settings, adapter and length.
 
-    What a completion draws depends on its own seed only, never on what is decoded beside it.
+    What a completion draws depends on its own seed only. What is decoded beside it changes the last
+    digit of its logits, and so hardly ever a token (`rather.equations.sampling`).
     """
 
     def __init__(

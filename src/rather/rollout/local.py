@@ -40,7 +40,8 @@ def sample(
     """Completions of each request, in order; `advance` hears of every token as it is made, and
     `ended` how many completions are whole by then.
 
-    What a completion draws depends on its own seed only, never on what is decoded beside it.
+    What a completion draws depends on its own seed only. What is decoded beside it changes the last
+    digit of its logits, and so hardly ever a token (`rather.equations.sampling`).
     """
     if not requests:
         return []

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import TOO_FAR
+
 LAUNCHERS = {
     "torchrun": ["torch.distributed.run", "--standalone", "--nproc-per-node=2"],
     "accelerate": [
@@ -40,14 +42,7 @@ def test_a_fault_before_training_is_said_once(commands: Any, new_root: Callable[
 def test_a_rule_stops_all_and_the_first_publishes_the_last_good_policy(
     commands: Any, new_root: Callable[[], Path]
 ) -> None:
-    # as in test_kill.py: 0.48 nats from the reference in the last step
-    command = [
-        *commands.of("ppo", new_root()),
-        "--rules.max-kl",
-        "0.45",
-        "--rules.heldout-reward",
-        "null",
-    ]
+    command = [*commands.of("ppo", new_root()), *TOO_FAR]
     first, second = commands.ranks(*command)
     assert first.code == 4, first.said
     assert "ppo-1 is the last good policy, of step 2." in first.said
