@@ -293,8 +293,8 @@ QUICK = {
 }
 
 TOO_FAR = ("--rules.max-kl", "0.45", "--rules.heldout-reward", "null")
-"""Flags of a `ppo` of QUICK that a rule stops: its policy is 0.48 nats from the reference in the last
-step. The held-out reward liked none better than the base, which would then be kept."""
+"""Flags of a `ppo` of QUICK that a rule stops: its policy is 0.48 nats from the reference in the
+last step. The held-out reward liked none better than the base, which would then be kept."""
 
 
 @pytest.fixture(scope="session")
