@@ -35,6 +35,19 @@ def test_parts_are_as_equal_as_they_can_be(whole: int, wanted: list[int], parts:
     assert fair_parts(whole, wanted) == parts
 
 
+@pytest.mark.parametrize(
+    ("whole", "wanted", "parts"),
+    [
+        (100, [200, 30], [128, 30]),  # 70 are left for the first: two blocks
+        (128, [200, 200], [64, 64]),
+        (64, [90, 80, 70], [0, 0, 64]),  # a block is the least, and the shortest comes first
+        (64, [50, 50, 50], [50, 50, 0]),  # of what is left begins a last one
+    ],
+)
+def test_parts_are_whole_blocks(whole: int, wanted: list[int], parts: list[int]) -> None:
+    assert fair_parts(whole, wanted, block=64) == parts
+
+
 def remembering(backbone: Backbone, tokens: int | None = None) -> Engine:
     return Engine(backbone, lays_out=False, prompt_tokens=tokens, prefixes=Prefixes(1 << 20))
 
@@ -102,6 +115,21 @@ def test_nobody_waits_behind_anothers_long_prompt(tiny_backbone: Backbone) -> No
     finish(engine)
     for n, ticket in zip((60, 61), long, strict=True):
         assert_same(ticket.results(), alone(tiny_backbone, Request((n, *STEM), (1,)), GREEDY))
+
+
+def test_who_got_nothing_is_the_first_next_time(tiny_backbone: Backbone) -> None:
+    """Steps of one block: short prompts that keep coming leave a long one its turn."""
+    engine = Engine(tiny_backbone, lays_out=False, is_invariant=True, prompt_tokens=64)
+    long = ask(engine, tuple(range(5, 135)))
+    begun = []
+    for n in range(4):
+        for other in (BOB, CARL):
+            ask(engine, (*STEM, 60 + n), other, tokens=1)
+        engine.step()
+        begun.append(long.is_begun)
+    assert begun == [False, True, True, True]
+    finish(engine)
+    assert_same(long.results(), alone(tiny_backbone, long.request, GREEDY))
 
 
 def test_what_fits_whole_joins_beside_a_clients_oldest(tiny_backbone: Backbone) -> None:

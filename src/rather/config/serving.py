@@ -43,6 +43,9 @@ class Serving(Use):
     prompt_tokens_a_step: int = Field(512, ge=32)
     """Prompt tokens the local engine computes in one step, in equal parts for the clients that
     wait; everybody who streams waits for them, so a longer prompt is computed in pieces."""
+    batch_invariant: bool = True
+    """In bfloat16 on a CPU: compute in blocks of the same shapes whatever is answered beside, so
+    that a request gets the tokens it would get alone; off is faster when many are answered."""
     prefixes: Literal["own", "shared", "off"] = "own"
     """Whose prompts and answers a prompt that begins alike goes on from, in the local engine: its
     client's own; everybody's, so that a client can find out what others have asked; nobody's."""

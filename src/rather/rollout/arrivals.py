@@ -25,6 +25,8 @@ class Arrival:
     is_looked_up: bool = False
     num_known: int = 0
     """Tokens that were known when it was looked up."""
+    was_passed: bool = False
+    """Whether others had all that the step before could compute."""
 
     def __post_init__(self) -> None:
         self.keys = Growing(len(self.ids))
@@ -76,9 +78,11 @@ class Piece(NamedTuple):
 class Arrivals:
     """Prompts that are not computed to their end."""
 
-    def __init__(self, tokens_a_step: int | None, prefixes: Prefixes | None) -> None:
-        """Without a number of tokens every prompt is computed at once."""
-        self._tokens_a_step, self._prefixes = tokens_a_step, prefixes
+    def __init__(
+        self, tokens_a_step: int | None, prefixes: Prefixes | None, block: int = 1
+    ) -> None:
+        """Without a number of tokens every prompt is computed at once; cuts are between blocks."""
+        self._tokens_a_step, self._prefixes, self._block = tokens_a_step, prefixes, block
         self._all: list[Arrival] = []
 
     def __len__(self) -> int:
@@ -122,13 +126,17 @@ class Arrivals:
         if left is None:
             yield from (Piece(arrival, self._look_up(arrival)) for arrival in self._all)
             return
-        for number, turn in enumerate(_turns(self._all)):
-            if not left:
-                return
+        if not self._all:
+            return
+        oldest, *others = _turns(self._all)
+        passed = [arrival for arrival in oldest if arrival.was_passed]
+        for turn in (passed, [one for one in oldest if not one.was_passed], *others):
             wanted = [self._look_up(arrival) for arrival in turn]
-            parts = fair_parts(left, wanted)
+            parts = fair_parts(left, wanted, self._block)
             for arrival, part, most in zip(turn, parts, wanted, strict=True):
-                if part == most or (part and number == 0):
+                may_begin = part == most or (part > 0 and arrival in oldest)
+                arrival.was_passed = arrival in oldest and not may_begin
+                if may_begin:
                     left -= part
                     yield Piece(arrival, part)
 
@@ -137,7 +145,7 @@ class Arrivals:
         if self._prefixes is not None and not arrival.is_looked_up:
             first = arrival.tickets[0]
             if first.asker.goes_on:
-                for span in self._prefixes.find(owner_of(first), arrival.ids[:-1]):
+                for span in self._prefixes.find(owner_of(first), arrival.ids[:-1], self._block):
                     arrival.keys.add(span)
             arrival.is_looked_up, arrival.num_known = True, arrival.keys.filled
         return arrival.num_left
@@ -153,13 +161,17 @@ def _alike(ticket: Ticket) -> tuple[Owner, tuple[int, ...], bool]:
     return owner_of(ticket), ticket.request.prompt_ids, ticket.asker.goes_on
 
 
-def fair_parts(whole: int, wanted: Sequence[int]) -> list[int]:
-    """Parts of a whole, none larger than wanted: as equal as they can be (max-min fairness)."""
+def fair_parts(whole: int, wanted: Sequence[int], block: int = 1) -> list[int]:
+    """Parts of a whole, none larger than wanted: as equal as they can be (max-min fairness).
+
+    A part that is less than wanted is made of whole blocks, the last of which may be more than is
+    left.
+    """
     parts = [0] * len(wanted)
     order = sorted(range(len(wanted)), key=lambda n: wanted[n])
     for place, n in enumerate(order):
-        equal = -(-whole // (len(order) - place))
-        parts[n] = min(wanted[n], equal)
+        equal = -(-max(0, whole) // (len(order) - place))
+        parts[n] = min(wanted[n], -(-equal // block) * block)
         whole -= parts[n]
     return parts
 

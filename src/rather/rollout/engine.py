@@ -7,6 +7,7 @@ runs the rest.
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from itertools import chain, repeat
 
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from rather.data.batch import Row, by_length, pack
 from rather.models.backbone import Adapters, Backbone
+from rather.models.decode.blocks import PROMPT_TOKENS, Blocks
 from rather.models.decode.key_values import KeyValues
 from rather.models.decode.layout import DecodeLayout
 from rather.models.decode.pieces import PieceLayout
@@ -45,23 +47,28 @@ class Engine(Queue):
         *,
         shares_prompts: bool = False,
         lays_out: bool = True,
+        is_invariant: bool = False,
         most_bytes: int | None = None,
         prompt_tokens: int | None = None,
         prefixes: Prefixes | None = None,
     ) -> None:
         """`shares_prompts` keeps a prompt once for all of a request's completions: for sampling
         several of each. `lays_out` copies weights where that speeds up long decoding; they may
-        not change meanwhile. `most_bytes` bounds the cache: a quarter of the device's memory where
-        it is None. `prompt_tokens` bounds those of one step; None computes prompts at once.
-        `prefixes` remembers what was computed, for requests that begin alike."""
+        not change meanwhile. `is_invariant` gives every request what it would have alone, to the
+        last digit (`rather.models.decode.blocks`). `most_bytes` bounds the cache: a quarter of the
+        device's memory where it is None. `prompt_tokens` bounds those of one step; None computes
+        prompts at once. `prefixes` remembers what was computed, for requests that begin alike."""
         assert prefixes is None or not shares_prompts, "what is shared is kept by its rows's prompt"
+        assert not (is_invariant and shares_prompts), "what rows share depends on who they are"
         super().__init__(backbone.context)
         self.backbone = backbone
-        self.weights = DecodeWeights(backbone, lays_out=lays_out)
+        self._blocks = Blocks() if is_invariant else None
+        self._block = PROMPT_TOKENS if is_invariant else None
+        self.weights = DecodeWeights(backbone, lays_out=lays_out, blocks=self._blocks)
         self.cache = KeyValues(shares_prompts=shares_prompts)
         self.most_bytes = most_bytes or device_memory(backbone.device) // 4
         self.prefixes = prefixes
-        self._arrivals = Arrivals(prompt_tokens, prefixes)
+        self._arrivals = Arrivals(prompt_tokens, prefixes, self._block or 1)
         self._rows: list[tuple[Ticket, int]] = []
         self._hidden = torch.zeros(0, backbone.hidden_size, device=backbone.device)
 
@@ -135,13 +142,14 @@ class Engine(Queue):
 
     def _prefill(self, pieces: Sequence[Piece]) -> None:
         """Compute prompts, or pieces of them."""
-        whole = [piece.arrival for piece in pieces if piece.is_whole]
+        is_packed = self._blocks is None
+        whole = [piece.arrival for piece in pieces if piece.is_whole and is_packed]
         rows = [Row(arrival.ids, ()) for arrival in whole]
         joining = sum(len(arrival.rows) for arrival in whole)
         self.cache.reserve(joining, 1 + max((row.num_tokens for row in rows), default=0))
         for part in by_length(rows, PREFILL_TOKENS):
             self._begin([whole[i] for i in part])
-        if parts := [piece for piece in pieces if not piece.is_whole]:
+        if parts := [piece for piece in pieces if not (piece.is_whole and is_packed)]:
             self._go_on(parts)
 
     def _begin(self, arrivals: Sequence[Arrival]) -> None:
@@ -164,9 +172,10 @@ class Engine(Queue):
         ending = [number for number, piece in enumerate(pieces) if piece.is_last]
         ids = torch.tensor(list(chain.from_iterable(piece.ids for piece in pieces)))
         device = self.backbone.device
-        layout = PieceLayout([arrival.keys for arrival in arrivals], counts, device)
+        layout = PieceLayout([one.keys for one in arrivals], counts, device, self._block)
         adapters = self._adapters(arrivals, counts)
-        hidden = self.backbone.run(ids.to(device), layout.positions, layout, adapters)
+        with nullcontext() if self._blocks is None else self._blocks.of_prompts(counts):
+            hidden = self.backbone.run(ids.to(device), layout.positions, layout, adapters)
         if ending:
             done = [arrivals[number] for number in ending]
             copies = [len(arrival.rows) for arrival in done]
@@ -235,7 +244,7 @@ class Engine(Queue):
         places_of: dict[str | None, list[int]] = {}
         for place, name in enumerate(names):
             places_of.setdefault(name, []).append(place)
-        if len(places_of) == 1:
+        if len(places_of) == 1 and (None in places_of or self._blocks is None):
             return next(iter(places_of))
         device = self.backbone.device
         return {name: torch.tensor(p, device=device) for name, p in places_of.items() if name}

@@ -64,6 +64,7 @@ def engine_of(
     *,
     shares_prompts: bool = False,
     lays_out: bool = True,
+    is_invariant: bool = False,
     prompt_tokens: int | None = None,
     prefixes: Prefixes | None = None,
 ) -> LocalEngine:
@@ -74,6 +75,7 @@ def engine_of(
         backbone,
         shares_prompts=shares_prompts,
         lays_out=lays_out,
+        is_invariant=is_invariant,
         prompt_tokens=prompt_tokens,
         prefixes=prefixes,
     )

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from rather.models.decode import additions
+from rather.models.decode import additions, blocks
 from rather.models.decode.additions import Additions, Sides, Strangers
+from rather.models.decode.blocks import Blocks
 from rather.models.lora import LoraLinear, Switch
 
 
@@ -39,6 +40,31 @@ def addition(layer: nn.Module, name: str, x: Tensor) -> Tensor:
 
 
 ROWS = {"one": torch.tensor([0, 3]), "two": torch.tensor([2])}
+
+
+@pytest.mark.parametrize("rows", [ROWS, {"two": torch.tensor([1, 2])}])
+def test_in_blocks_too(
+    switch: Switch,
+    layers: list[nn.Module],
+    rows: dict[str, Tensor],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(blocks, "ROWS", 2)
+    x, out = torch.randn(5, 4), torch.zeros(5, 5)
+    switch.rows = rows
+    with torch.no_grad():
+        Additions(layers, (3, 2), Strangers(), Blocks()).add_to(out, x)
+        for name, own in rows.items():
+            expected = torch.cat([addition(layer, name, x[own]) for layer in layers], dim=1)
+            torch.testing.assert_close(out[own], expected)
+    others = [row for row in range(5) if all(row not in own for own in rows.values())]
+    assert torch.equal(out[others], torch.zeros(len(others), 5))
+
+
+def test_ranks_that_add_nothing_stand_behind() -> None:
+    sides = Sides(torch.ones(3, 4), torch.ones(5, 3), ("one",), (3,)).on_multiple_of(8)
+    assert (sides.a.shape, sides.b.shape, sides.ranks) == ((8, 4), (5, 8), (3,))
+    assert torch.equal(sides.b @ sides.a, torch.full((5, 4), 3.0))
 
 
 @pytest.mark.parametrize("few_rows", [256, 0])

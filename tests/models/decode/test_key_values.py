@@ -44,14 +44,14 @@ def test_a_prompt_begins_its_rows_or_is_kept_once() -> None:
 def test_room_grows_with_an_eighth_to_spare_and_is_zero() -> None:
     cache = KeyValues(shares_prompts=False)
     join(cache, [27], [1])
-    assert cache.own[0][0].shape == (1, 1, 2 * ROOM, 1)  # 28 and 3 are 31
+    assert cache.own[0][0].shape == (1, 1, ROOM, 1)  # 28 and 3 are 31
     cache.seats[0].filled = 31
     cache.make_room()
-    assert cache.own[0][0].shape[2] == 2 * ROOM  # one more token fits
+    assert cache.own[0][0].shape[2] == ROOM  # one more token fits
     cache.seats[0].filled = 32
     cache.make_room()
-    assert cache.own[0][0].shape[2] == 3 * ROOM  # 33 and 4 are 37
-    assert cache.own[0][0][0, 0, :, 0].tolist() == [1] * 27 + [0] * 21
+    assert cache.own[0][0].shape[2] == 2 * ROOM  # 33 and 4 are 37
+    assert cache.own[0][0][0, 0, :, 0].tolist() == [1] * 27 + [0] * 37
 
 
 def test_room_is_made_at_once_for_all_that_join_in_several_passes() -> None:
@@ -59,7 +59,7 @@ def test_room_is_made_at_once_for_all_that_join_in_several_passes() -> None:
     cache.reserve(3, 30)
     join(cache, [27], [1])
     keys = cache.own[0][0]
-    assert keys.shape == (3, 1, 3 * ROOM, 1)  # 30 and 3 are 33; this row: 31
+    assert keys.shape == (3, 1, 2 * ROOM, 1)  # 30 and 3 are 33; this row: 31
     join(cache, [28, 2], [1, 1], first=2)
     assert cache.own[0][0] is keys
     assert rows_of(cache) == [1, 2, 3]

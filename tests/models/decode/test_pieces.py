@@ -16,9 +16,10 @@ PROMPTS = (tuple(range(5, 25)), (40, 41, 42, 43, 44, 45), (100, 101, 102))
 CPU = torch.device("cpu")
 
 
+@pytest.mark.parametrize("block", [None, 4])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_pieces_are_the_packed_pass(
-    family: str, new_model: Callable[[str], PreTrainedModel]
+    family: str, block: int | None, new_model: Callable[[str], PreTrainedModel]
 ) -> None:
     """Three prompts of 20, 6 and 3 tokens, in passes of unequal pieces."""
     backbone = Backbone(new_model(family))
@@ -36,7 +37,7 @@ def test_pieces_are_the_packed_pass(
                 for n in going
                 for token in PROMPTS[n][growing[n].filled : growing[n].filled + counts[n]]
             ]
-            layout = PieceLayout([growing[n] for n in going], sizes, CPU)
+            layout = PieceLayout([growing[n] for n in going], sizes, CPU, block)
             hidden = backbone.run(torch.tensor(ids), layout.positions, layout, None)
             for n, part in zip(going, hidden.split(sizes), strict=True):
                 found[n].append(part)

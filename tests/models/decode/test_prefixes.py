@@ -37,6 +37,15 @@ def test_the_longest_common_beginning_is_found() -> None:
     assert prefixes.num_tokens_found == 22 + 21 + 20 + 17
 
 
+def test_only_whole_blocks_may_be_wanted() -> None:
+    prefixes = remembering((*STEM, 50, 51, 52), (*STEM, 60))
+    parts = prefixes.find(BASE, (*STEM, 50, 51, 99), block=21)
+    assert [number for part in parts for number in numbers(part)] == [*STEM, 50]
+    parts = prefixes.find(BASE, (*STEM, 50, 51, 99), block=18)
+    assert [number for part in parts for number in numbers(part)] == [*STEM[:18]]
+    assert prefixes.find(BASE, (*STEM, 50), block=40) == []
+
+
 def test_what_begins_alike_for_little_is_not_worth_it() -> None:
     prefixes = remembering(STEM)
     assert LEAST_TOKENS == 16

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from rather.models.decode.blocks import RANKS, Blocks
 from rather.models.lora import LoraLinear
 
 FEW_ROWS = 256
@@ -27,28 +28,39 @@ class Sides(NamedTuple):
     ranks: tuple[int, ...]
     """Rows of A that are each one's."""
 
+    def on_multiple_of(self, ranks: int) -> "Sides":
+        """The same with ranks that add nothing behind."""
+        missing = -len(self.a) % ranks
+        a, b = (
+            nn.functional.pad(self.a, (0, 0, 0, missing)),
+            nn.functional.pad(self.b, (0, missing)),
+        )
+        return self._replace(a=a, b=b)
+
 
 class Strangers:
     """Which columns of x·[A₁; A₂; …]ᵀ are not a row's own: made once a pass, for all layers."""
 
     def __init__(self) -> None:
         self._rows: Mapping[str, Tensor] = {}
-        self._made: dict[tuple[tuple[str, ...], tuple[int, ...], int], Tensor] = {}
+        self._made: dict[tuple[tuple[str, ...], tuple[int, ...], int], Tensor | None] = {}
 
-    def of(self, rows: Mapping[str, Tensor], sides: Sides, num_rows: int) -> Tensor:
-        """[rows, Σ r] True where a column belongs to another adapter, or the row has none."""
+    def of(self, rows: Mapping[str, Tensor], sides: Sides, num_rows: int) -> Tensor | None:
+        """[rows, Σ r] True where a column belongs to another adapter, or the row has none; None
+        where there is nothing of the kind."""
         if rows is not self._rows:
             self._rows, self._made = rows, {}
         key = sides.names, sides.ranks, num_rows
         if key not in self._made:
-            size = num_rows, sum(sides.ranks)
-            strange = torch.ones(size, dtype=torch.bool, device=sides.a.device)
+            size = num_rows, len(sides.a)
+            strange = torch.zeros(size, dtype=torch.bool, device=sides.a.device)
             start = 0
             for name, rank in zip(sides.names, sides.ranks, strict=True):
+                own = strange[:, start : start + rank].fill_(True)
                 if name in rows:
-                    strange[rows[name], start : start + rank] = False
+                    own[rows[name]] = False
                 start += rank
-            self._made[key] = strange
+            self._made[key] = strange if strange.any() else None
         return self._made[key]
 
 
@@ -56,10 +68,15 @@ class Additions:
     """The adapters of some layers with the same input, as one product."""
 
     def __init__(
-        self, layers: Sequence[nn.Module], widths: Sequence[int], strangers: Strangers
+        self,
+        layers: Sequence[nn.Module],
+        widths: Sequence[int],
+        strangers: Strangers,
+        blocks: Blocks | None = None,
     ) -> None:
         """`widths`: each layer's outputs."""
         self._layers, self._widths, self._strangers = layers, widths, strangers
+        self._blocks = blocks
         self._adapted = [layer for layer in layers if isinstance(layer, LoraLinear)]
         self._sides: dict[str, Sides] = {}
         self._together: Sides | None = None
@@ -85,21 +102,26 @@ class Additions:
         switch = self._adapted[0].switch
         if not switch.rows:
             if switch.active is not None and self._has(switch.active):
-                sides = self._sides_of(switch.active, x.dtype)
-                out.addmm_(x @ sides.a.t(), sides.b.t())
+                self._add(out, x, self._sides_of(switch.active, x.dtype), None)
             return
         on = tuple(name for name in switch.rows if self._has(name))
-        if len(on) > 1 and len(x) <= FEW_ROWS:
+        if on and (self._blocks or (len(on) > 1 and len(x) <= FEW_ROWS)):
             sides = self._all_sides(on, x.dtype)
-            low = x @ sides.a.t()
-            low.masked_fill_(self._strangers.of(switch.rows, sides, len(x)), 0)
-            out.addmm_(low, sides.b.t())
+            self._add(out, x, sides, self._strangers.of(switch.rows, sides, len(x)))
             return
         for name in on:
             sides, rows = self._sides_of(name, x.dtype), switch.rows[name]
             own = out.index_select(0, rows)  # summed as for a row alone: rounded once
             own.addmm_(x.index_select(0, rows) @ sides.a.t(), sides.b.t())
             out.index_copy_(0, rows, own)
+
+    def _add(self, out: Tensor, x: Tensor, sides: Sides, strange: Tensor | None) -> None:
+        """What some adapters make of all rows, each row's own only (`strange`: see `Strangers`)."""
+        for part in [slice(None)] if self._blocks is None else self._blocks.few(len(x)):
+            low = x[part] @ sides.a.t()
+            if strange is not None:
+                low.masked_fill_(strange[part], 0)
+            out[part].addmm_(low, sides.b.t())
 
     def _has(self, name: str) -> bool:
         return any(name in layer.a for layer in self._adapted)
@@ -130,5 +152,7 @@ class Additions:
                 on,
                 tuple(len(one.a) for one in each),
             )
+            if self._blocks is not None:
+                known = known.on_multiple_of(RANKS)
             self._together = known
         return known

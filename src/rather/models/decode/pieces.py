@@ -19,14 +19,21 @@ from rather.models.decode.spans import Growing, Layer
 class PieceLayout:
     """Each token looks at what is known of its prompt, and at its piece up to itself."""
 
-    def __init__(self, prompts: Sequence[Growing], counts: Sequence[int], device: torch.device):
-        """The next `counts` tokens of prompts, which count as known from now on."""
-        self._prompts = prompts
+    def __init__(
+        self,
+        prompts: Sequence[Growing],
+        counts: Sequence[int],
+        device: torch.device,
+        block: int | None = None,
+    ) -> None:
+        """The next `counts` tokens of prompts, which count as known from now on; so many (`block`)
+        of them attend at once."""
+        self._prompts, self._block = prompts, block
         self._bounds = [
             (one.filled, one.filled + n) for one, n in zip(prompts, counts, strict=True)
         ]
         self._device = device
-        self._masks: dict[tuple[int, int, int | None], Tensor] = {}
+        self._masks: dict[tuple[tuple[int, int], int, int | None], Tensor] = {}
         for prompt, (_, end) in zip(prompts, self._bounds, strict=True):
             prompt.filled = end
 
@@ -42,24 +49,31 @@ class PieceLayout:
         pieces = zip(*(x.split(counts) for x in (q, k, v, out)), strict=True)
         for number, (own_q, own_k, own_v, own_out) in enumerate(pieces):
             new = Layer(own_k.transpose(0, 1), own_v.transpose(0, 1))
-            known = self._prompts[number].write(layer, self._bounds[number][0], new)
-            own_out.copy_(self._attend_one(number, own_q, known, style))
+            start, end = self._bounds[number]
+            known = self._prompts[number].write(layer, start, new)
+            for first in range(start, end, self._block or end - start):
+                last = min(end, first + (self._block or end))
+                part = slice(first - start, last - start)
+                seen = known.cut(0, last)
+                own_out[part] = self._attend_one((first, last), own_q[part], seen, style)
         return out
 
-    def _attend_one(self, number: int, q: Tensor, known: Layer, style: Style) -> Tensor:
-        """One piece's queries [c, H·G, D] on [H, t, ·] -> [c, H·G, E]."""
+    def _attend_one(self, bounds: tuple[int, int], q: Tensor, known: Layer, style: Style) -> Tensor:
+        """The queries of some places of a prompt [c, H·G, D] on [H, t, ·] -> [c, H·G, E]."""
         count, heads = len(q), known.k.shape[0]
         folded = q.view(count, heads, -1, q.shape[2]).transpose(0, 1).reshape(heads, -1, q.shape[2])
         groups = folded.shape[1] // count
-        scores = weigh(folded, known.k, self._mask(number, groups, style, q.dtype), style)
+        scores = weigh(folded, known.k, self._mask(bounds, groups, style, q.dtype), style)
         out = scores.softmax(dim=-1) @ known.v
         return out.view(heads, count, groups, -1).transpose(0, 1).flatten(1, 2)
 
-    def _mask(self, number: int, groups: int, style: Style, dtype: torch.dtype) -> Tensor:
+    def _mask(
+        self, bounds: tuple[int, int], groups: int, style: Style, dtype: torch.dtype
+    ) -> Tensor:
         """[c·G, t] added to scores: 0 where a query may look."""
-        key = number, groups, style.sliding_window
+        key = bounds, groups, style.sliding_window
         if key not in self._masks:
-            start, end = self._bounds[number]
+            start, end = bounds
             places = torch.arange(end, device=self._device)
             allowed = style.sees(places[start:, None], places).repeat_interleave(groups, dim=0)
             closed = torch.zeros(allowed.shape, dtype=dtype, device=self._device)

@@ -48,16 +48,23 @@ class Prefixes:
         """All branches; the one used longest ago first, and no branch before one below it."""
         self.num_bytes = self.num_asked = self.num_found = self.num_tokens_found = 0
 
-    def find(self, owner: Owner, tokens: Sequence[int]) -> list[Span]:
-        """What is known of the longest beginning of a text; its parts, in order."""
+    def find(self, owner: Owner, tokens: Sequence[int], block: int = 1) -> list[Span]:
+        """What is known of the longest beginning of a text, in whole blocks of so many tokens; its
+        parts, in order."""
         self.num_asked += 1
         path, length = self._walk(owner, tuple(tokens))
+        length -= length % block
         if length < LEAST_TOKENS:
             return []
         self._use(path[-1][0])
         self.num_found += 1
         self.num_tokens_found += length
-        return [branch.span.cut(0, shared) for branch, shared in path if branch.span is not None]
+        found = []
+        for branch, shared in path:
+            if branch.span is not None and length:
+                found.append(branch.span.cut(0, min(shared, length)))
+                length -= found[-1].num_tokens
+        return found
 
     def keep(self, owner: Owner, tokens: Sequence[int], span: Span) -> None:
         """Remember a text whose keys and values these are; what is new of it is copied.

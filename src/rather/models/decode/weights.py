@@ -22,6 +22,7 @@ from transformers.pytorch_utils import Conv1D
 
 from rather.models.backbone import Backbone
 from rather.models.decode.additions import Additions, Strangers
+from rather.models.decode.blocks import Blocks
 from rather.models.lora import LoraLinear, widths
 
 TOGETHER = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
@@ -44,10 +45,12 @@ class LaidOut(NamedTuple):
 class DecodeWeights:
     """The products of a backbone, whose weights do not change meanwhile; adapters come and go."""
 
-    def __init__(self, backbone: Backbone, *, lays_out: bool) -> None:
-        """`lays_out` makes copies of the weights where that is of use on this machine."""
+    def __init__(self, backbone: Backbone, *, lays_out: bool, blocks: Blocks | None = None) -> None:
+        """`lays_out` makes copies of the weights where that is of use on this machine; `blocks` cut
+        every product."""
         self.backbone = backbone
         self.lays_out = lays_out
+        self.blocks = blocks
         self._made_with: tuple[str, ...] | None = None
         self._products: list[Product] = []
         self._laid_out: dict[tuple[int, ...], LaidOut] = {}
@@ -85,7 +88,9 @@ class DecodeWeights:
         key = tuple(map(id, bases))
         if self.lays_out and key not in self._laid_out and all(map(_can_be_laid_out, bases)):
             self._laid_out[key] = _lay_out(bases)
-        made = Product(layers, bases, self._laid_out.get(key), self._strangers)
+        own = [widths(base)[0] for base in bases]
+        additions = Additions(layers, own, self._strangers, self.blocks)
+        made = Product(layers, bases, self._laid_out.get(key), additions, self.blocks)
         if key in known:
             made.additions.keep(known[key].additions)
         return made
@@ -99,13 +104,14 @@ class Product:
         layers: Sequence[nn.Module],
         bases: Sequence[nn.Module],
         laid_out: LaidOut | None,
-        strangers: Strangers,
+        additions: Additions,
+        blocks: Blocks | None,
     ) -> None:
-        """`bases` are the layers without their adapters."""
+        """`bases` are the layers without their adapters, whose part `additions` are."""
         self.layers, self.bases, self.laid_out = layers, bases, laid_out
         self.key = tuple(map(id, bases))
         self.widths = [widths(base)[0] for base in bases]
-        self.additions = Additions(layers, self.widths, strangers)
+        self.additions, self._blocks = additions, blocks
         self._input: Tensor | None = None
         self._parts: tuple[Tensor, ...] = ()
 
@@ -135,13 +141,18 @@ class Product:
     def __call__(self, x: Tensor) -> Tensor:
         """[..., inputs] -> [..., all outputs], with the adapters that are on."""
         flat = x.reshape(-1, x.shape[-1])
-        if self.laid_out:
-            out = self.laid_out(flat)
-        else:
-            outs = [type(base).forward(base, flat) for base in self.bases]
-            out = outs[0] if len(outs) == 1 else torch.cat(outs, dim=-1)
+        parts = [slice(None)] if self._blocks is None else self._blocks.of(len(flat))
+        outs = [self._of_base(flat[part]) for part in parts]
+        out = outs[0] if len(outs) == 1 else torch.cat(outs)
         self.additions.add_to(out, flat)
         return out.view(*x.shape[:-1], -1)
+
+    def _of_base(self, x: Tensor) -> Tensor:
+        """[S, inputs] -> [S, all outputs], in one product."""
+        if self.laid_out:
+            return self.laid_out(x)
+        outs = [type(base).forward(base, x) for base in self.bases]
+        return outs[0] if len(outs) == 1 else torch.cat(outs, dim=-1)
 
 
 def _groups(model: nn.Module) -> Iterator[list[nn.Module]]:

@@ -85,6 +85,7 @@ class LocalBackend:
             prefixes = Prefixes(section.prefix_cache_mb << 20)
         engine = engine_of(
             twin_of(self._admission.backbone),
+            is_invariant=section.batch_invariant and self._sees_neighbours,
             prompt_tokens=section.prompt_tokens_a_step,
             prefixes=prefixes,
         )
@@ -226,12 +227,19 @@ class LocalBackend:
     def _asker(self, wish: Wish) -> Asker:
         """Those who may share what is computed of a prompt: everybody, or its client.
 
-        Fewer tokens in a product change its last bits. In bfloat16 that is enough for another
-        token to be drawn, so whoever wants the same answer again has its prompt computed anew.
+        Keys of an answer were made a token at a time, those of a prompt many at once: their last
+        bits differ. In bfloat16 that is enough for another token to be drawn, so whoever wants the
+        same answer again has its prompt computed anew.
         """
         circle = "" if self._section.prefixes == "shared" else wish.client
         is_exact = self._admission.backbone.model.dtype == torch.float32
         return Asker(wish.client, circle, goes_on=is_exact or not wish.is_seeded)
+
+    @property
+    def _sees_neighbours(self) -> bool:
+        """Whether what is computed beside a request would be seen in it, and can be kept out."""
+        model = self._admission.backbone.model
+        return model.device.type == "cpu" and model.dtype == torch.bfloat16
 
     def _deliver(self, letters: Sequence[Letter]) -> None:
         """Of any thread."""
