@@ -10,7 +10,7 @@ from torch import Tensor
 from rather.data.batch import Row
 from rather.doctor.finding import Finding
 from rather.doctor.patient import NotYet, Patient
-from rather.doctor.roles import logprobs, trial_adapter
+from rather.doctor.roles import is_rounding, logprobs, trial_adapter
 from rather.feedback.demonstration import Demonstration
 from rather.feedback.events import new_judgment
 from rather.models.backbone import Backbone
@@ -130,6 +130,18 @@ def test_numbers_that_depend_on_the_neighbours_are_found(
     found = look(judged_ws, "packing")
     assert found.severity == "problem"
     assert found.mend.startswith("set dtype: float32")
+
+
+@pytest.mark.parametrize(
+    ("gaps", "is_rounding_only"),
+    [
+        ([0.05] * 99 + [0.5], True),  # the embedded model in bfloat16, on unlikely texts
+        ([0.5] * 50 + [1.0] * 50, False),  # behind another's prompt all move
+        ([0.0] * 99 + [1.1], False),
+    ],
+)
+def test_what_leaks_moves_all(gaps: list[float], is_rounding_only: bool) -> None:
+    assert is_rounding(torch.tensor(gaps), torch.bfloat16) == is_rounding_only
 
 
 def test_one_completion_has_no_neighbours(
