@@ -80,6 +80,8 @@ def test_an_update_of_adapters_by_hand() -> None:
     kept = 10 * 2 * 2 * (16 + 8 + 4 + 12 + 7 + 1 * 6)
     assert found.learning == kept + 256 * 10 * 14
     assert found.peak == sum(found.parts.values()) + 1.2 * found.learning
+    one_row = memory_of(TINY, replace(load, num_minibatches=4), CARD, 2)
+    assert one_row.learning == kept / 2 + 256 * 10 * 14
 
 
 def test_full_copies_are_spread_over_the_ranks_and_adapters_are_not() -> None:
@@ -131,7 +133,9 @@ def test_roles_of_ppo() -> None:
     load = load_of("ppo", config, TINY, 8, 4)
     assert load.learning == (Trunk("policy", 2), Trunk("critic", 1))
     assert load.looking == (Trunk("reward model", 1, num_copies=3),)
-    rloo = Config.model_validate({"ppo": {"advantage": "rloo"}})
+    assert load.num_minibatches == 1
+    rloo = Config.model_validate({"ppo": {"advantage": "rloo", "num_minibatches": 5}})
+    assert load_of("ppo", rloo, TINY, 8, 4).num_minibatches == 5
     assert load_of("ppo", rloo, TINY, 8, 4).learning == (Trunk("policy", 2),)
     trunk = Config.model_validate({"ppo": {"critic": {"value_model": "trunk"}}})
     assert load_of("ppo", trunk, TINY, 8, 4).learning == (Trunk("policy", 2),)

@@ -118,9 +118,9 @@ def _for_gradient(shape: Shape, trunk: Trunk, load: Load, num_bytes: int) -> flo
 
 
 def _microbatch(load: Load) -> Sequence[tuple[int, tuple[int, ...]]]:
-    """As many of the rows as go into a microbatch, at least one."""
+    """As many of an update's rows as go into a microbatch, at least one."""
     most = max(1, load.microbatch_tokens // num_tokens(load.rows[:1]))
-    return load.rows[:most]
+    return load.rows[: min(most, -(-len(load.rows) // load.num_minibatches))]
 
 
 def _writing(shape: Shape, load: Load, hardware: Hardware, num_bytes: int) -> float:

@@ -49,6 +49,8 @@ class Load:
     """Roles with weights of their own that only compute."""
     num_epochs: int = 1
     """How often a step's rows are learnt."""
+    num_minibatches: int = 1
+    """Updates that a step's rows are spread over, each time."""
     has_reference: bool = False
     """Whether the bare backbone looks at the rows, too."""
     has_logits: bool = True
@@ -117,6 +119,7 @@ def _ppo(config: Config, shape: Shape, prompt: int, completion: int) -> Load:
         tuple(learning),
         looking=(reward,),
         num_epochs=section.num_epochs,
+        num_minibatches=section.num_minibatches,
         has_reference=True,
         writes=True,
         keeps_lower=section.adapter.tuning == "top_layers",

@@ -130,13 +130,16 @@ class Arrivals:
             return
         oldest, *others = _turns(self._all)
         passed = [arrival for arrival in oldest if arrival.was_passed]
-        for turn in (passed, [one for one in oldest if not one.was_passed], *others):
+        for arrival in oldest:
+            arrival.was_passed = True
+        for turn in (passed, [one for one in oldest if one not in passed], *others):
+            if left <= 0:
+                return
             wanted = [self._look_up(arrival) for arrival in turn]
             parts = fair_parts(left, wanted, self._block)
             for arrival, part, most in zip(turn, parts, wanted, strict=True):
-                may_begin = part == most or (part > 0 and arrival in oldest)
-                arrival.was_passed = arrival in oldest and not may_begin
-                if may_begin:
+                if part == most or (part and arrival in oldest):
+                    arrival.was_passed = False
                     left -= part
                     yield Piece(arrival, part)
 
