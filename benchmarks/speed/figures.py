@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter, ScalarFormatter
@@ -38,8 +38,19 @@ def memory(point: Mapping[str, Any]) -> float:
     return float(max(step["peak_rss_bytes"] for step in point["repeats"]) / 1e9)
 
 
-UPWARD = {"speed": (rate, "tokens per CPU-second"), "memory": (memory, "peak RSS, GB")}
-"""What a figure shows, and what its axis says."""
+class Upward(NamedTuple):
+    """What a figure shows, what its axis says, and whether it goes by doublings (else from 0)."""
+
+    height: Callable[[Mapping[str, Any]], float]
+    title: str
+    doubles: bool
+
+
+UPWARD = {
+    "speed": Upward(rate, "tokens per CPU-second", doubles=True),
+    "memory": Upward(memory, "peak RSS, GB", doubles=False),
+}
+"""By the first word of a figure's name."""
 
 
 def draw_all(linear: Mapping[str, Any]) -> dict[str, str]:
@@ -47,11 +58,9 @@ def draw_all(linear: Mapping[str, Any]) -> dict[str, str]:
     drawn = {}
     for name, keys in FIGURES.items():
         curves = {_label(key): linear[key]["points"] for key in keys if key in linear}
-        height, up = (
-            (rate, "tokens per CPU-second") if "speed" in name else (memory, "peak RSS, GB")
-        )
+        up = UPWARD[name.partition("-")[0]]
         if curves:
-            drawn[f"{name}.svg"] = chart(curves, ACROSS[name.rpartition("-")[2]], up, height)
+            drawn[f"{name}.svg"] = chart(curves, ACROSS[name.rpartition("-")[2]], up)
     return drawn
 
 
@@ -60,20 +69,15 @@ def _label(key: str) -> str:
     return NAMES.get(key.partition(" ")[0], key) if " by " in key else key
 
 
-def chart(
-    curves: Mapping[str, Curve],
-    across: str,
-    up: str,
-    height: Callable[[Mapping[str, Any]], float],
-) -> str:
-    """One figure: both axes by doublings, a line style and a marker for each curve."""
+def chart(curves: Mapping[str, Curve], across: str, up: Upward) -> str:
+    """One figure: a line style and a marker for each curve, sizes by doublings."""
     sizes = sorted({point["size"] for points in curves.values() for point in points})
 
     def paint(axes: Axes) -> None:
         for place, (name, points) in enumerate(curves.items()):
             axes.plot(
                 [point["size"] for point in points],
-                [height(point) for point in points],
+                [up.height(point) for point in points],
                 label=name,
                 color=SERIES[place],
                 linestyle=LINE_STYLES[place],
@@ -81,19 +85,22 @@ def chart(
                 linewidth=1.5,
             )
         axes.set_xscale("log", base=2)
-        axes.set_yscale("log", base=2)
         axes.set_xticks(sizes, [str(size) for size in sizes])
-        axes.yaxis.set_major_formatter(ScalarFormatter())
-        axes.yaxis.set_minor_formatter(NullFormatter())
+        if up.doubles:
+            axes.set_yscale("log", base=2)
+            axes.yaxis.set_major_formatter(ScalarFormatter())
+            axes.yaxis.set_minor_formatter(NullFormatter())
+        else:
+            axes.set_ylim(bottom=0)
         axes.set_xlabel(across)
-        axes.set_ylabel(up)
+        axes.set_ylabel(up.title)
 
     said = "; ".join(
-        f"{name} {height(points[0]):.3g} to {height(points[-1]):.3g}"
+        f"{name} {up.height(points[0]):.3g} to {up.height(points[-1]):.3g}"
         for name, points in curves.items()
     )
-    key = "".join(letter for letter in f"{up} {across}" if letter.isalnum())
-    text = draw(key, (5.2, 3.2), f"{up} by {across}: {said}", paint)
+    key = "".join(letter for letter in f"{up.title} {across}" if letter.isalnum())
+    text = draw(key, (5.2, 3.2), f"{up.title} by {across}: {said}", paint)
     # a file of its own has no page whose paper it could lie on
     return text.replace('style="', f'style="background: {PAPER}; ', 1) + "\n"
 
