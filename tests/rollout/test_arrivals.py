@@ -206,7 +206,8 @@ def test_an_adapter_of_the_same_name_is_another(tiny_backbone: Backbone, loud: L
 
 def test_no_more_arrive_than_fit(tiny_backbone: Backbone) -> None:
     # 256 bytes a token; two rows of 50 + 6 tokens fit into 30,000
-    engine = Engine(tiny_backbone, most_bytes=30_000, prompt_tokens=10)
+    engine = Engine(tiny_backbone, prompt_tokens=10)
+    engine.most_bytes = 30_000
     tickets = [ask(engine, (n, *STEM[1:])) for n in range(3)]
     most = 0
     while not engine.is_idle:

@@ -48,16 +48,15 @@ class Engine(Queue):
         shares_prompts: bool = False,
         lays_out: bool = True,
         is_invariant: bool = False,
-        most_bytes: int | None = None,
         prompt_tokens: int | None = None,
         prefixes: Prefixes | None = None,
     ) -> None:
         """`shares_prompts` keeps a prompt once for all of a request's completions: for sampling
         several of each. `lays_out` copies weights where that speeds up long decoding; they may
         not change meanwhile. `is_invariant` gives every request what it would have alone, to the
-        last digit (`rather.models.decode.blocks`). `most_bytes` bounds the cache: a quarter of the
-        device's memory where it is None. `prompt_tokens` bounds those of one step; None computes
-        prompts at once. `prefixes` remembers what was computed, for requests that begin alike."""
+        last digit (`rather.models.decode.blocks`). `prompt_tokens` bounds those of one step;
+        None computes prompts at once. `prefixes` remembers what was computed, for requests that
+        begin alike."""
         assert prefixes is None or not shares_prompts, "what is shared is kept by its rows's prompt"
         assert not (is_invariant and shares_prompts), "what rows share depends on who they are"
         super().__init__(backbone.context)
@@ -66,7 +65,8 @@ class Engine(Queue):
         self._block = PROMPT_TOKENS if is_invariant else None
         self.weights = DecodeWeights(backbone, lays_out=lays_out, blocks=self._blocks)
         self.cache = KeyValues(shares_prompts=shares_prompts)
-        self.most_bytes = most_bytes or device_memory(backbone.device) // 4
+        self.most_bytes = device_memory(backbone.device) // 4
+        """Memory for the keys and values of what runs."""
         self.prefixes = prefixes
         self._arrivals = Arrivals(prompt_tokens, prefixes, self._block or 1)
         self._rows: list[tuple[Ticket, int]] = []

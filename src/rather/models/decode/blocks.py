@@ -9,7 +9,7 @@ and after thirty layers a token. So each row is computed in products like those 
   so zeros stand behind fewer.
 
 The first holds by itself. The second was found by trial on processors with bfloat16 products
-(avx512, amx); `tests/rollout/test_invariance.py` tries it on the machine it runs on.
+(avx512, amx); `tests/rollout/test_engine.py` tries it on the machine it runs on.
 """
 
 from collections.abc import Iterator, Sequence
