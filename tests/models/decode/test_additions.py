@@ -61,6 +61,31 @@ def test_in_blocks_too(
     assert torch.equal(out[others], torch.zeros(len(others), 5))
 
 
+@pytest.mark.skipif(
+    not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="no products in bfloat16 here"
+)
+def test_in_bfloat16_a_row_s_addition_is_the_same_beside_others(switch: Switch) -> None:
+    """32 rows of four adapters of rank 16 and 8, and each row by itself: 2 million numbers."""
+    generator = torch.Generator().manual_seed(0)
+    layer, names = LoraLinear(nn.Linear(576, 3072, dtype=torch.bfloat16), switch), "abcd"
+    for rank, name in zip((16, 8, 16, 16), names, strict=True):
+        a = torch.randn(rank, 576, generator=generator)
+        layer.attach(name, a, torch.randn(3072, rank, generator=generator), 0.5)
+    together, alone = (Additions([layer], (3072,), Strangers(), Blocks()) for _ in range(2))
+    rows = {name: torch.arange(place, 32, 4) for place, name in enumerate(names)}
+    for _ in range(20):
+        x = torch.randn(32, 576, generator=generator).bfloat16()
+        before = torch.randn(32, 3072, generator=generator).bfloat16()
+        out = before.clone()
+        switch.rows = rows
+        together.add_to(out, x)
+        for row in range(32):
+            switch.rows = {names[row % 4]: torch.tensor([0])}
+            own = before[row : row + 1].clone()
+            alone.add_to(own, x[row : row + 1])
+            assert torch.equal(own[0], out[row])
+
+
 def test_ranks_that_add_nothing_stand_behind() -> None:
     sides = Sides(torch.ones(3, 4), torch.ones(5, 3), ("one",), (3,)).on_multiple_of(8)
     assert (sides.a.shape, sides.b.shape, sides.ranks) == ((8, 4), (5, 8), (3,))

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from rather.models.decode.blocks import RANKS, Blocks
+from rather.models.decode.blocks import ALL_RANKS, RANKS, Blocks
 from rather.models.lora import LoraLinear
 
 FEW_ROWS = 256
@@ -137,7 +137,8 @@ class Additions:
                     device = self._adapted[0].base.weight.device
                     all_b.append(torch.zeros(width, 0, device=device))  # type: ignore[arg-type]
             a, b = torch.cat(all_a).to(dtype), torch.block_diag(*all_b).to(dtype)
-            self._sides[name] = Sides(a, b, (name,), (len(a),))
+            made = Sides(a, b, (name,), (len(a),))
+            self._sides[name] = made if self._blocks is None else made.on_multiple_of(RANKS)
         return self._sides[name]
 
     def _all_sides(self, on: tuple[str, ...], dtype: torch.dtype) -> Sides:
@@ -153,6 +154,6 @@ class Additions:
                 tuple(len(one.a) for one in each),
             )
             if self._blocks is not None:
-                known = known.on_multiple_of(RANKS)
+                known = known.on_multiple_of(ALL_RANKS)
             self._together = known
         return known

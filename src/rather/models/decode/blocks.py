@@ -5,11 +5,12 @@ and after thirty layers a token. So each row is computed in products like those 
 
 - A prompt in blocks of so many tokens, counted from its beginning, whichever pieces it comes in.
 - All else (rows that decode, and what adapters add) so few rows at once that oneDNN makes the same
-  sums for one of them as for all, and as for more adapters; of ranks it wants some number at least,
-  so zeros stand behind fewer.
+  sums for one of them as for all.
+- Each adapter's ranks begin where oneDNN begins to sum anew, and all of them together are as many as
+  it takes to sum in the same way as more; zeros stand behind fewer.
 
-The first holds by itself. The second was found by trial on processors with bfloat16 products
-(avx512, amx); `tests/rollout/test_engine.py` tries it on the machine it runs on.
+The first holds by itself. The others were found by trial on processors with bfloat16 products
+(avx512, amx); `tests/rollout/test_engine.py` tries them on the machine it runs on.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +19,7 @@ from itertools import accumulate, pairwise
 
 PROMPT_TOKENS = 64
 ROWS = 32
-RANKS = 64
+RANKS, ALL_RANKS = 32, 64
 
 
 class Blocks:
