@@ -6,8 +6,8 @@ and after thirty layers a token. So each row is computed in products like those 
 - A prompt in blocks of so many tokens, counted from its beginning, whichever pieces it comes in.
 - All else (rows that decode, and what adapters add) so few rows at once that oneDNN makes the same
   sums for one of them as for all.
-- Each adapter's ranks begin where oneDNN begins to sum anew, and all of them together are as many as
-  it takes to sum in the same way as more; zeros stand behind fewer.
+- Each adapter's ranks begin where oneDNN begins to sum anew, and all together are as many as it
+  takes to sum in the same way as more; zeros stand behind fewer.
 
 The first holds by itself. The others were found by trial on processors with bfloat16 products
 (avx512, amx); `tests/rollout/test_engine.py` tries them on the machine it runs on.
