@@ -113,6 +113,7 @@ def flags(server: Any, staleness: int) -> list[str]:
         "--rollout.requests-a-server=4",
         "--rules.max-mismatch-kl=null",
         "--rules.max-drift-kl=null",
+        "--rules.min-kl=null",
     ]
 
 
