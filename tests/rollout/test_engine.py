@@ -9,6 +9,7 @@ import torch
 from transformers import PreTrainedModel
 
 from rather.models.backbone import Backbone, load_backbone
+from rather.models.decode.blocks import PROMPT_TOKENS
 from rather.models.decode.prefixes import Prefixes
 from rather.models.embedded import embedded_folder
 from rather.models.lora import LoraShape
@@ -234,7 +235,7 @@ class Wanted(NamedTuple):
 
 
 def invariant(backbone: Backbone, *, remembers: bool = False, tokens: int = 128) -> Engine:
-    prefixes = Prefixes(1 << 28) if remembers else None
+    prefixes = Prefixes(1 << 28, PROMPT_TOKENS) if remembers else None
     return Engine(backbone, is_invariant=True, prompt_tokens=tokens, prefixes=prefixes)
 
 
@@ -267,7 +268,7 @@ def at_once(engine: Engine, asked: list[Wanted]) -> list[Ticket]:
     not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="no products in bfloat16 here"
 )
 def test_in_bfloat16_each_gets_the_bits_it_gets_alone() -> None:
-    """The embedded model, 36 completions over three adapters of two ranks and none."""
+    """The embedded model, 38 completions over three adapters of two ranks and none."""
     backbone = load_backbone(embedded_folder(), torch.bfloat16, "cpu")
     for seed, rank in enumerate((16, 8, 16)):
         name = f"of {seed}"
@@ -285,6 +286,10 @@ def test_in_bfloat16_each_gets_the_bits_it_gets_alone() -> None:
         )
         for n, length in enumerate(lengths)
     ]
+    stem = tuple(range(3000, 3045))  # less than a block in common
+    for number, rest in enumerate((range(5), range(4000, 4045))):
+        alike = Request((*stem, *rest), (number,))
+        asked.append(Wanted(alike, Settings(0.0, 20, (2,)), "of 0"))
     expected = [solo(backbone, wanted) for wanted in asked]
     engine = invariant(backbone, remembers=True)
     for tickets in (

@@ -148,7 +148,7 @@ class Arrivals:
         if self._prefixes is not None and not arrival.is_looked_up:
             first = arrival.tickets[0]
             if first.asker.goes_on:
-                for span in self._prefixes.find(owner_of(first), arrival.ids[:-1], self._block):
+                for span in self._prefixes.find(owner_of(first), arrival.ids[:-1]):
                     arrival.keys.add(span)
             arrival.is_looked_up, arrival.num_known = True, arrival.keys.filled
         return arrival.num_left

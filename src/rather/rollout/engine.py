@@ -68,6 +68,7 @@ class Engine(Queue):
         self.most_bytes = device_memory(backbone.device) // 4
         """Memory for the keys and values of what runs."""
         self.prefixes = prefixes
+        assert prefixes is None or prefixes.block == (self._block or 1), "keys are of other blocks"
         self._arrivals = Arrivals(prompt_tokens, prefixes, self._block or 1)
         self._rows: list[tuple[Ticket, int]] = []
         self._hidden = torch.zeros(0, backbone.hidden_size, device=backbone.device)

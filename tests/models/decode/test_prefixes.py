@@ -37,13 +37,19 @@ def test_the_longest_common_beginning_is_found() -> None:
     assert prefixes.num_tokens_found == 22 + 21 + 20 + 17
 
 
-def test_only_whole_blocks_may_be_wanted() -> None:
-    prefixes = remembering((*STEM, 50, 51, 52), (*STEM, 60))
-    parts = prefixes.find(BASE, (*STEM, 50, 51, 99), block=21)
-    assert [number for part in parts for number in numbers(part)] == [*STEM, 50]
-    parts = prefixes.find(BASE, (*STEM, 50, 51, 99), block=18)
-    assert [number for part in parts for number in numbers(part)] == [*STEM[:18]]
-    assert prefixes.find(BASE, (*STEM, 50), block=40) == []
+def test_texts_share_whole_blocks_only() -> None:
+    """Of 18 tokens: what begins alike for less is kept for each, and what fills none is not."""
+    long = tuple(range(1, 41))
+    other = (*long[:17], *range(60, 80))
+    prefixes = Prefixes(1 << 20, block=18)
+    for text in (long, other, (*long[:18], *range(80, 100)), STEM[:17]):
+        prefixes.keep(BASE, text, span(*text))
+    assert known(prefixes, (*long, 99)) == [*long[:36]]
+    assert known(prefixes, (*long[:35], 99)) == [*long[:18]]
+    assert known(prefixes, (*other[:36], 99)) == [*other[:36]]
+    assert known(prefixes, (*STEM[:17], 99, 99)) == []
+    # 36 of the first, 36 of the second, and 18 of the third behind the first's first block
+    assert prefixes.num_bytes == (36 + 36 + 18) * TOKEN
 
 
 def test_what_begins_alike_for_little_is_not_worth_it() -> None:

@@ -1,9 +1,10 @@
 """Keys and values of past texts, so that one that begins alike goes on from there.
 
 Texts of one owner lie in a tree: a branch holds the tokens that follow its parent's, each text is a
-path from the root, and what several have in common is there once. When the memory is full, the
-branch that was used longest ago goes first; whoever uses a branch uses all above it, so that one is
-always an end.
+path from the root, and what several have in common is there once. Where keys depend on the block
+they were computed in (`rather.models.decode.blocks`), texts share whole blocks of tokens only. When
+the memory is full, the branch that was used longest ago goes first; whoever uses a branch uses all
+above it, so that one is always an end.
 """
 
 from collections import OrderedDict
@@ -34,47 +35,41 @@ class Branch:
     span: Span | None
     """What all layers keep of them; None only at a root, which has no tokens."""
     parent: "Branch | None"
-    children: dict[int, "Branch"] = field(default_factory=dict)
-    """By the token they begin with."""
+    children: dict[tuple[int, ...], "Branch"] = field(default_factory=dict)
+    """By the block they begin with."""
 
 
 class Prefixes:
     """Remembers texts up to so many bytes; belongs to one engine's thread."""
 
-    def __init__(self, most_bytes: int) -> None:
-        self._most_bytes = most_bytes
+    def __init__(self, most_bytes: int, block: int = 1) -> None:
+        """`block`: what two texts have in common is counted in so many tokens."""
+        self._most_bytes, self.block = most_bytes, block
         self._roots: dict[Owner, Branch] = {}
         self._by_use: OrderedDict[Branch, None] = OrderedDict()
         """All branches; the one used longest ago first, and no branch before one below it."""
         self.num_bytes = self.num_asked = self.num_found = self.num_tokens_found = 0
 
-    def find(self, owner: Owner, tokens: Sequence[int], block: int = 1) -> list[Span]:
-        """What is known of the longest beginning of a text, in whole blocks of so many tokens; its
-        parts, in order."""
+    def find(self, owner: Owner, tokens: Sequence[int]) -> list[Span]:
+        """What is known of the longest beginning of a text; its parts, in order."""
         self.num_asked += 1
         path, length = self._walk(owner, tuple(tokens))
-        length -= length % block
         if length < LEAST_TOKENS:
             return []
         self._use(path[-1][0])
         self.num_found += 1
         self.num_tokens_found += length
-        found = []
-        for branch, shared in path:
-            if branch.span is not None and length:
-                found.append(branch.span.cut(0, min(shared, length)))
-                length -= found[-1].num_tokens
-        return found
+        return [branch.span.cut(0, shared) for branch, shared in path if branch.span is not None]
 
     def keep(self, owner: Owner, tokens: Sequence[int], span: Span) -> None:
         """Remember a text whose keys and values these are; what is new of it is copied.
 
-        A text that fits at no price is left out.
+        A text that fits at no price is left out, and so is what does not fill a block.
         """
-        text = tuple(tokens)
-        path, length = self._walk(owner, text)
-        if span.num_bytes > self._most_bytes:
+        text = tuple(tokens[: len(tokens) - len(tokens) % self.block])
+        if not text or span.num_bytes > self._most_bytes:
             return
+        path, length = self._walk(owner, text)
         if path:
             end = self._split(*path[-1])
         else:
@@ -82,7 +77,7 @@ class Prefixes:
         if length < len(text):
             rest = span.cut(length, len(text)).copied()
             branch = Branch(owner, text[length:], rest, end)
-            end.children[text[length]] = branch
+            end.children[self._first(branch.tokens)] = branch
             self.num_bytes += rest.num_bytes
             end = branch
         self._use(end)
@@ -101,9 +96,10 @@ class Prefixes:
         path: list[tuple[Branch, int]] = []
         at, length = self._roots.get(owner), 0
         while at is not None and length < len(text):
-            at = at.children.get(text[length])
+            at = at.children.get(self._first(text[length:]))
             if at is not None:
                 shared = _num_alike(at.tokens, text[length:])
+                shared -= shared % self.block
                 path.append((at, shared))
                 length += shared
                 if shared < len(at.tokens):
@@ -119,8 +115,8 @@ class Prefixes:
         upper = Branch(branch.owner, tokens[:shared], whole.cut(0, shared).copied(), above)
         branch.span = whole.cut(shared, len(tokens)).copied()
         branch.tokens, branch.parent = tokens[shared:], upper
-        above.children[tokens[0]] = upper
-        upper.children[tokens[shared]] = branch
+        above.children[self._first(tokens)] = upper
+        upper.children[self._first(branch.tokens)] = branch
         return upper
 
     def _use(self, branch: Branch) -> None:
@@ -134,10 +130,14 @@ class Prefixes:
     def _drop(self, end: Branch) -> None:
         """Forget a branch that has none below it."""
         assert end.parent is not None and not end.children
-        del end.parent.children[end.tokens[0]]
+        del end.parent.children[self._first(end.tokens)]
         self._release(end)
         if end.parent.span is None and not end.parent.children:
             del self._roots[end.owner]
+
+    def _first(self, tokens: tuple[int, ...]) -> tuple[int, ...]:
+        """What finds a branch of these tokens below another."""
+        return tokens[: self.block]
 
     def _release(self, branch: Branch) -> None:
         assert branch.span is not None

@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from rather.config.serving import Serving
 from rather.data.batch import Row
+from rather.models.decode.blocks import PROMPT_TOKENS
 from rather.models.decode.prefixes import Prefixes
 from rather.models.library import Library
 from rather.models.twins import twin_of
@@ -81,11 +82,13 @@ class LocalBackend:
         """An engine and a tokenizer of a thread's own; the weights are everybody's."""
         section, tokenizer = self._section, copy.deepcopy(self._tokenizer)
         prefixes = None
+        is_invariant = section.batch_invariant and self._sees_neighbours
         if section.prefixes != "off":
-            prefixes = Prefixes(section.prefix_cache_mb << 20)
+            block = PROMPT_TOKENS if is_invariant else 1
+            prefixes = Prefixes(section.prefix_cache_mb << 20, block)
         engine = engine_of(
             twin_of(self._admission.backbone),
-            is_invariant=section.batch_invariant and self._sees_neighbours,
+            is_invariant=is_invariant,
             prompt_tokens=section.prompt_tokens_a_step,
             prefixes=prefixes,
         )
