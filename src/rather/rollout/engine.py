@@ -175,7 +175,8 @@ class Engine(Queue):
         device = self.backbone.device
         layout = PieceLayout([one.keys for one in arrivals], counts, device, self._block)
         adapters = self._adapters(arrivals, counts)
-        with nullcontext() if self._blocks is None else self._blocks.of_prompts(counts):
+        owners = [one.adapter for one in arrivals]
+        with nullcontext() if self._blocks is None else self._blocks.of_prompts(counts, owners):
             hidden = self.backbone.run(ids.to(device), layout.positions, layout, adapters)
         if ending:
             done = [arrivals[number] for number in ending]

@@ -10,16 +10,17 @@ def sizes(parts: list[slice]) -> list[int]:
 
 def test_prompts_are_cut_from_their_beginnings() -> None:
     blocks = Blocks()
-    with blocks.of_prompts([3, 64, 150]):
+    with blocks.of_prompts([3, 64, 150], ["a", None, "b"]):
         assert sizes(blocks.of(217)) == [3, 64, 64, 64, 22]
-        assert sizes(blocks.few(70)) == [32, 32, 6]
+        assert [name for _, name in blocks.owned(217)] == ["a", None, "b", "b", "b"]
     assert sizes(blocks.of(64)) == [32, 32]
 
 
 def test_experts_see_some_of_the_rows() -> None:
     blocks = Blocks()
-    with blocks.of_prompts([3, 64]):
+    with blocks.of_prompts([3, 64], ["a", "b"]):
         assert sizes(blocks.of(40)) == [32, 8]
+        assert blocks.owned(40) == []
 
 
 def test_no_rows_are_no_products() -> None:

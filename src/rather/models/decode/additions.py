@@ -99,6 +99,11 @@ class Additions:
         """Add what the adapters that are on make of x [S, inputs] to out [S, Σ outputs]."""
         if not self._adapted:
             return
+        if self._blocks is not None and (owned := self._blocks.owned(len(x))):
+            for part, name in owned:
+                if name is not None and self._has(name):
+                    self._add(out[part], x[part], self._sides_of(name, x.dtype), None)
+            return
         switch = self._adapted[0].switch
         if not switch.rows:
             if switch.active is not None and self._has(switch.active):
@@ -107,7 +112,9 @@ class Additions:
         on = tuple(name for name in switch.rows if self._has(name))
         if on and (self._blocks or (len(on) > 1 and len(x) <= FEW_ROWS)):
             sides = self._all_sides(on, x.dtype)
-            self._add(out, x, sides, self._strangers.of(switch.rows, sides, len(x)))
+            strange = self._strangers.of(switch.rows, sides, len(x))
+            for part in [slice(None)] if self._blocks is None else self._blocks.of(len(x)):
+                self._add(out[part], x[part], sides, None if strange is None else strange[part])
             return
         for name in on:
             sides, rows = self._sides_of(name, x.dtype), switch.rows[name]
@@ -116,12 +123,11 @@ class Additions:
             out.index_copy_(0, rows, own)
 
     def _add(self, out: Tensor, x: Tensor, sides: Sides, strange: Tensor | None) -> None:
-        """What some adapters make of all rows, each row's own only (`strange`: see `Strangers`)."""
-        for part in [slice(None)] if self._blocks is None else self._blocks.few(len(x)):
-            low = x[part] @ sides.a.t()
-            if strange is not None:
-                low.masked_fill_(strange[part], 0)
-            out[part].addmm_(low, sides.b.t())
+        """What some adapters make of rows, each row's own only (`strange`: see `Strangers`)."""
+        low = x @ sides.a.t()
+        if strange is not None:
+            low.masked_fill_(strange, 0)
+        out.addmm_(low, sides.b.t())
 
     def _has(self, name: str) -> bool:
         return any(name in layer.a for layer in self._adapted)

@@ -3,14 +3,14 @@
 A product of other shapes sums in another order. In bfloat16 that moves a last digit now and then,
 and after thirty layers a token. So each row is computed in products like those it would have alone:
 
-- A prompt in blocks of so many tokens, counted from its beginning, whichever pieces it comes in.
-- All else (rows that decode, and what adapters add) so few rows at once that oneDNN makes the same
-  sums for one of them as for all.
-- Each adapter's ranks begin where oneDNN begins to sum anew, and all together are as many as it
-  takes to sum in the same way as more; zeros stand behind fewer.
+- A prompt in blocks of so many tokens, counted from its beginning, whichever pieces it comes in;
+  to each its own adapter is added.
+- Rows that decode so few at once that oneDNN makes the same sums for one of them as for all. Each
+  adapter's ranks begin where oneDNN begins to sum anew, and all together are as many as it takes to
+  sum in the same way as more; zeros stand behind fewer.
 
-The first holds by itself. The others were found by trial on processors with bfloat16 products
-(avx512, amx); `tests/rollout/test_engine.py` tries them on the machine it runs on.
+The first holds by itself. The second was found by trial on one processor with products in bfloat16
+(amx); `tests/rollout/test_engine.py` tries it on the machine it runs on.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,26 +26,31 @@ class Blocks:
     """How the rows of the pass under way are cut into products."""
 
     def __init__(self) -> None:
-        self._sizes: Sequence[int] | None = None
+        self._prompts: list[tuple[slice, str | None]] = []
 
     @contextmanager
-    def of_prompts(self, counts: Sequence[int]) -> Iterator[None]:
-        """For this long, rows are the next tokens of prompts, so many of each, end to end."""
-        self._sizes = [size for count in counts for size in _in_blocks(count, PROMPT_TOKENS)]
+    def of_prompts(self, counts: Sequence[int], adapters: Sequence[str | None]) -> Iterator[None]:
+        """For this long, rows are the next tokens of prompts, so many of each, end to end; and the
+        adapter of each."""
+        sizes, owners = [], []
+        for count, adapter in zip(counts, adapters, strict=True):
+            own = _in_blocks(count, PROMPT_TOKENS)
+            sizes += own
+            owners += [adapter] * len(own)
+        self._prompts = list(zip(_slices(sizes), owners, strict=True))
         try:
             yield
         finally:
-            self._sizes = None
+            self._prompts = []
 
     def of(self, num_rows: int) -> list[slice]:
         """The rows of each product."""
-        if self._sizes is None or sum(self._sizes) != num_rows:  # experts see some of the rows
-            return self.few(num_rows)
-        return _slices(self._sizes)
+        return [part for part, _ in self.owned(num_rows)] or _slices(_in_blocks(num_rows, ROWS))
 
-    def few(self, num_rows: int) -> list[slice]:
-        """Rows that are summed in one way whatever is beside them."""
-        return _slices(_in_blocks(num_rows, ROWS))
+    def owned(self, num_rows: int) -> list[tuple[slice, str | None]]:
+        """The rows of each product with the one adapter they all have, where they are prompts'."""
+        are_these = self._prompts and self._prompts[-1][0].stop == num_rows
+        return self._prompts if are_these else []  # experts see some of the rows
 
 
 def _in_blocks(count: int, size: int) -> list[int]:

@@ -51,8 +51,9 @@ class PieceLayout:
             new = Layer(own_k.transpose(0, 1), own_v.transpose(0, 1))
             start, end = self._bounds[number]
             known = self._prompts[number].write(layer, start, new)
-            for first in range(start, end, self._block or end - start):
-                last = min(end, first + (self._block or end))
+            size = self._block or end - start
+            for first in range(start, end, size):
+                last = min(end, first + size)
                 part = slice(first - start, last - start)
                 seen = known.cut(0, last)
                 own_out[part] = self._attend_one((first, last), own_q[part], seen, style)
