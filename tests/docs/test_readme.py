@@ -39,7 +39,7 @@ def test_every_command_has_what_runs_it() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_the_demo_of_the_readme_makes_the_model_better(tmp_path: Path) -> None:
-    """The whole of it on the embedded model: about ten minutes on two quiet cores."""
+    """The whole of it on the embedded model: six minutes on one core."""
     if not (ROOT / ".venv" / ".rather-ready").is_file():
         pytest.skip("`make demo` would set up an environment first: make setup")
     demo = tmp_path / "demo"
