@@ -98,7 +98,13 @@ def test_microbatches_by_hand(
 
 
 def test_by_length_takes_the_longest_first_and_equals_in_order() -> None:
-    assert by_length(of_length(2, 6, 4, 6), 10) == [[1], [3, 2], [0]]
+    assert by_length(of_length(2, 6, 4, 6), 10) == [[1], [3], [2, 0]]
+
+
+def test_microbatches_are_as_even_as_so_many_can_be() -> None:
+    rows = of_length(5, 5, 4, 4, 3, 3)  # 24 tokens: 20 at once would leave 4 for the second
+    assert by_length(rows, 20) == [[0, 1, 2], [3, 4, 5]]
+    assert by_length(rows, 24) == [[0, 1, 2, 3, 4, 5]]
 
 
 @given(
@@ -111,6 +117,8 @@ def test_no_row_is_lost_and_no_budget_is_passed(lengths: list[int], budget: int)
         assert sorted(index for group in groups for index in group) == list(range(len(rows)))
         for group in groups:
             assert len(group) == 1 or sum(lengths[index] for index in group) <= budget
+    longest_first = sorted(rows, key=lambda row: -row.num_tokens)
+    assert len(by_length(rows, budget)) == len(split_by_tokens(longest_first, budget))
 
 
 def test_ragged_numbers_are_filled_up() -> None:

@@ -152,9 +152,20 @@ def split_by_tokens(rows: Sequence[Row], budget: int) -> list[list[int]]:
 
 
 def by_length(rows: Sequence[Row], budget: int) -> list[list[int]]:
-    """Like `split_by_tokens`, longest rows first, so that rows of a microbatch are alike."""
+    """Like `split_by_tokens`, longest rows first, so that rows of a microbatch are alike, and in
+    microbatches as even as so many can be: the largest decides how much memory a pass takes."""
     order = sorted(range(len(rows)), key=lambda index: (-rows[index].num_tokens, index))
-    groups = split_by_tokens([rows[index] for index in order], budget)
+    ordered = [rows[index] for index in order]
+    groups = split_by_tokens(ordered, budget)
+    needed = len(groups)
+    too_small, enough = 0, budget
+    while len(groups) > 1 and enough - too_small > 1:
+        tried = (too_small + enough) // 2
+        found = split_by_tokens(ordered, tried)
+        if len(found) > needed:
+            too_small = tried
+        else:
+            enough, groups = tried, found
     return [[order[position] for position in group] for group in groups]
 
 

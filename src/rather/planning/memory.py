@@ -118,9 +118,10 @@ def _for_gradient(shape: Shape, trunk: Trunk, load: Load, num_bytes: int) -> flo
 
 
 def _microbatch(load: Load) -> Sequence[tuple[int, tuple[int, ...]]]:
-    """As many of an update's rows as go into a microbatch, at least one."""
+    """As many of an update's rows as go into a microbatch, at least one; all are as large."""
     most = max(1, load.microbatch_tokens // num_tokens(load.rows[:1]))
-    return load.rows[: min(most, -(-len(load.rows) // load.num_minibatches))]
+    rows = -(-len(load.rows) // load.num_minibatches)
+    return load.rows[: -(-rows // -(-rows // most))]
 
 
 def _writing(shape: Shape, load: Load, hardware: Hardware, num_bytes: int) -> float:
