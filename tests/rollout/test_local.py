@@ -1,15 +1,20 @@
 """Sampling on the machine's own backbone: exact, and blind to what is decoded beside a row."""
 
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
 from rather.data.batch import Row, pack
+from rather.models import threads
 from rather.models.backbone import Backbone
 from rather.models.lora import LoraShape
 from rather.models.roles import Policy
+from rather.rollout import local
+from rather.rollout.engine import Engine
 from rather.rollout.local import Request, Sampled, Settings, sample
 
 NEVER = (261,)
@@ -57,7 +62,11 @@ def test_greedy_is_what_transformers_generates(tiny_model: Path, tiny_backbone: 
 
 
 @pytest.mark.parametrize("adapter", [None, "loud"])
-def test_neighbours_change_nothing(adapted: Backbone, adapter: str | None) -> None:
+@pytest.mark.parametrize("alike", [0, 1 << 40])  # prompts that are read once, or by every row
+def test_neighbours_change_nothing(
+    adapted: Backbone, adapter: str | None, alike: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "ALIKE", alike)
     settings = Settings(1.0, 16, LOW_FIFTH)
     together = sample(adapted, adapter, requests(), settings)
     for request, beside in zip(requests(), together, strict=True):
@@ -66,6 +75,42 @@ def test_neighbours_change_nothing(adapted: Backbone, adapter: str | None) -> No
             assert alone.ids == one.ids
             assert alone.finish_reason == one.finish_reason
             assert alone.logprobs == pytest.approx(one.logprobs, abs=1e-5)
+
+
+def test_prompts_are_read_once_for_all_their_rows_where_that_saves_much(
+    tiny_backbone: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # 2 layers of 2 key heads, 8 wide, in float32: 128 bytes a token and layer, keys and values each
+    made: list[bool] = []
+
+    def engine_of(*args: Any, shares_prompts: bool, **named: Any) -> local.LocalEngine:
+        made.append(shares_prompts)
+        return Engine(tiny_backbone, shares_prompts=shares_prompts)
+
+    monkeypatch.setattr(local, "engine_of", engine_of)
+    for copies in (1, 2, 3):
+        for limit in (128 * 19, 128 * 19 - 1):  # 19 tokens of prompts, read again by each copy
+            monkeypatch.setattr(local, "ALIKE", limit)
+            sample(tiny_backbone, None, requests(copies), Settings(0.0, 1, NEVER))
+    assert made == [False, False, False, True, True, True]
+
+
+def test_on_one_thread_or_on_all_steps_give_the_same(
+    adapted: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        found = []
+        for alone in (0, 1 << 60):
+            monkeypatch.setattr(threads, "ALONE", alone)
+            found.append(sample(adapted, "loud", requests(), Settings(1.0, 16, LOW_FIFTH)))
+    finally:
+        torch.set_num_threads(before)
+    split, single = found
+    assert ids_of(split) == ids_of(single)
+    for one, other in zip(*(chain.from_iterable(rows) for rows in found), strict=True):
+        assert one.logprobs == pytest.approx(other.logprobs, abs=1e-6)
 
 
 def test_the_order_of_requests_changes_nothing(tiny_backbone: Backbone) -> None:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from rather.data.batch import Row, by_length, pack
+from rather.models import threads
 from rather.models.backbone import Adapters, Backbone
 from rather.models.decode.blocks import PROMPT_TOKENS, Blocks
 from rather.models.decode.key_values import KeyValues
@@ -234,7 +235,8 @@ class Engine(Queue):
         layout = DecodeLayout(self.cache, device)
         tokens = torch.tensor(newest, device=device)
         adapters = self._by_place(ticket.adapter for ticket, _ in self._rows)
-        self._hidden = self.backbone.run(tokens, layout.positions, layout, adapters)
+        with threads.fit(self._hidden.numel()):
+            self._hidden = self.backbone.run(tokens, layout.positions, layout, adapters)
 
     def _adapters(self, arrivals: Sequence[Arrival], counts: Sequence[int]) -> Adapters:
         """Of so many tokens of each prompt."""

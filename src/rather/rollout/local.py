@@ -15,6 +15,10 @@ LocalEngine = Engine | PaddedEngine
 LONG = 16
 """Steps from which on it pays to lay all weights out for decoding first."""
 
+ALIKE = 2 << 20
+"""Bytes of one layer's keys and values that a step reads again and again as fast as it makes the
+calls that reading them once for several rows takes."""
+
 __all__ = ["LocalEngine", "Request", "Sampled", "Settings", "engine_of", "sample", "sample_policy"]
 
 
@@ -46,8 +50,8 @@ def sample(
     if not requests:
         return []
     will_pay = settings.max_new_tokens >= LONG
-    several = any(len(request.seeds) > 1 for request in requests)
-    engine = engine_of(backbone, shares_prompts=several, lays_out=will_pay)
+    shares = _read_again(backbone, requests) > ALIKE
+    engine = engine_of(backbone, shares_prompts=shares, lays_out=will_pay)
     tickets = [engine.submit(request, settings, adapter) for request in requests]
     try:
         while not engine.is_idle:
@@ -57,6 +61,12 @@ def sample(
     finally:
         engine.close()
     return [ticket.results() for ticket in tickets]
+
+
+def _read_again(backbone: Backbone, requests: Sequence[Request]) -> float:
+    """Bytes of a layer's keys and values that prompts take beyond their first completion's."""
+    again = sum(len(one.prompt_ids) * (len(one.seeds) - 1) for one in requests)
+    return again * backbone.bytes_per_cached_token / len(backbone.stack)
 
 
 def engine_of(

@@ -72,7 +72,7 @@ def test_blocks_change_no_number_and_no_gradient(
         gradients = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
         found.append((logprobs.detach(), gradients))
     (apart, own), (together, other) = found
-    torch.testing.assert_close(apart, together, atol=1e-6, rtol=0)
+    torch.testing.assert_close(apart, together, atol=1e-5, rtol=0)
     assert len(own) > 10
     for name, gradient in own.items():
         torch.testing.assert_close(gradient, other[name], atol=1e-5, rtol=1e-4)

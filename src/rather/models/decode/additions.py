@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from rather.models.decode.blocks import ALL_RANKS, RANKS, Blocks
+from rather.models.decode.blocks import ALL_RANKS, RANKS, Blocks, at_least_two
 from rather.models.lora import LoraLinear
 
 FEW_ROWS = 256
@@ -124,7 +124,10 @@ class Additions:
 
     def _add(self, out: Tensor, x: Tensor, sides: Sides, strange: Tensor | None) -> None:
         """What some adapters make of rows, each row's own only (`strange`: see `Strangers`)."""
-        low = x @ sides.a.t()
+        if self._blocks is None:
+            low = x @ sides.a.t()
+        else:
+            low = at_least_two(lambda rows: rows @ sides.a.t(), x)
         if strange is not None:
             low.masked_fill_(strange, 0)
         out.addmm_(low, sides.b.t())

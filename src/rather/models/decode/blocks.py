@@ -5,17 +5,20 @@ and after thirty layers a token. So each row is computed in products like those 
 
 - A prompt in blocks of so many tokens, counted from its beginning, whichever pieces it comes in;
   to each its own adapter is added.
-- Rows that decode so few at once that oneDNN makes the same sums for one of them as for all. Each
-  adapter's ranks begin where oneDNN begins to sum anew, and all together are as many as it takes to
-  sum in the same way as more; zeros stand behind fewer.
+- Rows that decode so few at once that oneDNN makes the same sums for two of them as for all, and
+  never one, for which some processors (avx512) have a kernel of its own. Each adapter's ranks begin
+  where oneDNN begins to sum anew, and all together are as many as it takes to sum in the same way
+  as more; zeros stand behind fewer.
 
-The first holds by itself. The second was found by trial on one processor with products in bfloat16
-(amx); `tests/rollout/test_engine.py` tries it on the machine it runs on.
+The first holds by itself. The second was found by trial on two processors with products in bfloat16
+(amx; avx512_bf16); `tests/rollout/test_engine.py` tries it on the machine it runs on.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import accumulate, pairwise
+
+from torch import Tensor
 
 PROMPT_TOKENS = 64
 ROWS = 32
@@ -51,6 +54,11 @@ class Blocks:
         """The rows of each product with the one adapter they all have, where they are prompts'."""
         are_these = self._prompts and self._prompts[-1][0].stop == num_rows
         return self._prompts if are_these else []  # experts see some of the rows
+
+
+def at_least_two(product: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
+    """A product of rows, a lone one of which is computed beside itself: [S, inputs]."""
+    return product(rows) if len(rows) != 1 else product(rows.expand(2, -1))[:1]
 
 
 def _in_blocks(count: int, size: int) -> list[int]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from rather.models import threads
 from rather.models.attention import Style
 from rather.models.decode.key_values import KeyValues
 
@@ -56,11 +57,12 @@ class DecodeLayout:
         own_k.view(-1, k.shape[2]).index_copy_(0, step.places, k.reshape(-1, k.shape[2]))
         own_v.view(-1, v.shape[2]).index_copy_(0, step.places, v.reshape(-1, v.shape[2]))
         q = q.reshape(len(q) * heads, groups, -1)
-        scores = weigh(q, own_k, step.own, style)
-        if step.spread is None:
-            out = scores.softmax(dim=-1) @ own_v
-        else:
-            out = self._with_prompts(layer, q, scores, own_v, step, style)
+        with threads.fit(own_k.numel()):
+            scores = weigh(q, own_k, step.own, style)
+            if step.spread is None:
+                out = scores.softmax(dim=-1) @ own_v
+            else:
+                out = self._with_prompts(layer, q, scores, own_v, step, style)
         return out.view(-1, heads * groups, v.shape[2])
 
     def _with_prompts(

@@ -20,9 +20,10 @@ import torch
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
+from rather.models import threads
 from rather.models.backbone import Backbone
 from rather.models.decode.additions import Additions, Strangers
-from rather.models.decode.blocks import Blocks
+from rather.models.decode.blocks import Blocks, at_least_two
 from rather.models.lora import LoraLinear, widths
 
 TOGETHER = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
@@ -39,7 +40,8 @@ class LaidOut(NamedTuple):
 
     def __call__(self, x: Tensor) -> Tensor:
         """[S, inputs] -> [S, Σ outputs]."""
-        return torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "none", [], "")
+        with threads.fit(threads.size_of_product(self.weight.numel(), len(x))):
+            return torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "none", [], "")
 
 
 class DecodeWeights:
@@ -141,8 +143,10 @@ class Product:
     def __call__(self, x: Tensor) -> Tensor:
         """[..., inputs] -> [..., all outputs], with the adapters that are on."""
         flat = x.reshape(-1, x.shape[-1])
-        parts = [slice(None)] if self._blocks is None else self._blocks.of(len(flat))
-        outs = [self._of_base(flat[part]) for part in parts]
+        if self._blocks is None:
+            outs = [self._of_base(flat)]
+        else:
+            outs = [at_least_two(self._of_base, flat[part]) for part in self._blocks.of(len(flat))]
         out = outs[0] if len(outs) == 1 else torch.cat(outs)
         self.additions.add_to(out, flat)
         return out.view(*x.shape[:-1], -1)
