@@ -36,21 +36,35 @@ Measured = Mapping[str, Any]
 
 def files() -> dict[Path, str]:
     """What the page and its figures should be, by file."""
-    speed, linear = (_read(file) for file in (results.SPEED, results.LINEAR))
+    linear = _read(results.LINEAR)
     drawn = {IMAGES / name: text for name, text in figures.draw_all(linear).items()}
-    return {PAGE: filled(PAGE.read_text("utf-8"), speed, linear), **drawn}
+    return {PAGE: filled(PAGE.read_text("utf-8"), speeds(), linear), **drawn}
+
+
+def speeds() -> dict[str, Measured]:
+    """The measurements of every machine: by "" where most was measured, by the name that
+    `speed-<name>.json` gives another."""
+    stem = results.SPEED.stem
+    others = sorted(results.FOLDER.glob(f"{stem}-*.json"))
+    named = {file.stem.removeprefix(f"{stem}-"): _read(file) for file in others}
+    return {"": _read(results.SPEED), **named}
 
 
 def _read(file: Path) -> dict[str, Any]:
     return json.loads(file.read_text("utf-8")) if file.exists() else {}
 
 
-def filled(text: str, speed: Measured, linear: Measured) -> str:
-    """The page with every region between two marks made anew; the rest stays as it was written."""
+def filled(text: str, speeds: Mapping[str, Measured], linear: Measured) -> str:
+    """The page with every region between two marks made anew; the rest stays as it was written.
+
+    Regions of another machine begin with its name: `<name>-reward`.
+    """
 
     def region(match: re.Match[str]) -> str:
         begins, name, ends = match.groups()
-        return begins + content(name, speed, linear) + ends
+        other = next((one for one in speeds if one and name.startswith(f"{one}-")), "")
+        made = content(name.removeprefix(f"{other}-"), speeds[other], linear)
+        return begins + made + ends
 
     return REGION.sub(region, text)
 
@@ -63,7 +77,14 @@ def content(name: str, speed: Measured, linear: Measured) -> str:
         return settings(speed)
     if name == "linear":
         return figures.growth(linear) or UNMEASURED
-    return table(speed[name], speed.get("floors")) if name in speed else UNMEASURED
+    return table(speed[name], floors_of(speed[name], speed)) if name in speed else UNMEASURED
+
+
+def floors_of(measured: Measured, speed: Measured) -> Measured | None:
+    """The best rates of the machine a workload was measured on; None where they are not known."""
+    floors = speed.get("floors")
+    is_same = floors and floors["machine"]["processor"] == measured["machine"]["processor"]
+    return floors if is_same else None
 
 
 def table(measured: Measured, machine: Measured | None) -> str:

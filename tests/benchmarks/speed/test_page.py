@@ -33,6 +33,7 @@ SPEED = {
     "floors": {**STAMP, "machine": MACHINE, "repeats": [STEP]},
     "reward": {
         **STAMP,
+        "machine": MACHINE,
         "tokens": 1792,
         "judged_by": "cpu_seconds",
         "systems": {
@@ -63,6 +64,20 @@ def test_a_table() -> None:
         "",
         "1792 tokens; measured 2026-11-28 at revision abc1234",
     ]
+
+
+def test_no_machine_is_measured_by_another_ones_floor() -> None:
+    elsewhere = SPEED["reward"] | {"machine": MACHINE | {"processor": "Another"}}
+    lines = page.content("reward", SPEED | {"reward": elsewhere}, {}).splitlines()
+    assert lines[2].endswith("| **3.00×** | ? |")
+
+
+def test_another_machine_has_regions_of_its_own() -> None:
+    text = "<!-- small-reward begins -->\nold\n<!-- small-reward ends -->"
+    speeds = {"": {}, "small": SPEED}
+    assert "1792 tokens; measured 2026-11-28" in page.filled(text, speeds, {})
+    unknown = text.replace("small", "large")
+    assert "Not measured yet." in page.filled(unknown, speeds, {})
 
 
 def test_by_wall_the_wall_is_compared() -> None:
@@ -107,8 +122,8 @@ def test_settings_are_told_once() -> None:
 def test_only_the_regions_change() -> None:
     text = "Before\n<!-- dpo begins -->\nold\n<!-- dpo ends -->\nafter\n"
     expected = "Before\n<!-- dpo begins -->\nNot measured yet.\n<!-- dpo ends -->\nafter\n"
-    assert page.filled(text, {}, {}) == expected
-    assert page.filled(expected, {}, {}) == expected
+    assert page.filled(text, {"": {}}, {}) == expected
+    assert page.filled(expected, {"": {}}, {}) == expected
 
 
 def test_the_published_page_says_what_the_files_say(capsys: pytest.CaptureFixture[str]) -> None:
@@ -117,4 +132,7 @@ def test_the_published_page_says_what_the_files_say(capsys: pytest.CaptureFixtur
 
 def test_every_race_has_its_place_on_the_page() -> None:
     regions = {name for _, name, _ in page.REGION.findall(page.PAGE.read_text("utf-8"))}
-    assert regions == {*WORKLOADS, "machine", "settings", "linear"}
+    of_others = {name for name in regions if name.startswith("avx512-")}
+    assert regions - of_others == {*WORKLOADS, "machine", "settings", "linear"}
+    measured = page.speeds()["avx512"]
+    assert of_others == {f"avx512-{name}" for name in (*measured.keys() - {"floors"}, "machine")}
