@@ -124,10 +124,8 @@ class Additions:
 
     def _add(self, out: Tensor, x: Tensor, sides: Sides, strange: Tensor | None) -> None:
         """What some adapters make of rows, each row's own only (`strange`: see `Strangers`)."""
-        if self._blocks is None:
-            low = x @ sides.a.t()
-        else:
-            low = at_least_two(lambda rows: rows @ sides.a.t(), x)
+        a = sides.a.t()
+        low = x @ a if self._blocks is None else at_least_two(lambda rows: rows @ a, x)
         if strange is not None:
             low.masked_fill_(strange, 0)
         out.addmm_(low, sides.b.t())
