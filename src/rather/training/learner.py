@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from rather.config.optimization import Optimization
+from rather.models import threads
 from rather.models.storage.shards import held, is_spread, own_part, whole
 from rather.training.accumulation import ALL_ALONE, Group, Metrics
 from rather.training.optimizers import BLOCKS, MOMENTS, make_optimizer, put_state, state_of
@@ -68,7 +69,8 @@ class Learner:
             group["lr"] = factor * group["peak"]
         finite = bool(torch.isfinite(norm))
         if finite:
-            self.optimizer.step()
+            with threads.fit(max(weight.numel() for weight in parameters)):
+                self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.updates += 1
         if not finite:
