@@ -4,8 +4,9 @@
     python -m benchmarks.speed --only dpo-live reward --repeats 2   # these workloads
     python -m benchmarks.speed --only reward --systems ours         # printed, and not kept
 
-Every workload's numbers are kept in results/speed.json as soon as it is done. `docs/performance.md`
-says how to read them.
+Every workload's numbers are kept in results/speed.json as soon as it is done; the same command goes
+on after the last one, as long as nothing was committed or changed (`--again` begins anew).
+`docs/performance.md` says how to read them.
 """
 
 import argparse
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.speed import results, workloads
-from benchmarks.speed.conductor import Conductor
+from benchmarks.speed.conductor import Conductor, say
 from benchmarks.speed.races import MAKERS, expected_tokens, least_work
 from benchmarks.speed.systems import SYSTEMS, WORKLOADS, System, is_by_wall
 from rather.models.embedded import embedded_folder
@@ -33,16 +34,21 @@ def main() -> int:
     ids = workloads.packaged_ids(model)
     failed = False
     for name in given.only:
+        chosen = [one for one in SYSTEMS if one.workload == name]
+        wanted = [one for one in chosen if _is_wanted(one, given.systems)]
+        here = [one.name for one in wanted if not one.missing]
+        asked = {"repeats": given.repeats, "systems": here}
+        if file and not given.again and results.is_kept(file, name, asked):
+            say(f"{name}: measured already")
+            continue
         if name == FLOORS:
             found = run_floors(model, given.repeats)
         else:
-            chosen = [one for one in SYSTEMS if one.workload == name]
-            wanted = [one for one in chosen if _is_wanted(one, given.systems)]
             found = run(name, wanted, MAKERS[name](ids), model, given.repeats)
             failed |= bool(found["failed"])
             print(told(name, found), flush=True)
         if file:
-            results.keep(file, name, found)
+            results.keep(file, name, found, asked)
     return int(failed)
 
 
@@ -123,6 +129,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--systems", nargs="+", help="those whose names begin so; nothing is kept")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--results", type=Path, help="another file than results/speed.json")
+    parser.add_argument("--again", action="store_true", help="measure what is there already too")
     return parser
 
 

@@ -4,7 +4,7 @@
     python -m benchmarks.speed.linear --only reward dpo    # these only
 
 Each point is a process of its own, so its peak memory is that point's; results/linear.json is
-written after each curve.
+written after each curve, and the same command goes on after the last one (`--again` begins anew).
 """
 
 import argparse
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.speed import results, workloads
-from benchmarks.speed.conductor import Conductor
+from benchmarks.speed.conductor import Conductor, say
 from benchmarks.speed.systems import System
 from benchmarks.speed.workloads import Ids, Workload
 from rather.models.embedded import embedded_folder
@@ -103,13 +103,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", nargs="+", choices=kinds, default=kinds)
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--results", type=Path, default=results.LINEAR)
+    parser.add_argument("--again", action="store_true", help="measure what is there already too")
     given = parser.parse_args(arguments)
     model = embedded_folder()
     ids = workloads.packaged_ids(model)
     for name, (points_of, kind) in CURVES.items():
         if name.split()[0] in given.only or (points_of is by_adapters and "adapters" in given.only):
+            asked = {"repeats": given.repeats}
+            if not given.again and results.is_kept(given.results, name, asked):
+                say(f"{name}: measured already")
+                continue
             found = curve(points_of(kind, ids), model, given.repeats)
-            results.keep(given.results, name, {"points": found})
+            results.keep(given.results, name, {"points": found}, asked)
     return 0
 
 

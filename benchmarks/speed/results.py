@@ -17,6 +17,10 @@ from rather.durable import write_text
 FOLDER = Path(__file__).resolve().parents[1] / "results"
 SPEED = FOLDER / "speed.json"
 LINEAR = FOLDER / "linear.json"
+WRITTEN = (":(top,exclude)benchmarks/results", ":(top,exclude)docs")
+"""What measuring writes."""
+UNKNOWN = "unknown"
+"""The revision of a copy without its history."""
 FLAGS_THAT_MATTER = ("avx2", "avx512f", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_int8")
 
 
@@ -36,23 +40,44 @@ def machine() -> dict[str, Any]:
 
 
 def revision() -> str:
-    """The commit that is measured, with a + where files differ from it."""
+    """The commit that is measured, with a + where a file differs that is not a result itself."""
     try:
-        said = subprocess.run(
-            ["git", "describe", "--always", "--dirty=+"],
-            cwd=FOLDER, capture_output=True, text=True, check=True,
-        )  # fmt: skip
+        commit = _git("describe", "--always")
+        changed = _git("status", "--porcelain", "--", ":/", *WRITTEN)
     except (OSError, subprocess.CalledProcessError):
-        return "unknown"  # a copy without its history
-    return said.stdout.strip()
+        return UNKNOWN
+    return commit + "+" * bool(changed)
 
 
-def keep(file: Path, name: str, found: Mapping[str, Any]) -> None:
-    """Put one workload's measurement into a result file, in place of an older one."""
-    known = json.loads(file.read_text("utf-8")) if file.exists() else {}
+def keep(
+    file: Path, name: str, found: Mapping[str, Any], asked: Mapping[str, Any] | None = None
+) -> None:
+    """Put one workload's measurement into a result file, in place of an older one.
+
+    `asked` is what was to be measured, JSON-able, for `is_kept`.
+    """
+    known = _known(file)
     stamp = {"measured_at": datetime.now(UTC).isoformat(timespec="seconds")}
-    known[name] = {**stamp, "revision": revision(), "machine": machine(), **found}
+    about = {**stamp, "revision": revision(), "machine": machine()}
+    known[name] = {**about, **({"asked": asked} if asked else {}), **found}
     write_text(file, json.dumps(known, indent=1) + "\n")
+
+
+def is_kept(file: Path, name: str, asked: Mapping[str, Any]) -> bool:
+    """Whether a file has all that is asked for, of this very revision, from this machine."""
+    now, found = revision(), _known(file).get(name, {})
+    is_sure = now != UNKNOWN and not now.endswith("+")
+    wanted = {"revision": now, "machine": machine(), "asked": asked}
+    return is_sure and not found.get("failed") and all(found.get(k) == wanted[k] for k in wanted)
+
+
+def _known(file: Path) -> dict[str, Any]:
+    return json.loads(file.read_text("utf-8")) if file.exists() else {}
+
+
+def _git(*command: str) -> str:
+    said = subprocess.run(["git", *command], cwd=FOLDER, capture_output=True, text=True, check=True)
+    return said.stdout.strip()
 
 
 def spread(numbers: Sequence[float]) -> str:
