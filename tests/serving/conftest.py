@@ -201,6 +201,7 @@ class Running:
         self.url = url_of(self._listener)
         self.address: tuple[str, int] = self._listener.getsockname()[:2]
         self._is_ready = threading.Event()
+        self._clients: list[OpenAI] = []
         self.thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
         self.thread.start()
         assert self._is_ready.wait(60)
@@ -217,7 +218,10 @@ class Running:
         return asyncio.run_coroutine_threadsafe(work, self.loop)
 
     def client(self, api_key: str = "none") -> OpenAI:
-        return OpenAI(base_url=f"{self.url}/v1", api_key=api_key, max_retries=0, timeout=60)
+        """A client that is closed with the server: left to the garbage it may warn in any test."""
+        url = f"{self.url}/v1"
+        self._clients.append(OpenAI(base_url=url, api_key=api_key, max_retries=0, timeout=60))
+        return self._clients[-1]
 
     def end(self) -> None:
         """Ask it to end, as a signal does."""
@@ -227,6 +231,8 @@ class Running:
         self.end()
         self.thread.join(60)
         self._listener.close()
+        for client in self._clients:
+            client.close()
         assert not self.thread.is_alive()
 
 

@@ -73,13 +73,13 @@ def start(house: House) -> Iterator[Starter]:
         one.close()
 
 
-def stream(url: str, tokens: int) -> Any:
-    client = openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0, timeout=30)
-    return iter(
-        client.completions.create(
+def stream(url: str, tokens: int) -> Iterator[Any]:
+    """An answer's chunks; it is asked for when the first is."""
+    base = f"{url}/v1"
+    with openai.OpenAI(base_url=base, api_key="none", max_retries=0, timeout=30) as client:
+        yield from client.completions.create(
             model="ppo-1", prompt="Hello", max_tokens=tokens, stream=True, seed=4
         )
-    )
 
 
 @pytest.mark.slow
@@ -139,15 +139,16 @@ def test_an_engine_that_hangs_again_and_again_ends_the_process(start: Starter) -
     """Each of its threads blocks for good in its first step; a supervisor sees the exit code."""
     flags = ("--hang-seconds=1", "--watchdog-seconds=0.5", "--max-restarts=1")
     process = start(*flags, program=("-c", HANGING))
-    client = openai.OpenAI(base_url=f"{process.url}/v1", api_key="x", max_retries=0, timeout=30)
-    for _ in range(2):
-        give_up = time.monotonic() + 20
-        while httpx2.get(f"{process.url}/health").status_code != 200:
-            assert time.monotonic() < give_up
-            time.sleep(0.1)
-        with pytest.raises(openai.InternalServerError, match="The engine hung") as caught:
-            client.completions.create(model="ppo-1", prompt="Hello", max_tokens=3)
-        assert caught.value.status_code == 503
+    url = f"{process.url}/v1"
+    with openai.OpenAI(base_url=url, api_key="x", max_retries=0, timeout=30) as client:
+        for _ in range(2):
+            give_up = time.monotonic() + 20
+            while httpx2.get(f"{process.url}/health").status_code != 200:
+                assert time.monotonic() < give_up
+                time.sleep(0.1)
+            with pytest.raises(openai.InternalServerError, match="The engine hung") as caught:
+                client.completions.create(model="ppo-1", prompt="Hello", max_tokens=3)
+            assert caught.value.status_code == 503
     code, printed, said = process.ended()
     assert code == 5
     assert "broke or hung 2 times in" in json.dumps(printed)
