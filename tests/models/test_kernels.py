@@ -12,6 +12,7 @@ from rather.errors import EnvironmentFault
 from rather.models import kernels
 from rather.models.fused import ACTIVATIONS, _norm, _norm_gradient
 from rather.models.kernels import Kernel, compiled, kernel, why_plain
+from rather.models.packed.layout import _masked_softmax
 from rather.models.token_logprobs import _probs_and_logprobs
 
 BIG, SMALL = (512, 512), (8, 8)
@@ -104,6 +105,10 @@ def test_compiled_kernels_give_the_plain_numbers(dtype: torch.dtype, tmp_path: P
         calls += [(act.product, (x, grad)), (act.gradients, (x, grad, some(500, 576)))]
     ids = torch.arange(30)
     calls += [(_probs_and_logprobs, (3 * some(30, 9000), ids, 0.7))]
+    mask = torch.zeros(1, 1, 96, 150).masked_fill_(torch.ones(96, 150).triu(9) > 0, -torch.inf)
+    scores, masks = 3 * some(12, 2, 96, 150), mask.to(dtype).repeat(12, 1, 1, 1)
+    calls += [(_masked_softmax, (scores, masks)), (_masked_softmax, (scores[:, 0], masks[0, 0]))]
+    calls += [(_masked_softmax, (some(1, 24, 96, 150), masks[:1]))]
     with compiled(tmp_path):
         for one, given in calls:
             made, plain = one(*given), one.plain(*given)

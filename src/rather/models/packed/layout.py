@@ -21,6 +21,7 @@ from torch import Tensor
 
 from rather.data.batch import Batch
 from rather.models.attention import Keeper, Style
+from rather.models.kernels import kernel
 from rather.models.packed.grids import Block, Grid, Spread, alike, grid_of
 
 LARGE = 1 << 22
@@ -77,10 +78,11 @@ class PackedLayout:
                 if slopes is not None:
                     slopes.append(Spread(*(style.cap_slope(part) for part in scores)))
             on_prompt, on_both = self._masks_of(grid, number, q[number], style)
-            scores.prompt.add_(on_prompt)
+            own = scores.own
             if block.longest:
-                scores.own.view(len(block.rows), -1, *scores.own.shape[1:]).add_(on_both)
-            made.append(Spread(*(part.softmax(dim=-1) for part in scores)))
+                by_row = own.view(len(block.rows), -1, *own.shape[1:])
+                own = _masked_softmax(by_row, on_both).view_as(own)
+            made.append(Spread(_masked_softmax(scores.prompt, on_prompt), own))
         return made
 
     def _groups(self) -> Sequence[Sequence[int]]:
@@ -148,6 +150,12 @@ class _Attention(torch.autograd.Function):
         grad_q = _weighted(grid, grad_scores, keys).mul_(style.scaling)
         grad_k = _on_keys(grid, grad_scores, on_grid)
         return grad_q, grad_k, grad_v, None, None
+
+
+@kernel
+def _masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:
+    """Over the last dimension, of scores to which a mask of 0 and −∞ is added."""
+    return (scores + mask).softmax(dim=-1)
 
 
 def _scores(block: Block, q: Spread, k: Spread) -> Spread:
