@@ -41,6 +41,7 @@ def main() -> int:
         if file and not given.again and results.is_kept(file, name, asked):
             say(f"{name}: measured already")
             continue
+        of = results.revision()
         if name == FLOORS:
             found = run_floors(model, given.repeats)
         else:
@@ -48,7 +49,7 @@ def main() -> int:
             failed |= bool(found["failed"])
             print(told(name, found), flush=True)
         if file:
-            results.keep(file, name, found, asked)
+            results.keep(file, name, found, asked, of)
     return int(failed)
 
 

@@ -113,8 +113,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if not given.again and results.is_kept(given.results, name, asked):
                 say(f"{name}: measured already")
                 continue
+            of = results.revision()
             found = curve(points_of(kind, ids), model, given.repeats)
-            results.keep(given.results, name, {"points": found}, asked)
+            results.keep(given.results, name, {"points": found}, asked, of)
     return 0
 
 

@@ -50,15 +50,20 @@ def revision() -> str:
 
 
 def keep(
-    file: Path, name: str, found: Mapping[str, Any], asked: Mapping[str, Any] | None = None
+    file: Path,
+    name: str,
+    found: Mapping[str, Any],
+    asked: Mapping[str, Any] | None = None,
+    measured: str | None = None,
 ) -> None:
     """Put one workload's measurement into a result file, in place of an older one.
 
-    `asked` is what was to be measured, JSON-able, for `is_kept`.
+    `asked` is what was to be measured, JSON-able, for `is_kept`; `measured` the revision it was
+    measured of, where something may have been committed meanwhile.
     """
     known = _known(file)
     stamp = {"measured_at": datetime.now(UTC).isoformat(timespec="seconds")}
-    about = {**stamp, "revision": revision(), "machine": machine()}
+    about = {**stamp, "revision": measured or revision(), "machine": machine()}
     known[name] = {**about, **({"asked": asked} if asked else {}), **found}
     write_text(file, json.dumps(known, indent=1) + "\n")
 

@@ -42,6 +42,16 @@ def test_what_is_kept_of_this_revision_is_not_measured_again(
         assert not results.is_kept(file, "reward", asked), other
 
 
+def test_what_is_committed_meanwhile_was_not_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "speed.json"
+    monkeypatch.setattr(results, "revision", lambda: "5e27265")
+    results.keep(file, "reward", {}, {"repeats": 5}, "4867df7")
+    assert json.loads(file.read_text("utf-8"))["reward"]["revision"] == "4867df7"
+    assert not results.is_kept(file, "reward", {"repeats": 5})
+
+
 def test_of_changed_files_nothing_is_taken_as_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
