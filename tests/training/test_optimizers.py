@@ -9,6 +9,7 @@ from torch import nn
 
 from rather.config.optimization import Optimization
 from rather.training.learner import Learner
+from rather.training.optimizers import make_optimizer, put_state
 
 TARGET = torch.linspace(-1, 1, 64 * 128).view(64, 128)
 
@@ -74,3 +75,11 @@ def test_what_was_put_back_goes_on_to_the_bit(optimizer: str) -> None:
     assert found.keys() == whole.tensors().keys() > {"optimizer/step/large"}
     for name, tensor in whole.tensors().items():
         assert torch.equal(found[name], tensor), name
+
+
+def test_the_count_of_updates_comes_back_where_its_weight_is() -> None:
+    """On a GPU the optimizer refuses one that is not; a device without memory shows it here."""
+    weight = nn.Parameter(torch.zeros(3, device="meta"))
+    optimizer = make_optimizer(Optimization(learning_rate=0.05), [{"params": [weight]}])
+    put_state(optimizer, weight, {"step": torch.tensor(3.0)})
+    assert optimizer.state[weight]["step"].device == weight.device

@@ -51,11 +51,8 @@ def put_state(
 ) -> None:
     """Put back what `state_of` gave, each rank its own part of it."""
     optimizer.state[weight] = {
-        key: value
-        if key == "step"
-        else own_part(value, weight)
-        if key in MOMENTS
-        else value.to(weight.device)
+        # one that computes in one pass wants its count of updates beside the weight, too
+        key: own_part(value, weight) if key in MOMENTS else value.to(weight.device)
         for key, value in found.items()
     }
     if not isinstance(optimizer, torch.optim.AdamW):  # which counts in a tensor, others in an int
