@@ -217,6 +217,21 @@ def test_a_refusal_is_told(site: Site) -> None:
     expect(page.get_by_role("button", name="Leave it")).to_have_count(0)
 
 
+def test_what_is_typed_at_once_can_be_sent(site: Site) -> None:
+    """The versions are chosen as soon as there is a field to write into, not a moment later."""
+    site.page.add_init_script(
+        """window.hints = [];
+        new MutationObserver(() => {
+            const hint = document.getElementById("turn-hint");
+            if (hint) window.hints.push(hint.textContent);
+        }).observe(document, { subtree: true, childList: true, characterData: true });"""
+    )
+    page = site.open("/playground")
+    expect(page.get_by_label("base", exact=True)).to_be_checked()
+    hints = set(page.evaluate("window.hints"))
+    assert hints == {"Shift and Enter begin a new line."}
+
+
 @pytest.mark.parametrize("ticked", [1, 4])
 def test_two_to_four_versions(site: Site, ticked: int) -> None:
     page = site.open("/playground")

@@ -1,5 +1,5 @@
 // Chat with two to four versions side by side; a choice among their answers is a judgment.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { Title, Trouble } from "../Parts";
 import type { ModelsReply } from "../types";
 import { useLoaded } from "../useLoaded";
@@ -14,16 +14,11 @@ const FIRST: Settings = { models: [], isBlind: true, temperature: 0.7, maxNewTok
 
 export function Playground() {
   const { reply, trouble, reload } = useLoaded<ModelsReply>("/api/admin/playground/models");
-  const [settings, setSettings] = useState(FIRST);
+  const [changed, setSettings] = useState<Settings | null>(null);
+  const first = useMemo(() => ({ ...FIRST, models: firstAndLast(reply?.models ?? []) }), [reply]);
+  const settings = changed ?? first;
   const chat = useChat();
   const { rounds, pending, failed } = chat;
-  useEffect(() => {
-    if (reply) {
-      // The oldest and the newest: what all the training has done.
-      const two = [...new Set([reply.models[0], reply.models.at(-1)])].filter((one) => one !== undefined);
-      setSettings((now) => (now.models.length > 0 ? now : { ...now, models: two }));
-    }
-  }, [reply]);
   return (
     <>
       <div class="heading">
@@ -77,6 +72,11 @@ export function Playground() {
       )}
     </>
   );
+}
+
+/** The oldest and the newest: what all the training has done. */
+function firstAndLast(models: string[]): string[] {
+  return [...new Set([...models.slice(0, 1), ...models.slice(-1)])];
 }
 
 function hindranceOf(numModels: number, isPending: boolean, needsChoice: boolean): string | null {
