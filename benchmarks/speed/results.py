@@ -58,8 +58,8 @@ def keep(
 ) -> None:
     """Put one workload's measurement into a result file, in place of an older one.
 
-    `asked` is what was to be measured, JSON-able, for `is_kept`; `measured` the revision it was
-    measured of, where something may have been committed meanwhile.
+    `asked` is what was to be measured, JSON-able, for `is_kept`; `measured` the revision that was,
+    where measuring takes so long that something may be committed meanwhile.
     """
     known = _known(file)
     stamp = {"measured_at": datetime.now(UTC).isoformat(timespec="seconds")}
