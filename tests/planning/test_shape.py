@@ -73,7 +73,7 @@ def test_the_size_in_a_name(name: str, size: str | None) -> None:
 def test_a_folder(tiny_model: Path) -> None:
     found = Shape.of(tiny_model)
     assert (found.num_layers, found.width, found.key_value_width) == (2, 32, 16)
-    assert (found.num_heads, found.is_tied) == (4, False)
+    assert (found.num_heads, found.is_tied, found.file_dtype) == (4, False, "float32")
     assert found.num_weights == 35_360  # as the doctor counts them
 
 

@@ -5,7 +5,7 @@ With P weights, A weights of an adapter, S tokens of a microbatch, b bytes a num
 r, H heads that look at K keys on average:
 
     backbone        P·b
-    an adapter      16·A while it learns (float32: weight, gradient, two moments of Adam), else 4·A
+    an adapter      16·A while it learns (float32: weight, gradient, two moments of Adam), else A·b
     a full copy     16·P, and the frozen backbone in float32 beside it; over R ranks 16·P/R, but the
                     whole copy, 4·P, while it writes
     adamw_8bit      2 bytes of moments instead of 8; dtype 4bit: 0.5625 a weight of the layers
@@ -15,7 +15,8 @@ r, H heads that look at K keys on average:
                     gradient checkpointing: b·d, and one layer's of the above
     logits          256 tokens' at once, and their probabilities: 256·V·(3·4 + b)
     while it writes keys and values: rows·length·2v·b a layer, an eighth spare; on a CPU in bfloat16
-                    the weights once more, laid out for decoding
+                    the weights once more, laid out for decoding, unless their file is in bfloat16
+                    too: then the memory of those in the file is given back
 
 What is kept for the gradient was counted on the tensors that PyTorch keeps (tests/planning).
 """
@@ -83,7 +84,8 @@ def memory_of(
         learns = _weights(shape, trunk) * (8 + load.thrift.moment_bytes)
         parts[f"{trunk.role}, learning"] = learns / _spread(trunk, load, hardware)
     for trunk in load.looking:
-        parts[trunk.role] = 4.0 * shape.adapter_weights(trunk.num_layers) * trunk.num_copies
+        weights = shape.adapter_weights(trunk.num_layers) * trunk.num_copies
+        parts[trunk.role] = float(num_bytes * weights)
     if load.keeps_lower:
         held = num_tokens(load.rows) / hardware.count
         parts["states below the trained layers"] = held * shape.width * num_bytes
@@ -130,7 +132,8 @@ def _writing(shape: Shape, load: Load, hardware: Hardware, num_bytes: int) -> fl
     if max(completions) == 1:  # each row has its own copy of the prompt in any case
         tokens = sum(prompt + own[0] for prompt, own in load.rows)
     cache = tokens * 2 * shape.key_value_width * num_bytes * shape.num_layers * SPARE
-    laid_out = hardware.is_cpu and num_bytes == 2
+    is_mapped = shape.file_dtype == "bfloat16"
+    laid_out = hardware.is_cpu and num_bytes == 2 and not is_mapped
     copies = laid_out * num_bytes * float(shape.linear_weights)
     for trunk in load.learning:  # what ranks share is put together while it writes
         spread = _spread(trunk, load, hardware)

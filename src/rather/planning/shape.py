@@ -28,6 +28,8 @@ class Shape:
     num_heads: int = 1
     is_tied: bool = True
     """Whether the head's weights are the embedding's."""
+    file_dtype: str = "bfloat16"
+    """Precision of the numbers in its file."""
 
     @classmethod
     def of(cls, folder: Path) -> "Shape":
@@ -49,6 +51,7 @@ class Shape:
                 vocabulary=config["vocab_size"],
                 num_heads=heads,
                 is_tied=bool(config.get("tie_word_embeddings", True)),
+                file_dtype=config.get("dtype") or config.get("torch_dtype") or "float32",
             )
         except KeyError as error:
             raise DataError(

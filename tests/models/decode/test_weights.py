@@ -1,11 +1,15 @@
 """Products for decoding give the numbers of the plain layers, and leave no trace."""
 
+import struct
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from mmap import PAGESIZE
 from pathlib import Path
 
 import pytest
 import torch
+import transformers as hf
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
@@ -13,7 +17,7 @@ from rather.data.batch import Row, pack
 from rather.models.backbone import Backbone, load_backbone
 from rather.models.decode.weights import DecodeWeights, LaidOut
 from rather.models.lora import LoraShape
-from tests.models.conftest import FAMILIES
+from tests.models.conftest import FAMILIES, build
 
 HAS_UNITS = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
 needs_units = pytest.mark.skipif(not HAS_UNITS, reason="the processor has no bfloat16 products")
@@ -87,6 +91,40 @@ def test_biases_are_laid_out_too(new_model: Callable[[str], PreTrainedModel]) ->
     with decoding(half):
         found = half.hidden(BATCH, None)
     torch.testing.assert_close(found, expected, atol=0.06, rtol=0.03)
+
+
+@needs_units
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says what is mapped")
+def test_weights_in_their_file_are_in_memory_once(tmp_path: Path) -> None:
+    """Of 1.5 MB of a layer's weights little more than the ends stays, and no number changes."""
+    sizes = {"hidden_size": 256, "intermediate_size": 512, "num_hidden_layers": 1}
+    config = hf.LlamaConfig(**sizes, vocab_size=32, num_attention_heads=4, num_key_value_heads=2)
+    build(config).to(torch.bfloat16).save_pretrained(tmp_path)
+    half = load_backbone(tmp_path, torch.bfloat16, "cpu")
+    linear = [half.model.get_submodule(name) for name in half.linear_layers.names]
+    with torch.no_grad():
+        expected = half.hidden(BATCH, None)
+        before = sum(in_memory(layer.weight) for layer in linear)  # type: ignore[arg-type]
+    assert before == sum(layer.weight.nbytes for layer in linear)  # type: ignore[misc, operator]
+    with decoding(half):
+        inside = sum(in_memory(layer.weight) for layer in linear)  # type: ignore[arg-type]
+        found = half.hidden(BATCH, None)
+    assert inside < before / 10
+    torch.testing.assert_close(found, expected, atol=0.06, rtol=0.03)
+    with torch.no_grad():
+        assert torch.equal(half.hidden(BATCH, None), expected)
+
+
+def in_memory(weight: Tensor) -> int:
+    """Bytes of a weight that are in this process's memory, by the system's table of its pages."""
+    first, size = weight.data_ptr() // PAGESIZE, PAGESIZE
+    last = (weight.data_ptr() + weight.nbytes - 1) // size
+    with Path("/proc/self/pagemap").open("rb", buffering=0) as table:
+        table.seek(8 * first)
+        entries = struct.unpack(f"<{last - first + 1}Q", table.read(8 * (last - first + 1)))
+    here = [page for page, entry in enumerate(entries, start=first) if entry >> 63]
+    ends = weight.data_ptr(), weight.data_ptr() + weight.nbytes
+    return sum(min(ends[1], (p + 1) * size) - max(ends[0], p * size) for p in here)
 
 
 def test_each_row_has_its_own_adapter(tiny_backbone: Backbone, loud: Loud) -> None:

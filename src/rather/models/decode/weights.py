@@ -9,7 +9,8 @@ and into calls.
   are their adapters (`rather.models.decode.additions`).
 - A and B are put into the backbone's precision once.
 
-The copies take as much memory as the weights, so they live as long as somebody decodes.
+The copies take as much memory as the weights, so they live as long as somebody decodes; and the
+memory of weights that lie in their file is given back meanwhile (`rather.models.storage.mapped`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +26,7 @@ from rather.models.backbone import Backbone
 from rather.models.decode.additions import Additions, Strangers
 from rather.models.decode.blocks import Blocks, at_least_two
 from rather.models.lora import LoraLinear, widths
+from rather.models.storage.mapped import MappedFiles
 
 TOGETHER = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
 """Children of one module that are given the same input; they check that they are."""
@@ -64,8 +66,9 @@ class DecodeWeights:
         adapters = tuple(self.backbone.shapes)
         if self._made_with != adapters:
             known = {product.key: product for product in self._products}
+            files = MappedFiles()
             self._products = [
-                self._product(layers, known) for layers in _groups(self.backbone.model)
+                self._product(layers, known, files) for layers in _groups(self.backbone.model)
             ]
             self._made_with = adapters
         try:
@@ -83,13 +86,17 @@ class DecodeWeights:
         self._made_with = None
 
     def _product(
-        self, layers: list[nn.Module], known: Mapping[tuple[int, ...], "Product"]
+        self,
+        layers: list[nn.Module],
+        known: Mapping[tuple[int, ...], "Product"],
+        files: MappedFiles,
     ) -> "Product":
         """The product of some layers; what it knows of adapters that stayed, it keeps."""
         bases = [layer.base if isinstance(layer, LoraLinear) else layer for layer in layers]
         key = tuple(map(id, bases))
         if self.lays_out and key not in self._laid_out and all(map(_can_be_laid_out, bases)):
             self._laid_out[key] = _lay_out(bases)
+            files.give_back(base.weight for base in bases)  # type: ignore[misc]
         own = [widths(base)[0] for base in bases]
         additions = Additions(layers, own, self._strangers, self.blocks)
         made = Product(layers, bases, self._laid_out.get(key), additions, self.blocks)
@@ -195,5 +202,6 @@ def _lay_out(layers: Sequence[nn.Module]) -> LaidOut:
         joined = torch.cat(
             [w.new_zeros(len(w)) if b is None else b for w, b in zip(weights, biases, strict=True)]
         )
-    weight = torch.ops.mkldnn._reorder_linear_weight(torch.cat(weights), USUAL_ROWS)
+    one = weights[0] if len(weights) == 1 else torch.cat(weights)
+    weight = torch.ops.mkldnn._reorder_linear_weight(one, USUAL_ROWS)
     return LaidOut(weight, joined)
