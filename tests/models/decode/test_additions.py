@@ -159,3 +159,32 @@ def test_what_was_put_together_serves_fewer_and_not_more(
         fresh.keep(both)
         fresh.add_to(torch.zeros(5, 5), x)
         assert made == []  # one is left, and known
+
+
+def bytes_of(made: Additions) -> int:
+    """Memory of all that was made of adapters, what several have in common counted once."""
+    kept = [tensor for sides in made._sides.values() for tensor in (sides.a, sides.b)]
+    return sum(
+        {one.untyped_storage().data_ptr(): one.untyped_storage().nbytes() for one in kept}.values()
+    )
+
+
+def test_each_adapter_is_in_memory_once(switch: Switch, layers: list[nn.Module]) -> None:
+    """One has 2 ranks (1 a layer), two has 2: (4 inputs + 5 outputs)·4 bytes for each of them."""
+    made, x = Additions(layers, (3, 2), Strangers()), torch.randn(5, 4)
+    with torch.no_grad():
+        for rows in ({"one": ROWS["one"]}, {"two": ROWS["two"]}, ROWS):
+            switch.rows = rows
+            made.add_to(torch.zeros(5, 5), x)
+    together = made._together
+    assert together is not None
+    assert bytes_of(made) == 4 * 9 * 4
+    assert made._sides["two"].a.data_ptr() > together.a.data_ptr()
+    made.forget("one")
+    assert bytes_of(made) == 2 * 9 * 4
+    switch.rows = {"two": torch.tensor([1])}
+    out = torch.zeros(5, 5)
+    with torch.no_grad():
+        made.add_to(out, x)
+        expected = torch.cat([addition(layer, "two", x[[1]]) for layer in layers], dim=1)
+    torch.testing.assert_close(out[[1]], expected)

@@ -6,7 +6,8 @@ several adapters are multiplied with all of them, and what is not a row's own is
 between the two products: three calls, however many adapters there are.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import accumulate, chain
 from typing import NamedTuple
 
 import torch
@@ -36,6 +37,19 @@ class Sides(NamedTuple):
             nn.functional.pad(self.b, (0, missing)),
         )
         return self._replace(a=a, b=b)
+
+    def parts(self) -> Iterator["Sides"]:
+        """Those of each adapter, in the same memory."""
+        starts = accumulate(self.ranks, initial=0)
+        for name, rank, start in zip(self.names, self.ranks, starts, strict=False):
+            part = slice(start, start + rank)
+            yield Sides(self.a[part], self.b[:, part], (name,), (rank,))
+
+    def apart(self) -> "Sides":
+        """The same in memory of its own."""
+        return self._replace(
+            a=self.a.clone(), b=self.b.clone(memory_format=torch.contiguous_format)
+        )
 
 
 class Strangers:
@@ -84,15 +98,15 @@ class Additions:
     def keep(self, before: "Additions") -> None:
         """Take over what was made of adapters that are still there."""
         there = {name for layer in self._adapted for name in layer.a}
-        self._sides = {name: made for name, made in before._sides.items() if name in there}
-        together = before._together
-        if together is not None and there.issuperset(together.names):
-            self._together = together
+        self._sides, self._together = before._sides, before._together
+        for name in self._sides.keys() - there:
+            self.forget(name)
 
     def forget(self, name: str) -> None:
         """An adapter of that name may be another one from now on."""
         self._sides.pop(name, None)
         if self._together is not None and name in self._together.names:
+            self._part_company(())
             self._together = None
 
     def add_to(self, out: Tensor, x: Tensor) -> None:
@@ -154,13 +168,24 @@ class Additions:
         known = self._together
         if known is None or len(known.names) > 2 * len(on) or not set(on) <= set(known.names):
             each = [self._sides_of(name, dtype) for name in on]
-            known = Sides(
-                torch.cat([one.a for one in each]),
-                torch.cat([one.b for one in each], dim=1),
-                on,
-                tuple(len(one.a) for one in each),
-            )
-            if self._blocks is not None:
-                known = known.on_multiple_of(ALL_RANKS)
-            self._together = known
+            self._part_company(on)
+            self._together = known = self._joined(each)
+            for name, part in zip(on, known.parts(), strict=True):
+                self._sides[name] = part  # each adapter is in memory once
         return known
+
+    def _joined(self, each: Sequence[Sides]) -> Sides:
+        """Several adapters' sides as one's."""
+        whole = Sides(
+            torch.cat([one.a for one in each]),
+            torch.cat([one.b for one in each], dim=1),
+            tuple(chain.from_iterable(one.names for one in each)),
+            tuple(len(one.a) for one in each),
+        )
+        return whole if self._blocks is None else whole.on_multiple_of(ALL_RANKS)
+
+    def _part_company(self, staying: Collection[str]) -> None:
+        """Let the others have memory of their own, so that what all had can go."""
+        for name in () if self._together is None else self._together.names:
+            if name in self._sides and name not in staying:
+                self._sides[name] = self._sides[name].apart()
