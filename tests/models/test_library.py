@@ -115,6 +115,19 @@ def test_a_reward_model_comes_back_with_its_head(
     assert not again.head.weight.requires_grad
 
 
+def test_an_adapter_is_as_precise_as_its_use(library: Library, tuned: Policy, root: Path) -> None:
+    """Rounded once a pass or once in all is the same; but who learns from it begins unrounded."""
+    publish(library, tuned, "reward-1", ScalarHead(32, seed=4))
+    half = Library(root, "base-model", "bfloat16", library.versions)
+    learnt, scoring = half.policy("sft-1"), half.reward_model("reward-1")
+    assert tuned.adapter and learnt.adapter and scoring.adapter
+    exact = tuned.backbone.adapter_parameters(tuned.adapter)
+    for key, weight in half.policy("base").backbone.adapter_parameters(scoring.adapter).items():
+        assert torch.equal(weight, exact[key].bfloat16())
+    for key, weight in learnt.backbone.adapter_parameters(learnt.adapter).items():
+        assert torch.equal(weight, exact[key]) and weight.dtype == torch.float32
+
+
 def test_a_full_model_is_its_own_base(library: Library, root: Path, rows: list[Row]) -> None:
     copy = library.policy("base").backbone.trainable_copy()
     with torch.no_grad():

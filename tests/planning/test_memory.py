@@ -115,15 +115,25 @@ def test_what_ranks_share_is_put_together_while_it_writes() -> None:
     assert shared == alone - cache * 3 / 4 + 4 * 300 * 3 / 4
 
 
-def test_writing_keeps_keys_and_values_and_on_a_cpu_the_weights_once_more() -> None:
+def test_writing_keeps_keys_and_values_and_on_a_cpu_weights_that_are_not_the_file_s() -> None:
     load = replace(Load("ppo", [(3, (2, 2))] * 4, 10, (Trunk("policy", 2),)), writes=True)
     logits = 256 * 10 * 14
     # 4 rows · (3 + 2 + 2) tokens · keys and values of width 2 · 2 bytes · 2 layers, an eighth spare
     cache = 4 * 7 * 2 * 2 * 2 * 2 * 9 / 8
     assert memory_of(TINY, load, CARD, 2).writing == cache + logits
     cpu = replace(CARD, is_cpu=True)
-    assert memory_of(TINY, load, cpu, 2).writing == cache + logits + 2 * 240
+    assert memory_of(TINY, load, cpu, 2).writing == cache + logits
+    wide = replace(TINY, file_dtype="float32")
+    assert memory_of(wide, load, cpu, 2).writing == cache + logits + 2 * 240
     assert memory_of(TINY, load, cpu, 4).writing == 2 * cache + 256 * 10 * 16
+
+
+def test_who_only_looks_is_as_precise_as_the_backbone() -> None:
+    members = (Trunk("reward model", 1, num_copies=3),)
+    load = Load("ppo", [(3, (2,))], 10, (Trunk("policy", 2),), looking=members)
+    # 58 weights of an adapter on one layer
+    assert memory_of(TINY, load, CARD, 2).parts["reward model"] == 2 * 58 * 3
+    assert memory_of(TINY, load, CARD, 4).parts["reward model"] == 4 * 58 * 3
 
 
 def test_roles_of_ppo() -> None:

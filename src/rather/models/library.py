@@ -138,8 +138,10 @@ class Library:
             require_sound(version, folder)
             return backbone, None if base == folder else adapter
         shape, weights = self.adapter(version, place)
-        backbone.add_adapter(adapter, shape)
-        backbone.load_adapter(adapter, weights)
+        # a policy may be learnt from, as precisely as it was published; a reward model only scores
+        dtype = backbone.model.dtype if version.stage == "reward" else torch.float32
+        ready = {key: weight.to(backbone.device, dtype) for key, weight in weights.items()}
+        backbone.attach_adapter(adapter, shape, ready)
         return backbone, adapter
 
     def adapter(
