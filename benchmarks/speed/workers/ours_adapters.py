@@ -1,64 +1,76 @@
-"""Many adapters on one backbone: each reward model scores, or the newest policy answers."""
+"""Many published adapters on one backbone: the members of a reward model score, or every version
+answers, in the engine of `rather serve` with its defaults."""
 
-from typing import Any
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 
+from benchmarks.serving.workspace import publish
 from benchmarks.speed.pace import Pace, read_request
-from benchmarks.speed.workers.ours import backbone_of, shake
-from rather.config.optimization import Adapter
+from benchmarks.speed.workers.ours import scratch
+from rather.config.serving import Serving
 from rather.data.batch import Row
-from rather.models.backbone import Backbone
-from rather.models.heads import ScalarHead
-from rather.models.roles import Policy, RewardModel
-from rather.models.tuning import start_tuning
-from rather.rollout.local import Request, Settings, sample
+from rather.models.library import Library
 from rather.rollout.rollout import score_rows
+from rather.serving.backend import Wish
+from rather.serving.local.backend import LocalBackend
 
 MICROBATCH_TOKENS = 2048
 ANSWERED = 16
 """Tokens an answer."""
+SECONDS_TO_END = 1.0
 
 
-def loaded(backbone: Backbone, count: int) -> list[str]:
-    """That many frozen adapters, all of them different from nothing."""
-    names = []
-    for number in range(count):
-        tuned = start_tuning(Policy(backbone), f"adapter-{number}", Adapter(), seed=number)
-        shake(tuned.parameters)
-        for parameter in tuned.parameters.values():
-            parameter.requires_grad_(False)
-        names.append(f"adapter-{number}")
-    return names
-
-
-def score(backbone: Backbone, names: list[str], work: dict[str, Any]) -> None:
-    """Every reward model scores the prompts, each as the completion of its own first token."""
-    rows = [Row(tuple(ids[:1]), (tuple(ids[1:]),)) for ids in work["prompts"]]
-    for number, name in enumerate(names):
-        head = ScalarHead(backbone.hidden_size, number).to(backbone.device).requires_grad_(False)
-        score_rows(RewardModel(backbone, name, head, "last"), rows, MICROBATCH_TOKENS)
-
-
-def answer(backbone: Backbone, names: list[str], work: dict[str, Any]) -> None:
-    """The newest adapter answers the prompts."""
-    requests = [Request(tuple(ids), (place,)) for place, ids in enumerate(work["prompts"])]
-    never = backbone.model.config.vocab_size
-    sample(backbone, names[-1], requests, Settings(1.0, ANSWERED, stop_ids=(never,)))
-
-
-def main() -> None:
-    """Load the adapters, then use them once a step."""
-    request, pace = read_request(), Pace()
-    settings = request["settings"]
-    backbone = backbone_of(request)
-    names = loaded(backbone, settings["num_adapters"])
-    use = score if settings["kind"] == "reward" else answer
+def score(pace: Pace, library: Library, count: int, prompts: Sequence[list[int]]) -> None:
+    """Steps in which every member scores the prompts, each as the completion of its first token."""
+    made = publish(library, "reward-1", seed=0, num_members=count)
+    library.versions[made.name] = made
+    members = library.reward_members(made.name)
+    rows = [Row(tuple(ids[:1]), (tuple(ids[1:]),)) for ids in prompts]
     while True:
         pace.begin()
         with torch.inference_mode():
-            use(backbone, names, request["workload"])
+            for member in members:
+                score_rows(member, rows, MICROBATCH_TOKENS)
         pace.end()
+
+
+async def answer(pace: Pace, library: Library, count: int, prompts: Sequence[list[int]]) -> None:
+    """Steps in which every version answers a prompt, all of them asked at once."""
+    made = [publish(library, f"ppo-{number + 1}", seed=number) for number in range(count)]
+    named = {version.name: version for version in made}
+    backend = LocalBackend(library, named.get, Serving())
+    await backend.start()
+    wishes = [
+        Wish(tuple(prompts[number % len(prompts)]), name, (number,), ANSWERED)
+        for number, name in enumerate(named)
+    ]
+    try:
+        while True:
+            await asyncio.to_thread(pace.begin)
+            await asyncio.gather(*(_read(backend, wish) for wish in wishes))
+            pace.end()
+    finally:
+        await backend.close(SECONDS_TO_END)
+
+
+async def _read(backend: LocalBackend, wish: Wish) -> None:
+    async for _ in backend.generate(wish):
+        pass
+
+
+def main() -> None:
+    """Publish the adapters, then use them once a step."""
+    request, pace = read_request(), Pace()
+    settings, prompts = request["settings"], request["workload"]["prompts"]
+    with scratch() as folder:
+        library = Library(Path(folder), request["model"], "auto", {})
+        if settings["kind"] == "reward":
+            score(pace, library, settings["num_adapters"], prompts)
+        else:
+            asyncio.run(answer(pace, library, settings["num_adapters"], prompts))
 
 
 if __name__ == "__main__":
