@@ -114,7 +114,17 @@ def growth(linear: Mapping[str, Any]) -> str:
         lines.append(f"| {name} | {' · '.join(cells)} |")
     files = [name for name, keys in FIGURES.items() if any(key in linear for key in keys)]
     shown = [f"![{name.replace('-', ' ')}](images/{name}.svg)" for name in files]
-    return "\n".join([*lines, "", *shown, ""]) if linear else ""
+    told = f"Measured: {'; '.join(_occasions(linear))}."
+    return "\n".join([*lines, "", told, "", *shown, ""]) if linear else ""
+
+
+def _occasions(linear: Mapping[str, Any]) -> list[str]:
+    """On which machine, when, and at which revision, with the curves of each."""
+    found: dict[str, list[str]] = {}
+    for name, measured in linear.items():
+        when = f"{measured['measured_at'][:10]} at revision {measured['revision']}"
+        found.setdefault(f"{measured['machine']['processor']}, {when}", []).append(name)
+    return [f"{', '.join(names)} on {occasion}" for occasion, names in found.items()]
 
 
 def _cell(point: Mapping[str, Any], has_speed: bool) -> str:

@@ -15,7 +15,13 @@ CURVES = {
     "dpo by batch": [point(8, 800, [8.0], 1.5), point(16, 1600, [16.0], 1.7)],
     "serving adapters": [point(1, 10, [1.0], 0.9), point(100, 10, [1.0], 1.1)],
 }
-LINEAR = {name: {"points": points} for name, points in CURVES.items()}
+HERE = {
+    "machine": {"processor": "a slow one"},
+    "measured_at": "2026-11-30T02:17:16+00:00",
+    "revision": "abc1234",
+}
+LINEAR = {name: {"points": points, **HERE} for name, points in CURVES.items()}
+LINEAR["serving adapters"]["machine"] = {"processor": "a fast one"}
 
 
 def test_the_table() -> None:
@@ -26,6 +32,9 @@ def test_the_table() -> None:
         "| reward by batch | 8: 267, 1.00 GB · 16: 400, 1.20 GB |",
         "| dpo by batch | 8: 100, 1.50 GB · 16: 100, 1.70 GB |",
         "| serving adapters | 1: 0.90 GB · 100: 1.10 GB |",
+        "",
+        "Measured: reward by batch, dpo by batch on a slow one, 2026-11-30 at revision abc1234; "
+        "serving adapters on a fast one, 2026-11-30 at revision abc1234.",
         "",
         "![speed by batch](images/speed-by-batch.svg)",
         "![memory by batch](images/memory-by-batch.svg)",
