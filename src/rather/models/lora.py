@@ -1,9 +1,10 @@
 """LoRA adapters on one frozen backbone, many at once; a switch says which one is on.
 
 The layer computes h·W + (h·Aᵀ)·Bᵀ·(α/r) (Hu et al. 2021, §4.1, https://arxiv.org/abs/2106.09685).
-The delta is never merged into a bfloat16 weight, which would lose it by rounding. Weights are kept
-in float32 and used in the backbone's precision. Its gradient is written out in
-`rather.models.affine`. On disk an adapter is a plain PEFT folder (`rather.models.adapter_files`).
+The delta is never merged into a bfloat16 weight, which would lose it by rounding. Weights that
+learn are kept in float32, others perhaps in less; all are used in the backbone's precision. The
+gradient is written out in `rather.models.affine`. On disk an adapter is a plain PEFT folder
+(`rather.models.adapter_files`).
 """
 
 import math

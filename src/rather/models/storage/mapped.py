@@ -7,8 +7,6 @@ go; whoever reads it next has it from the system's cache, or from the disk. Linu
 
 import ctypes
 import mmap
-import os
-import sys
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
@@ -28,13 +26,13 @@ class MappedFiles:
 
     @cached_property
     def _unchanged(self) -> list[tuple[int, int]]:
-        return list(_unchanged()) if sys.platform == "linux" else []
+        return list(_unchanged()) if SMAPS.exists() else []
 
     def give_back(self, weights: Iterable[Tensor]) -> int:
         """Let go the memory of weights that lie in such a file; returns its bytes.
 
         They stay as they are and may be read at any time. Nobody may write to one after the first
-        call.
+        call. Nothing goes where the system does not say what is mapped, or keeps it (locked).
         """
         return sum(_let_go(*pages) for weight in weights if (pages := self._pages(weight)))
 
@@ -66,10 +64,8 @@ def _unchanged() -> Iterator[tuple[int, int]]:
 
 
 def _let_go(first: int, end: int) -> int:
-    """Tell the system that pages are not needed for now."""
-    system = ctypes.CDLL(None, use_errno=True)
+    """Tell the system that pages are not needed for now; how many bytes it let go."""
     size = end - first
-    if system.madvise(ctypes.c_void_p(first), ctypes.c_size_t(size), mmap.MADV_DONTNEED):
-        number = ctypes.get_errno()
-        raise OSError(number, f"The system keeps mapped memory: {os.strerror(number)}.")
-    return size
+    call = ctypes.CDLL(None).madvise
+    refused = call(ctypes.c_void_p(first), ctypes.c_size_t(size), mmap.MADV_DONTNEED)
+    return 0 if refused else size
