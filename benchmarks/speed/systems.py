@@ -188,7 +188,8 @@ def _ppo() -> list[System]:
             for name, (value, adapter, memory) in variants.items()
         ]
         best, *trials = _trl("1.12", workload, "trl_ppo")
-        # a step takes minutes, and both races have TRL compute 32 rows: most is tried in the first
+        # A step takes minutes, and both races have TRL compute 32 rows: what was slower in the
+        # first is not tried again.
         wanted = ("4 rows", "8 rows", "its defaults") if workload == "ppo-1" else ("8 rows",)
         tried = [one for one in trials if any(how in one.name for how in wanted)]
         found += [ours, best, *others, *tried]

@@ -138,7 +138,8 @@ class Library:
             require_sound(version, folder)
             return backbone, None if base == folder else adapter
         shape, weights = self.adapter(version, place)
-        # a policy may be learnt from, as precisely as it was published; a reward model only scores
+        # A policy may be learnt from, and is as precise as it was published. A reward model scores
+        # in the backbone's precision: rounded here, a critic that begins from it values the same.
         dtype = backbone.model.dtype if version.stage == "reward" else torch.float32
         ready = {key: weight.to(backbone.device, dtype) for key, weight in weights.items()}
         backbone.attach_adapter(adapter, shape, ready)
