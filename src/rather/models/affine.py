@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
+from rather.models import threads
+
 
 @dataclass(frozen=True)
 class Affine:
@@ -43,8 +45,10 @@ class Affine:
         out = nn.functional.linear(x, self.weight, self.bias)
         if self.a is None or self.b is None:
             return out, None
-        low = (x @ self.a.t()).mul_(self.scale)
-        return out.addmm_(low, self.b.t()), low
+        with threads.fit(x.numel()):
+            low = (x @ self.a.t()).mul_(self.scale)
+        with threads.fit(out.numel()):
+            return out.addmm_(low, self.b.t()), low
 
     def gradients(
         self,
@@ -61,7 +65,10 @@ class Affine:
 
     def low_gradient(self, grad: Tensor) -> Tensor | None:
         """Of l, times the scale: [S, r]."""
-        return None if self.b is None else (grad @ self.b).mul_(self.scale)
+        if self.b is None:
+            return None
+        with threads.fit(grad.numel()):
+            return (grad @ self.b).mul_(self.scale)
 
     def input_gradient(
         self, grad: Tensor, grad_low: Tensor | None, add_to: Tensor | None = None
@@ -69,7 +76,8 @@ class Affine:
         """Of x, added to what is there: [S, inputs]."""
         grad_x = grad @ self.weight if add_to is None else add_to.addmm_(grad, self.weight)
         if self.a is not None and grad_low is not None:
-            grad_x.addmm_(grad_low, self.a)
+            with threads.fit(grad_x.numel()):
+                grad_x.addmm_(grad_low, self.a)
         return grad_x
 
     def side_gradients(
@@ -78,4 +86,7 @@ class Affine:
         """Of A and B."""
         if low is None or grad_low is None:
             return None, None
-        return grad_low.t() @ x, grad.t() @ low
+        with threads.fit(x.numel()):
+            grad_a = grad_low.t() @ x
+        with threads.fit(grad.numel()):
+            return grad_a, grad.t() @ low

@@ -2,7 +2,7 @@
 
 Between its matrix products a decoder does many small steps, each of which reads and writes all it
 is given. `torch.compile` makes one loop of each function that is a `kernel` here, where that pays:
-on a CPU with a C++ compiler, for tensors beyond the caches, in runs long enough to earn back the
+on a CPU with a C++ compiler, for tensors that are not small, in runs long enough to earn back the
 seconds it takes. Whoever has such a run enters `compiled()`. What a compiled kernel rounds it
 rounds once, in the end, so the numbers are those of the plain function up to the last digit of
 their precision.
@@ -23,7 +23,7 @@ from rather.errors import EnvironmentFault
 
 P = ParamSpec("P")
 T = TypeVar("T")
-WORTH = 1 << 18
+WORTH = 1 << 16
 """Numbers in the first tensor from which on one pass is faster than several."""
 OPTIONS: dict[str, Any] = {
     "fx_graph_cache": False,  # it would be pickles on disk

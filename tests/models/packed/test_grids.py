@@ -53,6 +53,25 @@ def test_what_is_spread_is_collected() -> None:
     assert sum(float(part.sum()) for spread in cleared for part in spread) == x.numel()
 
 
+def test_a_small_block_is_attended_to_on_one_thread() -> None:
+    # 2 key heads with 2 queries each, completions of 2 and 500 tokens on prompts of 3 and 600:
+    # 2·(2·500)·1100 = 2 200 000 weights are worth two threads, 2·(2·2)·5 = 40 are not
+    batch = pack([Row((1, 2, 3), ((4, 5),)), Row((7,) * 600, ((8,) * 500,))])
+    grid = grid_of(batch, 2, [[0], [1]])
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        counts = []
+        for block, queries in zip(
+            grid.blocks, grid.spread(torch.zeros(batch.num_tokens, 4, 2)), strict=True
+        ):
+            with block.threads_for(queries):
+                counts.append(torch.get_num_threads())
+    finally:
+        torch.set_num_threads(before)
+    assert counts == [1, 2]
+
+
 @pytest.mark.parametrize("family", ["llama", "gemma2", "gpt2"])
 def test_blocks_change_no_number_and_no_gradient(
     family: str,

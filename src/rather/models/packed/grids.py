@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from rather.data.batch import Batch
+from rather.models import threads
 
 BLOCK_COST = 1 << 15
 """Attention weights of one query head that take as long as the calls of one more block."""
@@ -57,6 +58,13 @@ class Block:
             own.view(each * self.per_row, groups * self.longest, width),
         )
 
+    def threads_for(self, queries: Spread) -> threads.fit:
+        """As many as its larger product is worth, whose weights one step writes and another reads:
+        queries [R·H, P·G, D], [R·H·N, C·G, D]."""
+        on_prompt, own = (x.shape[0] * x.shape[1] for x in queries)
+        seen = self.longest_prompt + self.longest
+        return threads.fit(2 * max(on_prompt * self.longest_prompt, own * seen))
+
     def beside_prompt(self, own: Tensor) -> Tensor:
         """All completions of a row in one length, to meet its prompt: [R·H, N·C·G, D]."""
         return own.view(len(self.rows) * self.heads, -1, own.shape[2])
@@ -77,13 +85,16 @@ class Grid:
 
     def spread(self, x: Tensor) -> list[Spread]:
         """[S, H·G, D] to their places; those without a token hold somebody else's."""
-        flat = x.reshape(x.shape[0] * self.heads, -1).index_select(0, self.gather)
+        with threads.fit(x.numel()):
+            flat = x.reshape(x.shape[0] * self.heads, -1).index_select(0, self.gather)
         return self._cut(flat, x.shape[2])
 
     def spread_gradient(self, x: Tensor) -> list[Spread]:
         """Like `spread`, with 0 at places without a token: nothing flows from there."""
-        flat = x.reshape(x.shape[0] * self.heads, -1).index_select(0, self.gather)
-        return self._cut(flat.index_fill_(0, self.empty, 0), x.shape[2])
+        with threads.fit(x.numel()):
+            flat = x.reshape(x.shape[0] * self.heads, -1).index_select(0, self.gather)
+            flat.index_fill_(0, self.empty, 0)
+        return self._cut(flat, x.shape[2])
 
     def blank(self, like: Tensor, groups: int, width: int) -> tuple[list[Spread], Tensor]:
         """Uninitialised places, and the one piece of memory they share."""
@@ -93,7 +104,8 @@ class Grid:
     def collect(self, whole: Tensor, width: int) -> Tensor:
         """What `blank` gave, filled, as packed tokens: [S, H·G, D]."""
         tokens = self.scatter.numel() // self.heads
-        return whole.index_select(0, self.scatter).view(tokens, -1, width)
+        with threads.fit(whole.numel()):
+            return whole.index_select(0, self.scatter).view(tokens, -1, width)
 
     @cached_property
     def _sizes(self) -> list[int]:

@@ -160,12 +160,13 @@ def _masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:
 
 def _scores(block: Block, q: Spread, k: Spread) -> Spread:
     """Products of every query with the keys in its sight: [R·H, P·G, P], [R·H·N, C·G, P + C]."""
-    prompt = q.prompt @ k.prompt.mT
-    if not block.longest:
-        return Spread(prompt, q.own.new_empty(q.own.shape[0], 0, block.longest_prompt))
-    on_prompt = block.beside_prompt(q.own) @ k.prompt.mT
-    own = torch.cat([on_prompt.view(*q.own.shape[:2], -1), q.own @ k.own.mT], dim=-1)
-    return Spread(prompt, own)
+    with block.threads_for(q):
+        prompt = q.prompt @ k.prompt.mT
+        if not block.longest:
+            return Spread(prompt, q.own.new_empty(q.own.shape[0], 0, block.longest_prompt))
+        on_prompt = block.beside_prompt(q.own) @ k.prompt.mT
+        own = torch.cat([on_prompt.view(*q.own.shape[:2], -1), q.own @ k.own.mT], dim=-1)
+        return Spread(prompt, own)
 
 
 def _weighted(grid: Grid, weights: Sequence[Spread], v: Sequence[Spread]) -> Tensor:
@@ -174,12 +175,13 @@ def _weighted(grid: Grid, weights: Sequence[Spread], v: Sequence[Spread]) -> Ten
     groups = weights[0].prompt.shape[1] // grid.blocks[0].longest_prompt
     outs, whole = grid.blank(v[0].prompt, groups, width)
     for block, by, values, out in zip(grid.blocks, weights, v, outs, strict=True):
-        torch.bmm(by.prompt, values.prompt, out=out.prompt)
-        if block.longest:
-            on_prompt, on_self = by.own.split([block.longest_prompt, block.longest], dim=-1)
-            beside = block.beside_prompt(on_prompt.contiguous())
-            torch.bmm(beside, values.prompt, out=block.beside_prompt(out.own))
-            out.own.baddbmm_(on_self, values.own)
+        with block.threads_for(out):
+            torch.bmm(by.prompt, values.prompt, out=out.prompt)
+            if block.longest:
+                on_prompt, on_self = by.own.split([block.longest_prompt, block.longest], dim=-1)
+                beside = block.beside_prompt(on_prompt.contiguous())
+                torch.bmm(beside, values.prompt, out=block.beside_prompt(out.own))
+                out.own.baddbmm_(on_self, values.own)
     return grid.collect(whole, width)
 
 
@@ -188,12 +190,13 @@ def _on_keys(grid: Grid, weights: Iterable[Spread], x: Sequence[Spread]) -> Tens
     width = x[0].prompt.shape[2]
     outs, whole = grid.blank(x[0].prompt, 1, width)
     for block, by, queries, out in zip(grid.blocks, weights, x, outs, strict=True):
-        torch.bmm(by.prompt.mT, queries.prompt, out=out.prompt)
-        if block.longest:
-            on_prompt, on_self = by.own.split([block.longest_prompt, block.longest], dim=-1)
-            beside = block.beside_prompt(on_prompt.contiguous())
-            out.prompt.baddbmm_(beside.mT, block.beside_prompt(queries.own))
-            torch.bmm(on_self.mT, queries.own, out=out.own)
+        with block.threads_for(queries):
+            torch.bmm(by.prompt.mT, queries.prompt, out=out.prompt)
+            if block.longest:
+                on_prompt, on_self = by.own.split([block.longest_prompt, block.longest], dim=-1)
+                beside = block.beside_prompt(on_prompt.contiguous())
+                out.prompt.baddbmm_(beside.mT, block.beside_prompt(queries.own))
+                torch.bmm(on_self.mT, queries.own, out=out.own)
     return grid.collect(whole, width)
 
 
