@@ -39,7 +39,7 @@ class System:
     memory_gb: float = 2.0
     """What it takes while it is resident, roughly."""
     is_trial: bool = False
-    """Measured once, by itself: settings tried to find a peer's best, and lean ones."""
+    """Measured once, by itself: settings tried to find a peer's best, and its leanest."""
     device: str = "cpu"
     """Where it computes: cpu or cuda."""
     note: str = ""
@@ -99,11 +99,9 @@ TRL_DEFAULT = TRL_BEST | {
     "autocast": True,
     "gradient_checkpointing": True,
 }
-
-
 LEAN = {"microbatch_tokens": 512}
 """A quarter of our default: less memory for more time."""
-FEWER = "512 tokens a microbatch"
+FEWER = f"{LEAN['microbatch_tokens']} tokens a microbatch"
 
 
 def _trl(version: str, workload: str, worker: str, **more: Any) -> list[System]:

@@ -56,7 +56,7 @@ class Optimization(Section):
     """Tokens computed at once; changes memory and speed, and the result by rounding at most."""
     compile_kernels: bool = True
     """On a CPU with a C++ compiler, in runs of 50 updates or more: compile the small steps between
-    matrix products into one each. An update takes about an eighth less, the first one about twenty
+    matrix products into one each. An update takes up to an eighth less, the first one about twenty
     seconds more; the result changes by rounding at most."""
     checkpoint_every: int = Field(10, ge=1)
     """Updates between checkpoints (PPO: steps)."""

@@ -1,6 +1,7 @@
 """What a linear layer with a low-rank addition computes, and its gradients, written out.
 
 What autograd would make of the same formula passes over the wide outputs three times more.
+Products with A and B are thin, so that a second thread may be woken in vain (`threads.fit`).
 """
 
 from dataclasses import dataclass
