@@ -29,6 +29,8 @@ def test_a_pack_by_hand() -> None:
     assert batch.token_index.tolist() == [[2, 0, 0], [3, 4, 5], [7, 8, 0]]
     # the first token of a completion is predicted by the last one of its prompt
     assert batch.predictor_index.tolist() == [[1, 0, 0], [1, 3, 4], [6, 7, 0]]
+    assert batch.predictors.tolist() == [1, 3, 4, 6, 7]
+    assert batch.ends.tolist() == [2, 5, 8]
     assert batch.row_of.tolist() == [0, 0, 1]
     assert (batch.num_tokens, batch.num_completions) == (9, 3)
 
@@ -129,5 +131,5 @@ def test_a_batch_moves_whole() -> None:
     moved = pack(ROWS).to("meta")
     assert isinstance(moved, Batch)
     tensors = [value for value in vars(moved).values() if isinstance(value, torch.Tensor)]
-    assert len(tensors) == 9
+    assert len(tensors) == 11
     assert {tensor.device.type for tensor in tensors} == {"meta"}

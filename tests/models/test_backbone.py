@@ -13,6 +13,7 @@ from rather.models.backbone import Backbone, load_backbone
 from rather.models.lora import LoraShape
 
 Loud = Callable[..., str]
+WITH_FEED_FORWARD = ["llama", "qwen2", "gemma2", "gpt_neox", "gpt2", "deepseek_v3", "cohere"]
 PADDED = {
     "lfm2": "some of its layers are not plain attention (conv)",
     "gpt_oss": "GptOssAttention has its own masks or attention sinks",
@@ -99,6 +100,21 @@ def test_adapters_do_not_disturb_each_other(
     assert list(tiny_backbone.shapes) == ["two"]
     loud(tiny_backbone, "one", 1)  # the name is free again
     assert torch.equal(tiny_backbone.hidden(batch, "one"), first)
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize("family", WITH_FEED_FORWARD)
+def test_what_is_read_is_the_same_when_the_rest_is_left_out(
+    family: str, depth: int, new_model: Callable[[str], hf.PreTrainedModel], rows: list[Row]
+) -> None:
+    backbone, batch = Backbone(new_model(family)), pack(rows)
+    whole = backbone.hidden(batch, None, depth)
+    some = backbone.hidden(batch, None, depth, batch.ends)
+    torch.testing.assert_close(some[batch.ends], whole[batch.ends], atol=1e-6, rtol=1e-5)
+    other = torch.ones(batch.num_tokens, dtype=torch.bool)
+    other[batch.ends] = False
+    assert (some - whole)[other].abs().amax(dim=1).min() > 1e-4  # their feed-forward was not run
+    assert torch.equal(backbone.hidden(batch, None, depth), whole)
 
 
 def test_an_unknown_adapter_is_our_own_mistake(tiny_backbone: Backbone) -> None:

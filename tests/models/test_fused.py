@@ -10,6 +10,7 @@ from transformers import PreTrainedModel
 from rather.data.batch import Row, pack
 from rather.models.backbone import Backbone
 from rather.models.fused import ACTIVATIONS, FastGated, FastNorm, fuse
+from rather.models.layers import Narrowed
 from rather.models.lora import LoraShape
 from rather.models.roles import Policy
 
@@ -32,6 +33,7 @@ class Norm(nn.Module):
 
 def fused_modules(backbone: Backbone) -> tuple[int, int]:
     own = [vars(module).get("forward") for module in backbone.decoder.modules()]
+    own = [one.forward if isinstance(one, Narrowed) else one for one in own]
     return tuple(sum(isinstance(f, kind) for f in own) for kind in (FastNorm, FastGated))  # type: ignore[return-value]
 
 

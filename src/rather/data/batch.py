@@ -72,6 +72,10 @@ class Batch:
     """[B, T] where completion token t lies in the pack (0 where masked)."""
     predictor_index: Tensor
     """[B, T] where the token that predicts completion token t lies (0 where masked)."""
+    predictors: Tensor
+    """Places of the tokens that predict one, each once."""
+    ends: Tensor
+    """[B] where each completion's last token lies."""
     row_of: Tensor
     """[B] the row each completion belongs to."""
     lower: Lower | None = None
@@ -121,6 +125,10 @@ def pack(rows: Sequence[Row]) -> Batch:
         completion_mask=mask,
         token_index=token_index,
         predictor_index=padded(predictors, fill=0),
+        predictors=torch.tensor(
+            sorted({place for places in predictors for place in places})
+        ).long(),
+        ends=torch.tensor([span[-1] for span in flat], dtype=torch.long),
         row_of=torch.tensor([r for r, spans in enumerate(answers) for _ in spans]),
         lower=_joined([row.lower for row in rows]),
     )

@@ -97,10 +97,17 @@ class Backbone:
             assert name in self.shapes, f"no adapter {name}"
         self._switch.active, self._switch.rows = one, by_row
 
-    def hidden(self, batch: Batch, adapter: str | None, depth: int | None = None) -> Tensor:
+    def hidden(
+        self,
+        batch: Batch,
+        adapter: str | None,
+        depth: int | None = None,
+        read: Tensor | None = None,
+    ) -> Tensor:
         """Hidden states of a whole batch after its first `depth` layers (None: all): [S, d].
 
-        Lower layers that are known are not run again.
+        Lower layers that are known are not run again, and the last one does not all its work for
+        tokens that are not among `read` (their places, each once): what is there is not to be used.
         """
         depth = len(self.stack) if depth is None else depth
         lower = batch.lower
@@ -109,6 +116,8 @@ class Backbone:
         self.switch_to(adapter)
         with ExitStack() as only:
             only.enter_context(self.stack.first(depth))
+            if read is not None and isinstance(passage, Packed):
+                only.enter_context(self.stack.reading(depth, read))
             if lower and is_known and lower.depth <= min(depth, self.lowest_layer(adapter)):
                 known = passage.spread(lower.hidden)
                 only.enter_context(self.stack.above(lower.depth, known))

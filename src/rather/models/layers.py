@@ -3,9 +3,10 @@
 For the time of one call, layers outside the wanted range are replaced by stand-ins that hand their
 input on. One of them puts in hidden states that are known already, another takes down those that
 are wanted. What lies below the lowest trained layer is then computed once for all roles and epochs.
+At the other end, the last layer's feed-forward mixes no tokens: it is run for those that are read.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -38,30 +39,66 @@ class _StandIn(nn.Module):
         return (handed_on,) if self.__dict__["in_tuple"] else handed_on
 
 
+class Narrowed:
+    """A feed-forward's forward that leaves out tokens nobody reads, when it is told so."""
+
+    def __init__(self, forward: Callable[[Tensor], Tensor]) -> None:
+        self.forward = forward
+        self.places: Tensor | None = None
+        """Those that are read, each once; None for all."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """[1, S, d] -> [1, S, d], 0 at tokens that are left out."""
+        if self.places is None:
+            return self.forward(x)
+        made = self.forward(x[0].index_select(0, self.places)[None])[0]
+        return made.new_zeros(x.shape[1:]).index_copy(0, self.places, made)[None]
+
+
 class Recomputed:
     """A layer's forward that keeps its input alone, and computes the rest again when it is needed.
 
     Chen et al. 2016, https://arxiv.org/abs/1604.06174. By the time of the backward pass another
-    adapter may be on: the one that was on then is put back for as long as it takes.
+    adapter may be on, and other tokens be read: what was so then is put back while it takes.
     """
 
     def __init__(self, layer: nn.Module, switch: Switch) -> None:
         self.forward, self.switch = layer.forward, switch
+        self.narrowed = _narrowed_in(layer)
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         """What the layer gives."""
         if not torch.is_grad_enabled():
             return self.forward(*inputs, **named)
-        active = self.switch.active
+        active, places = self.switch.active, self.narrowed and self.narrowed.places
 
         def compute(*inputs: Any, **named: Any) -> Any:
             before, self.switch.active = self.switch.active, active
-            try:
-                return self.forward(*inputs, **named)
-            finally:
-                self.switch.active = before
+            with _only(self.narrowed, places):
+                try:
+                    return self.forward(*inputs, **named)
+                finally:
+                    self.switch.active = before
 
         return checkpoint(compute, *inputs, use_reentrant=False, preserve_rng_state=False, **named)
+
+
+def _narrowed_in(layer: nn.Module) -> Narrowed | None:
+    found = getattr(getattr(layer, "mlp", None), "forward", None)
+    return found if isinstance(found, Narrowed) else None
+
+
+@contextmanager
+def _only(narrowed: Narrowed | None, places: Tensor | None) -> Iterator[None]:
+    """For this long a feed-forward is run at these places alone; where there is none, nothing."""
+    if narrowed is None:
+        yield
+        return
+    before, narrowed.places = narrowed.places, places
+    try:
+        yield
+    finally:
+        narrowed.places = before
 
 
 class Stack:
@@ -83,15 +120,25 @@ class Stack:
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Learn from a pass through the decoder whether its layers hand tuples on."""
+        """Learn from a pass through the decoder whether its layers hand tuples on, and which have a
+        feed-forward that can be narrowed."""
 
         def look(_: nn.Module, __: Any, output: Any) -> None:
             for stand_in in self._stand_ins:
                 stand_in.__dict__["in_tuple"] = isinstance(output, tuple)
 
-        hook = self._originals[0].register_forward_hook(look)
+        def narrow(module: nn.Module, given: tuple[Any, ...], output: Any) -> None:
+            is_plain = len(given) == 1 and isinstance(output, Tensor)
+            if is_plain and not isinstance(module.forward, Narrowed):
+                module.forward = Narrowed(module.forward)
+
+        hooks = [self._originals[0].register_forward_hook(look)]
+        for layer in self._originals:
+            if isinstance(feed_forward := getattr(layer, "mlp", None), nn.Module):
+                hooks.append(feed_forward.register_forward_hook(narrow))
         yield
-        hook.remove()
+        for hook in hooks:
+            hook.remove()
 
     def from_layer(self, depth: int | None) -> list[nn.Module]:
         """The layers from `depth` on; none for None."""
@@ -111,6 +158,15 @@ class Stack:
     def first(self, depth: int) -> Iterator[None]:
         """Run only the first `depth` layers; whatever follows the stack reads what they give."""
         with self._without(range(depth, len(self))):
+            yield
+
+    @contextmanager
+    def reading(self, depth: int, places: Tensor) -> Iterator[None]:
+        """Of the first `depth` layers only these tokens of a pack are read afterwards.
+
+        What the last of them gives at the others is no hidden state.
+        """
+        with _only(_narrowed_in(self._originals[depth - 1]), places):
             yield
 
     @contextmanager

@@ -28,8 +28,8 @@ class Policy:
         return self.logprobs_of(self.hidden(batch), batch, temperature)
 
     def hidden(self, batch: Batch) -> Tensor:
-        """The trunk's hidden states [S, d], for roles that share it."""
-        return self.backbone.hidden(batch, self.adapter)
+        """The trunk's hidden states [S, d], for roles that share it; of tokens that predict one."""
+        return self.backbone.hidden(batch, self.adapter, read=batch.predictors)
 
     def logprobs_of(self, hidden: Tensor, batch: Batch, temperature: float = 1.0) -> Tensor:
         """Like `logprobs`, from hidden states already at hand."""
@@ -60,11 +60,11 @@ class RewardModel:
 
     def pooled(self, batch: Batch) -> Tensor:
         """What the head reads [B, d]: the last real token, or the mean over the completion."""
-        hidden = self.hidden(batch)
         mask = batch.completion_mask
+        read = batch.ends if self.pooling == "last" else batch.token_index[mask]
+        hidden = self.backbone.hidden(batch, self.adapter, self.depth, read)
         if self.pooling == "last":
-            last = mask.sum(dim=1, keepdim=True) - 1
-            return hidden[batch.token_index.gather(1, last)[:, 0]]
+            return hidden[batch.ends]
         states = hidden[batch.token_index].float() * mask[..., None]
         return states.sum(dim=1) / mask.sum(dim=1, keepdim=True)
 
@@ -97,7 +97,8 @@ class ValueModel:
 
     def values(self, batch: Batch) -> Tensor:
         """V of the state before each completion token: [B, T], 0 where masked."""
-        return self.values_of(self.backbone.hidden(batch, self.adapter, self.depth), batch)
+        hidden = self.backbone.hidden(batch, self.adapter, self.depth, batch.predictors)
+        return self.values_of(hidden, batch)
 
     def values_of(self, hidden: Tensor, batch: Batch) -> Tensor:
         """Like `values`, from hidden states already at hand."""
