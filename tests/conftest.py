@@ -135,7 +135,7 @@ def tiny_backbone(tiny_model: Path) -> Any:
     """The tiny model, loaded anew in float32: a test may add adapters to it and train them."""
     import torch
 
-    from rather.models.backbone import load_backbone
+    from rather.models.library import load_backbone
 
     return load_backbone(tiny_model, torch.float32, "cpu")
 

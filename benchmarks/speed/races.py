@@ -41,7 +41,7 @@ def least_work(shape: Shape, name: str, workload: Workload, settings: dict[str, 
         adapted = shape.num_layers if settings.get("adapter", False) else 0
         return work.generation(shape, rows, adapted_layers=adapted)
     if kind == "reward":
-        return work.reward(shape, rows, settings.get("depth", 1.0))
+        return work.reward(shape, rows, settings.get("depth", 1.0), settings.get("pooling", "last"))
     if kind == "dpo":
         return work.dpo(shape, rows, is_live=settings["reference"] == "live")
     top = settings.get("adapter", {}).get("num_top_layers", shape.num_layers)

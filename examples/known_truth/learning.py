@@ -19,7 +19,8 @@ from rather.models.roles import Policy, ValueModel
 from rather.models.tuning import Tuned, start_tuning
 from rather.progress import Progress
 from rather.records import Prompt
-from rather.rollout.rollout import Roles, score_rows
+from rather.rollout.rollout import Roles
+from rather.rollout.tables import score_rows
 from rather.training.cast import Cast, Task
 from rather.training.dpo import train_dpo
 from rather.training.loop import Run

@@ -16,7 +16,7 @@ from rather.data.batch import Row
 from rather.models.backbone import Backbone
 from rather.models.roles import Policy
 from rather.records import Message, Prompt
-from rather.rollout.rollout import sequence_logprobs
+from rather.rollout.tables import sequence_logprobs
 
 STOP = 0
 WORDS = (1, 2, 3)

@@ -81,9 +81,9 @@ def test_dropout_while_learning_is_found(
 ) -> None:
     own = Backbone.hidden
 
-    def dropping(self: Backbone, *arguments: Any) -> Tensor:
+    def dropping(self: Backbone, *arguments: Any, **named: Any) -> Tensor:
         """Drops a tenth of the numbers where a gradient will be taken."""
-        hidden = own(self, *arguments)
+        hidden = own(self, *arguments, **named)
         return torch.nn.functional.dropout(hidden, 0.1) if torch.is_grad_enabled() else hidden
 
     monkeypatch.setattr(Backbone, "hidden", dropping)

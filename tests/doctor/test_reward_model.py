@@ -114,9 +114,7 @@ def test_a_model_that_reads_one_token_too_early_is_found(
     pooled = RewardModel.pooled
 
     def early(self: RewardModel, batch: Any) -> Tensor:
-        mask = batch.completion_mask.clone()
-        mask[torch.arange(len(mask)), mask.sum(dim=1) - 1] = False
-        return pooled(self, replace(batch, completion_mask=mask))
+        return pooled(self, replace(batch, ends=batch.ends - 1))
 
     monkeypatch.setattr(RewardModel, "pooled", early)
     found = look(judged_ws, "where it reads")

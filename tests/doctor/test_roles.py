@@ -122,8 +122,8 @@ def test_numbers_that_depend_on_the_neighbours_are_found(
 ) -> None:
     own = Backbone.hidden
 
-    def leaking(self: Backbone, *arguments: Any) -> Tensor:
-        hidden = own(self, *arguments)
+    def leaking(self: Backbone, *arguments: Any, **named: Any) -> Tensor:
+        hidden = own(self, *arguments, **named)
         return hidden + hidden.mean(dim=0)
 
     monkeypatch.setattr(Backbone, "hidden", leaking)

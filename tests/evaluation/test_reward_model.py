@@ -20,7 +20,7 @@ from rather.evaluation.reward_model import (
 from rather.models.backbone import Backbone
 from rather.models.heads import ScalarHead
 from rather.models.roles import RewardModel
-from rather.rollout.rollout import score_rows
+from rather.rollout.tables import score_rows
 
 SHORT, MIDDLE, LONG = (9,), (10, 11), (12, 13, 14)
 PROMPT = (7, 8)

@@ -15,7 +15,8 @@ from transformers import AutoModelForCausalLM
 from rather.data.batch import Row, pack
 from rather.errors import DataError
 from rather.models.adapter_files import load_adapter, save_adapter
-from rather.models.backbone import Backbone, load_backbone
+from rather.models.backbone import Backbone
+from rather.models.library import load_backbone
 from rather.models.lora import LoraShape
 
 # PEFT asks transformers for an attribute by its old name: an affair between those two

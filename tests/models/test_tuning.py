@@ -9,7 +9,8 @@ import torch
 from rather.config.optimization import Adapter
 from rather.data.batch import Row, pack
 from rather.errors import UsageError
-from rather.models.backbone import Backbone, load_backbone
+from rather.models.backbone import Backbone
+from rather.models.library import load_backbone
 from rather.models.lora import LoraShape
 from rather.models.roles import Policy
 from rather.models.tuning import Tuned, start_tuning

@@ -15,7 +15,7 @@ from rather.data.batch import Row, pack
 from rather.data.judged import Judged, Opinion
 from rather.equations import dpo
 from rather.equations.kto import kl_baseline, kto
-from rather.models.backbone import load_backbone
+from rather.models.library import load_backbone
 from rather.models.roles import Policy
 from rather.models.tuning import Tuned, start_tuning
 from rather.progress import Progress

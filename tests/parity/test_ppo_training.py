@@ -17,14 +17,15 @@ from torch import Tensor
 from rather.config.optimization import Adapter
 from rather.config.ppo import KL, PPO, Critic, Shaping, StopRules
 from rather.data.batch import Row
-from rather.models.backbone import load_backbone
 from rather.models.heads import ScalarHead
+from rather.models.library import load_backbone
 from rather.models.roles import Policy, RewardModel, ValueModel
 from rather.models.tuning import start_tuning
 from rather.progress import Progress
 from rather.records import Message, Prompt
 from rather.rollout import local
-from rather.rollout.rollout import Roles, Rollout, score_rows
+from rather.rollout.rollout import Roles, Rollout
+from rather.rollout.tables import score_rows
 from rather.training.cast import Cast, Task
 from rather.training.learner import Learner
 from rather.training.loop import Run, epoch_order, train

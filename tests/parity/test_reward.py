@@ -14,8 +14,8 @@ from rather.config.stages import Reward
 from rather.data.batch import Row
 from rather.data.judged import Judged, Opinion
 from rather.equations import preferences
-from rather.models.backbone import load_backbone
 from rather.models.heads import ScalarHead
+from rather.models.library import load_backbone
 from rather.models.roles import Policy
 from rather.models.tuning import start_tuning
 from rather.progress import Progress

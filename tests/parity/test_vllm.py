@@ -18,9 +18,9 @@ import torch
 from rather.config.serving import Serving
 from rather.config.vllm import VllmEngine
 from rather.models.adapter_files import save_adapter
-from rather.models.backbone import Backbone, load_backbone
+from rather.models.backbone import Backbone
 from rather.models.embedded import embedded_folder
-from rather.models.library import Library
+from rather.models.library import Library, load_backbone
 from rather.models.lora import LoraShape
 from rather.records import Message, Prompt
 from rather.rollout import local

@@ -51,42 +51,62 @@ def test_a_head() -> None:
     assert floors.head(TINY, 3, is_backward=True).flops == 480
 
 
+# in the last layer of a pass, only k and v of tokens that are not read: without the others,
+# 104 weights with inputs and outputs of 46, 2·104 FLOPs less a token; with an adapter 2·46 more
+# less; with a backward pass 2·2·104 + 3·2·46 = 692
+BARE, ADAPTED, LEARNT = 208, 300, 692
+
+
+def test_a_pass_of_which_two_tokens_are_read() -> None:
+    some = floors.trunk(TINY, ROWS, has_adapter=False, is_backward=False, num_read=2)
+    assert some.flops == 3488 - 4 * BARE
+    assert some.num_bytes == 1392 - 4 * 2 * 46
+    some = floors.trunk(TINY, ROWS, has_adapter=True, is_backward=False, num_read=2)
+    assert some.flops == 4880 - 4 * ADAPTED
+    some = floors.trunk(TINY, ROWS, has_adapter=True, is_backward=True, num_read=2)
+    assert some.flops == 11760 - 4 * LEARNT
+    # the prompt's last token predicts two first ones, the first of the longer completion one
+    assert floors.num_predictors(ROWS) == 2
+
+
 def test_an_update_of_a_reward_model_reads_its_share_of_the_layers() -> None:
-    assert floors.reward(TINY, ROWS, 1.0).flops == 11760
-    assert floors.reward(TINY, ROWS, 0.5).flops == 5880
+    assert floors.reward(TINY, ROWS, 1.0).flops == 11760 - 4 * LEARNT
+    assert floors.reward(TINY, ROWS, 0.5).flops == 5880 - 4 * LEARNT
+    assert floors.reward(TINY, ROWS, 0.5, "mean").flops == 5880 - 3 * LEARNT
 
 
 def test_a_live_reference_is_one_more_pass() -> None:
     known = floors.dpo(TINY, ROWS, is_live=False)
-    assert known.flops == 11760 + 480
-    assert floors.dpo(TINY, ROWS, is_live=True).flops == 11760 + 480 + 3488 + 240
+    assert known.flops == 11760 - 4 * LEARNT + 480
+    assert floors.dpo(TINY, ROWS, is_live=True).flops == known.flops + 3488 - 4 * BARE + 240
 
 
 def test_generation() -> None:
     # run are 3 + 1 + 0 tokens: 4 · 2·120 and N = 6 + (3 + 1) = 10: 2 · (960 + 160) = 2240
     bare = floors.generation(TINY, ROWS, adapted_layers=0)
-    assert bare.flops == 2240 + 240  # logits of all 3
+    assert bare.flops == 2240 - 2 * BARE + 240  # logits of all 3; two of the prompt are not read
     assert bare.num_bytes == 1120  # two tokens after another, each all 280 weights of 2 bytes
-    # 4 tokens · 2·1·58 in each of two layers
-    assert floors.generation(TINY, ROWS, adapted_layers=2).flops == 2480 + 928
+    # 4 tokens · 2·1·58 in each of two layers, 2·1·46 less for those two in the last
+    adapted = floors.generation(TINY, ROWS, adapted_layers=2)
+    assert adapted.flops == bare.flops + 928 - 2 * 92
+    assert adapted.num_bytes == 1120
 
 
 def test_ppo() -> None:
-    look, learn, bare = 3488 + 1392, 11760, 3488
-    generation = 2480 + 928
+    learn, look, reference = 11760 - 4 * LEARNT, 4880 - 4 * ADAPTED, 3488 - 4 * BARE
+    generation = 2240 - 2 * BARE + 240 + 928 - 2 * 92
     whole = floors.ppo(TINY, ROWS, epochs=4, top_layers=2, has_critic=True)
-    policies = (look + 240) + (bare + 240)
-    assert whole.flops == generation + 2 * look + policies + 4 * (learn + 480 + learn)
+    # the reward model's look, the reference's; the others' are the first epoch's
+    assert whole.flops == generation + look + reference + 240 + 4 * (learn + 480 + learn)
     shared = floors.ppo(TINY, ROWS, epochs=4, top_layers=2, has_critic=False)
-    assert whole.flops - shared.flops == look + 4 * learn
+    assert whole.flops - shared.flops == 4 * learn
 
 
 def test_layers_below_the_lowest_trained_one_are_passed_once() -> None:
-    look, learn, bare = (3488 + 1392) // 2, 11760 // 2, 3488 // 2  # one layer
-    generation = 2480 + 464
+    learn, look, reference = 5880 - 4 * LEARNT, 2440 - 4 * ADAPTED, 1744 - 4 * BARE  # one layer
+    generation = 2240 - 2 * BARE + 240 + 464 - 2 * 92
     half = floors.ppo(TINY, ROWS, epochs=1, top_layers=1, has_critic=False)
-    policies = (look + 240) + (bare + 240)
-    assert half.flops == generation + bare + look + policies + learn + 480
+    assert half.flops == generation + 1744 + look + reference + 240 + learn + 480
 
 
 def test_work_adds_up() -> None:

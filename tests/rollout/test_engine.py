@@ -8,10 +8,11 @@ import pytest
 import torch
 from transformers import PreTrainedModel
 
-from rather.models.backbone import Backbone, load_backbone
+from rather.models.backbone import Backbone
 from rather.models.decode.blocks import PROMPT_TOKENS
 from rather.models.decode.prefixes import Prefixes
 from rather.models.embedded import embedded_folder
+from rather.models.library import load_backbone
 from rather.models.lora import LoraShape
 from rather.rollout.engine import MOST_ROWS, Engine
 from rather.rollout.requests import Request, Sampled, Settings, Ticket

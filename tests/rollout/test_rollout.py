@@ -1,30 +1,26 @@
 """Rollouts: every tensor in its shape, masked places 0, and the same numbers however it is cut."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 
-from rather.data.batch import Row, pack
+from rather.data.batch import Batch, Row
 from rather.models.backbone import Backbone
 from rather.models.heads import ScalarHead
 from rather.models.lora import LoraShape
-from rather.models.roles import Policy, RewardModel, ValueModel
+from rather.models.roles import Policy, ValueModel
 from rather.records import Message, Prompt
 from rather.rollout.local import Request, Settings
-from rather.rollout.rollout import (
-    Roles,
-    Rollout,
-    collect,
-    completions_of,
-    score_rows,
-    sequence_logprobs,
-)
+from rather.rollout.rollout import Looking, OpenLooks, Roles, Rollout, collect
+from rather.rollout.tables import token_table
 
 STOPS = tuple(range(60))
+LOOKING = Looking(0.8, 4096)
 REQUESTS = [Request((7, 8, 9), (1, 2)), Request((20, 21), (3,)), Request((30,) * 9, (4, 5, 6))]
 PROMPTS = [Prompt(f"p{n}", (Message("user", str(n)),), "train") for n in range(3)]
-ROWS = [Row((7, 8), ((9, 10), (11,))), Row((5,), ((6, 7, 8, 9),)), Row((4, 4, 4), ((8,), (9,)))]
 
 
 def lengths_as_scores(prompts: Sequence[Prompt], rows: Sequence[Row]) -> list[list[float]]:
@@ -42,10 +38,15 @@ def roles(backbone: Backbone, adapter: str | None = None) -> Roles:
     )
 
 
-def rolled(backbone: Backbone, tokens: int = 4096, adapter: str | None = None) -> Rollout:
-    cast = roles(backbone, adapter)
+def rolled(
+    backbone: Backbone,
+    tokens: int = 4096,
+    adapter: str | None = None,
+    open_looks: OpenLooks | None = None,
+) -> Rollout:
+    cast, looking = roles(backbone, adapter), Looking(0.8, tokens, open_looks)
     sampled = cast.sampler(cast.policy, REQUESTS, Settings(0.8, 7, STOPS), lambda tokens: None)
-    return collect(cast, PROMPTS, list(zip(REQUESTS, sampled, strict=True)), 0.8, tokens)
+    return collect(cast, PROMPTS, list(zip(REQUESTS, sampled, strict=True)), looking)
 
 
 def loud_adapter(backbone: Backbone, top_only: bool = False) -> str:
@@ -97,34 +98,45 @@ def test_microbatches_change_nothing(tiny_backbone: Backbone, top_only: bool) ->
         assert torch.allclose(getattr(whole, name), getattr(cut, name), atol=1e-5), name
 
 
-def test_sequence_logprobs_are_sums_over_the_completion(tiny_backbone: Backbone) -> None:
-    policy = Policy(tiny_backbone)
-    found = sequence_logprobs(policy, ROWS, microbatch_tokens=16, temperatures=(2.0, 0.5))
-    # a completion's probability is the product of its tokens', each asked for on its own
-    for row, places in zip(ROWS, ((0, 1), (2,), (3, 4)), strict=True):
-        for place, completion in zip(places, row.completions, strict=True):
-            total = torch.zeros(2)
-            for t, token in enumerate(completion):
-                single = Row((*row.prompt_ids, *completion[:t]), ((token,),))
-                with torch.no_grad():
-                    total[0] += policy.logprobs(pack([single]), 2.0).item()
-                    total[1] += policy.logprobs(pack([single]), 0.5).item()
-            assert found[:, place].tolist() == pytest.approx(total.tolist(), abs=1e-4)
+@pytest.mark.parametrize("top_only", [False, True])
+def test_the_policy_s_first_pass_stays_open(tiny_backbone: Backbone, top_only: bool) -> None:
+    adapter = loud_adapter(tiny_backbone, top_only)
+    learning = tiny_backbone.adapter_parameters(adapter)
+    for parameter in learning.values():
+        parameter.requires_grad_(True)
+    closed, opened = rolled(tiny_backbone, 24, adapter), OpenLooks()
+    rollout = rolled(tiny_backbone, 24, adapter, opened)
+    assert torch.equal(rollout.logprobs, closed.logprobs)
+    assert not rollout.logprobs.requires_grad
+    ((places, look),) = opened.items()  # the longest rows' pass, of several
+    assert 0 < len(places) < 6
+    width = look.logprobs.shape[1]
+    assert torch.equal(look.logprobs.detach(), rollout.logprobs[list(places), :width])
+    look.logprobs.sum().backward()
+    assert all(parameter.grad is not None for parameter in learning.values())
 
 
-def test_scores_come_back_in_their_rows(tiny_backbone: Backbone) -> None:
-    head = ScalarHead(tiny_backbone.hidden_size, seed=2).requires_grad_(False)
-    model = RewardModel(tiny_backbone, None, head, "last")
-    together = score_rows(model, ROWS, microbatch_tokens=4096)
-    assert [len(row) for row in together] == [2, 1, 2]
-    for row, scores in zip(ROWS, together, strict=True):
-        for completion, score in zip(row.completions, scores, strict=True):
-            ((alone,),) = score_rows(model, [Row(row.prompt_ids, (completion,))], 16)
-            assert alone == pytest.approx(score, abs=1e-5)
-    assert score_rows(model, [], 16) == []
+def test_a_critic_on_the_trunk_reads_the_policy_s_own_pass(
+    tiny_backbone: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adapter = loud_adapter(tiny_backbone)
+    cast = roles(tiny_backbone, adapter)
+    assert cast.value is not None
+    on_trunk = replace(cast, value=replace(cast.value, adapter=adapter))
+    sampled = cast.sampler(cast.policy, REQUESTS, Settings(0.8, 7, STOPS), lambda tokens: None)
+    drawn = list(zip(REQUESTS, sampled, strict=True))
+    passes: list[str | None] = []
+    hidden = Backbone.hidden
 
+    def counted(self: Backbone, batch: Batch, adapter: str | None, *rest: Any, **more: Any) -> Any:
+        passes.append(adapter)
+        return hidden(self, batch, adapter, *rest, **more)
 
-def test_places_of_completions() -> None:
-    # rows of 2, 1 and 2 completions lie at 0-1, 2 and 3-4
-    assert completions_of(ROWS, [2, 0]) == [3, 4, 0, 1]
-    assert completions_of(ROWS, []) == []
+    monkeypatch.setattr(Backbone, "hidden", counted)
+    rollout = collect(on_trunk, PROMPTS, drawn, LOOKING)
+    assert passes == [None, "loud"]
+    assert on_trunk.value is not None
+    alone = token_table(on_trunk.value.values, rollout.rows, 4096, tiny_backbone.device)
+    assert rollout.values is not None
+    assert torch.equal(rollout.values, alone)
+    assert not torch.allclose(rollout.values, collect(cast, PROMPTS, drawn, LOOKING).values)

@@ -3,7 +3,7 @@
 import pytest
 
 from rather.errors import DataError, UsageError
-from rather.rollout.rollout import score_rows
+from rather.rollout.tables import score_rows
 from rather.stages import tuning
 from rather.stages.answering import score_texts, to_prompt
 from rather.stages.runs import open_library

@@ -13,7 +13,7 @@ from rather.data.tokens import Codec
 from rather.errors import UsageError
 from rather.feedback.concision import concision
 from rather.feedback.judge import plain_reader
-from rather.rollout.rollout import score_rows
+from rather.rollout.tables import score_rows
 from rather.stages import tuning
 from rather.stages.runs import open_library
 from rather.stages.scorers import (

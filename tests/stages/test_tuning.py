@@ -13,7 +13,7 @@ from rather.durable import verify
 from rather.errors import DataError, StoppedByRule, UsageError
 from rather.models.library import weights_digest
 from rather.pipeline import import_file
-from rather.rollout.rollout import score_rows
+from rather.rollout.tables import score_rows
 from rather.stages import reinforcing, tuning
 from rather.stages.answering import score_texts, to_prompt
 from rather.stages.runs import open_library

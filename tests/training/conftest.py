@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from rather.config.optimization import Adapter
-from rather.models.backbone import load_backbone
+from rather.models.library import load_backbone
 from rather.models.roles import Policy
 from rather.models.tuning import Tuned, start_tuning
 from rather.progress import Progress

@@ -13,7 +13,7 @@ from rather.errors import StoppedByRule, UsageError
 from rather.models.library import weights_digest
 from rather.models.roles import Policy
 from rather.models.tuning import Tuned
-from rather.rollout.rollout import sequence_logprobs
+from rather.rollout.tables import sequence_logprobs
 from rather.training.dpo import loss_settings, pair_places, pair_sums, train_dpo, watch_chosen
 
 SECTION = DPO(learning_rate=5e-3, batch_size=4, num_epochs=2, checkpoint_every=2)

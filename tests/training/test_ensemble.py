@@ -11,11 +11,10 @@ from rather.config.optimization import Adapter
 from rather.config.stages import Reward
 from rather.data.batch import Row
 from rather.data.judged import Judged, Opinion
-from rather.models.backbone import load_backbone
-from rather.models.library import weights_digest
+from rather.models.library import load_backbone, weights_digest
 from rather.models.roles import Policy, RewardEnsemble
 from rather.models.tuning import Tuned, start_tuning
-from rather.rollout.rollout import score_rows
+from rather.rollout.tables import score_rows
 from rather.training.ensemble import bootstrap, member_seed, train_ensemble
 
 SECTION = Reward(ensemble=3, learning_rate=3e-3, batch_size=4, num_epochs=2, checkpoint_every=2)

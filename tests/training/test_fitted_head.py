@@ -12,7 +12,7 @@ from rather.models.heads import ScalarHead
 from rather.models.roles import RewardModel
 from rather.models.tuning import Tuned
 from rather.progress import Progress
-from rather.rollout.rollout import score_rows
+from rather.rollout.tables import score_rows
 from rather.training import fitted_head
 from rather.training.fitted_head import fit_bradley_terry, fit_head
 

@@ -13,11 +13,10 @@ from rather.config.stages import Reward
 from rather.data.batch import Row
 from rather.data.judged import Judged, Opinion
 from rather.evaluation.reward_model import held_out_accuracy
-from rather.models.backbone import load_backbone
-from rather.models.library import weights_digest
+from rather.models.library import load_backbone, weights_digest
 from rather.models.roles import Policy, RewardModel
 from rather.models.tuning import Tuned, start_tuning
-from rather.rollout.rollout import score_rows
+from rather.rollout.tables import score_rows
 from rather.training.reward import PAIR_LOSSES, choose_pair_losses, pair_accuracy, sum_of_losses
 from rather.training.reward import train_reward as train
 

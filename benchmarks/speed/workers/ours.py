@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from benchmarks.speed.pace import Pace
-from rather.models.backbone import Backbone, load_backbone
-from rather.models.library import pick_device, pick_dtype
+from rather.models.backbone import Backbone
+from rather.models.library import load_backbone, pick_device, pick_dtype
 from rather.progress import Progress
 from rather.training.loop import Run
 

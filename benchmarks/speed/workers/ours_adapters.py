@@ -13,7 +13,7 @@ from benchmarks.speed.workers.ours import scratch
 from rather.config.serving import Serving
 from rather.data.batch import Row
 from rather.models.library import Library
-from rather.rollout.rollout import score_rows
+from rather.rollout.tables import score_rows
 from rather.serving.backend import Wish
 from rather.serving.local.backend import LocalBackend
 

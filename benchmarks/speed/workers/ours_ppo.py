@@ -26,7 +26,8 @@ from rather.models.heads import ScalarHead
 from rather.models.roles import Policy, RewardModel, ValueModel
 from rather.models.tuning import start_tuning
 from rather.records import Message, Prompt
-from rather.rollout.rollout import Roles, score_rows
+from rather.rollout.rollout import Roles
+from rather.rollout.tables import score_rows
 from rather.training.cast import Cast, Task
 from rather.training.ppo import train_ppo
 

@@ -16,7 +16,7 @@ from rather.equations.kl import k3
 from rather.models.roles import Policy
 from rather.models.tuning import Tuned, start_tuning
 from rather.rollout import local
-from rather.rollout.rollout import with_lower_states
+from rather.rollout.tables import with_lower_states
 
 SAMPLED_TOKENS = 12
 """Tokens drawn for each completion."""

@@ -15,7 +15,7 @@ from rather.doctor.shown import visible
 from rather.models.heads import ScalarHead
 from rather.models.roles import RewardModel
 from rather.records import ModelVersion
-from rather.rollout.rollout import score_rows
+from rather.rollout.tables import score_rows
 from rather.training.ensemble import member_seed
 
 Pooling = Literal["last", "mean"]

@@ -13,7 +13,7 @@ from rather.doctor.patient import NotYet, Patient
 from rather.models.backbone import Backbone
 from rather.models.lora import LoraShape
 from rather.models.roles import Policy
-from rather.rollout.rollout import token_table
+from rather.rollout.tables import token_table
 
 TOKENS_TOGETHER = 2048
 FLOAT32, BFLOAT16 = 1e-3, 1.0

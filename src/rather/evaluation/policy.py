@@ -12,7 +12,7 @@ from rather.evaluation.statistics import Interval, mean, outcomes, standard_erro
 from rather.models.roles import Policy
 from rather.progress import Progress
 from rather.records import Completion
-from rather.rollout.rollout import sequence_logprobs, with_lower_states
+from rather.rollout.tables import sequence_logprobs, with_lower_states
 
 
 @dataclass(frozen=True)

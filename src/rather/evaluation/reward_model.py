@@ -9,7 +9,7 @@ from rather.data.judged import Judged
 from rather.evaluation.statistics import Interval, mean, wilson
 from rather.failpoints import failpoint
 from rather.models.roles import RewardEnsemble, RewardModel
-from rather.rollout.rollout import score_rows
+from rather.rollout.tables import score_rows
 
 Scores = Sequence[Sequence[float]]
 """One score a completion, row by row."""

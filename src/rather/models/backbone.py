@@ -5,16 +5,13 @@ adapter (or none) switched on. Nobody else toggles adapters.
 """
 
 import copy
-import logging
 from collections.abc import Mapping
-from contextlib import ExitStack
-from pathlib import Path
+from contextlib import ExitStack, nullcontext
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
-from transformers import AutoModelForCausalLM, PreTrainedModel
+from transformers import PreTrainedModel
 
 from rather.data.batch import Batch, Lower, Row, pack
 from rather.errors import DataError, UsageError
@@ -38,7 +35,6 @@ Adapters = str | None | Mapping[str, Tensor]
 
 LOGITS_RTOL = 2e-2
 """How far a model's own logits may be from ours: a few roundings of bfloat16."""
-LOG = logging.getLogger(__name__)
 
 
 class Backbone:
@@ -83,11 +79,24 @@ class Backbone:
         """Memory that the keys and values of one token take, in all layers; 0 where unknown."""
         return self._cached_numbers * self.model.dtype.itemsize
 
-    def run(self, ids: Tensor, positions: Tensor, layout: Layout, adapter: Adapters) -> Tensor:
-        """Hidden states of packed tokens: ids [S], positions [S] -> [S, d]."""
+    def run(
+        self,
+        ids: Tensor,
+        positions: Tensor,
+        layout: Layout,
+        adapter: Adapters,
+        read: Tensor | None = None,
+    ) -> Tensor:
+        """Hidden states of packed tokens: ids [S], positions [S] -> [S, d]; `read` as in `hidden`.
+
+        An adapter of some tokens only counts on seeing them all.
+        """
         assert self.why_padded is None
         self.switch_to(adapter)
-        return self._decoded(input_ids=ids[None], position_ids=positions[None], layout=layout)[0]
+        by_place = isinstance(adapter, Mapping)
+        with nullcontext() if read is None or by_place else self.stack.reading(None, read):
+            at = {"input_ids": ids[None], "position_ids": positions[None]}
+            return self._decoded(**at, layout=layout)[0]
 
     def switch_to(self, adapter: Adapters) -> None:
         """Let the layers add an adapter from now on; for whoever runs the model by itself."""
@@ -277,27 +286,3 @@ class Backbone:
                 f"{type(self.model).__name__} makes its logits in a way rather does not know; "
                 "choose another architecture."
             )
-
-
-def load_backbone(folder: Path, dtype: torch.dtype, device: torch.device | str) -> Backbone:
-    """Load a checked model folder (see `rather.models.source`) without running any code from it.
-
-    DataError says why a folder cannot be loaded.
-    """
-    try:
-        model = AutoModelForCausalLM.from_pretrained(
-            folder,
-            dtype=dtype,
-            use_safetensors=True,
-            trust_remote_code=False,
-            local_files_only=True,
-        )
-    except (ValueError, KeyError, OSError, RuntimeError, SafetensorError) as error:
-        reason = str(error).strip().partition("\n")[0].rstrip(".")
-        raise DataError(f"The model in {folder} cannot be loaded: {reason}.") from error
-    model.to(torch.device(device))  # type: ignore[arg-type]
-    backbone = Backbone(model)
-    if backbone.why_padded is not None:
-        name, why = type(model).__name__, backbone.why_padded
-        LOG.warning("%s runs padded, which is slower than packed: %s.", name, why)
-    return backbone

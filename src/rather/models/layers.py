@@ -70,7 +70,8 @@ class Recomputed:
         """What the layer gives."""
         if not torch.is_grad_enabled():
             return self.forward(*inputs, **named)
-        active, places = self.switch.active, self.narrowed and self.narrowed.places
+        active = self.switch.active
+        places = None if self.narrowed is None else self.narrowed.places
 
         def compute(*inputs: Any, **named: Any) -> Any:
             before, self.switch.active = self.switch.active, active
@@ -161,12 +162,13 @@ class Stack:
             yield
 
     @contextmanager
-    def reading(self, depth: int, places: Tensor) -> Iterator[None]:
-        """Of the first `depth` layers only these tokens of a pack are read afterwards.
+    def reading(self, depth: int | None, places: Tensor) -> Iterator[None]:
+        """After the first `depth` layers (None: all) only these tokens of a pack are read.
 
         What the last of them gives at the others is no hidden state.
         """
-        with _only(_narrowed_in(self._originals[depth - 1]), places):
+        last = len(self) if depth is None else depth
+        with _only(_narrowed_in(self._originals[last - 1]), places):
             yield
 
     @contextmanager

@@ -3,12 +3,14 @@
 import hashlib
 import re
 from dataclasses import dataclass, field
+from logging import getLogger
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from transformers import GenerationConfig
+from transformers import AutoModelForCausalLM, GenerationConfig
 from transformers.utils import logging
 
 from rather.config.stages import Precision
@@ -16,7 +18,7 @@ from rather.data.tokens import Codec, load_codec
 from rather.durable import verify
 from rather.errors import DataError, UsageError
 from rather.models.adapter_files import load_adapter, require_fit, save_adapter
-from rather.models.backbone import Backbone, load_backbone
+from rather.models.backbone import Backbone
 from rather.models.files.skeleton import Skeleton, skeleton_of
 from rather.models.heads import ScalarHead
 from rather.models.lora import LoraShape
@@ -27,6 +29,7 @@ from rather.models.storage.shards import state_of
 from rather.records import ModelVersion
 
 HEAD_FILE = "head.safetensors"
+LOG = getLogger(__name__)
 VERSION_NAME = re.compile(r"(?:sft|reward|ppo|dpo)-[0-9]+")
 
 logging.disable_progress_bar()
@@ -254,3 +257,27 @@ def _stops(folder: Path) -> tuple[int, ...]:
         return ()
     eos = GenerationConfig.from_pretrained(folder).eos_token_id
     return () if eos is None else tuple([eos] if isinstance(eos, int) else eos)
+
+
+def load_backbone(folder: Path, dtype: torch.dtype, device: torch.device | str) -> Backbone:
+    """Load a checked model folder (see `rather.models.source`) without running any code from it.
+
+    DataError says why a folder cannot be loaded.
+    """
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=dtype,
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+        )
+    except (ValueError, KeyError, OSError, RuntimeError, SafetensorError) as error:
+        reason = str(error).strip().partition("\n")[0].rstrip(".")
+        raise DataError(f"The model in {folder} cannot be loaded: {reason}.") from error
+    model.to(torch.device(device))  # type: ignore[arg-type]
+    backbone = Backbone(model)
+    if backbone.why_padded is not None:
+        name, why = type(model).__name__, backbone.why_padded
+        LOG.warning("%s runs padded, which is slower than packed: %s.", name, why)
+    return backbone

@@ -5,7 +5,7 @@ reference is a `Policy` with the frozen adapter it started from, or with none.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,6 +16,15 @@ from rather.models.heads import ScalarHead
 from rather.models.token_logprobs import token_logprobs
 
 
+class Look(NamedTuple):
+    """What a policy makes of a batch in one pass."""
+
+    hidden: Tensor
+    """The trunk's hidden states, see `Policy.hidden`: [S, d]."""
+    logprobs: Tensor
+    """log π of each completion token: [B, T], 0 where masked."""
+
+
 @dataclass(frozen=True)
 class Policy:
     """A language model as a distribution over completions."""
@@ -23,9 +32,14 @@ class Policy:
     backbone: Backbone
     adapter: str | None = None
 
+    def look(self, batch: Batch, temperature: float = 1.0) -> Look:
+        """Log-probabilities, and the hidden states they come from."""
+        hidden = self.hidden(batch)
+        return Look(hidden, self.logprobs_of(hidden, batch, temperature))
+
     def logprobs(self, batch: Batch, temperature: float = 1.0) -> Tensor:
         """log π of each completion token: [B, T], 0 where masked."""
-        return self.logprobs_of(self.hidden(batch), batch, temperature)
+        return self.look(batch, temperature).logprobs
 
     def hidden(self, batch: Batch) -> Tensor:
         """The trunk's hidden states [S, d], for roles that share it; of tokens that predict one."""
@@ -94,6 +108,11 @@ class ValueModel:
     head: ScalarHead
     depth: int | None = None
     """How many of the backbone's layers it reads; None for all."""
+
+    def is_on_trunk_of(self, policy: Policy) -> bool:
+        """Whether it reads the policy's own hidden states."""
+        own = self.backbone, self.adapter, self.depth
+        return own == (policy.backbone, policy.adapter, None)
 
     def values(self, batch: Batch) -> Tensor:
         """V of the state before each completion token: [B, T], 0 where masked."""

@@ -44,7 +44,7 @@ def duration_of(shape: Shape, load: Load, hardware: Hardware, num_bytes: int) ->
     learnt = sum((_learning(shape, trunk, load, rows) for trunk in load.learning), Work())
     if load.thrift.recomputes:
         forward = [replace(shape, num_layers=trunk.num_layers) for trunk in load.learning]
-        again = (work.trunk(one, rows, has_adapter=True, is_backward=False) for one in forward)
+        again = (_pass(one, rows, is_backward=False) for one in forward)
         learnt = sum(again, learnt)
     parts["learn"] = load.num_epochs * learnt.flops / reached
     if hardware.count > 1:
@@ -78,7 +78,7 @@ def _looking(shape: Shape, load: Load, rows: Sequence[Lengths]) -> Work:
         found += work.logprobs(replace(shape, num_layers=own), rows, has_adapter=True)
         for trunk in (*load.looking, *load.learning[1:]):
             read = replace(shape, num_layers=trunk.num_layers)
-            one = work.trunk(read, rows, has_adapter=True, is_backward=False)
+            one = _pass(read, rows, is_backward=False)
             found += one * trunk.num_copies
     return found
 
@@ -89,7 +89,7 @@ def _learning(shape: Shape, trunk: Trunk, load: Load, rows: Sequence[Lengths]) -
     if trunk.is_full:
         found = work.trunk(read, rows, has_adapter=False, is_backward=False) * 3
     else:
-        found = work.trunk(read, rows, has_adapter=True, is_backward=True)
+        found = _pass(read, rows, is_backward=True)
     # a pass that looked has kept what lies below
     is_kept = load.keeps_lower and load.has_reference
     if not is_kept and not trunk.is_full and trunk.role == "policy":
@@ -98,6 +98,12 @@ def _learning(shape: Shape, trunk: Trunk, load: Load, rows: Sequence[Lengths]) -
     if load.has_logits and trunk.role == "policy":
         found += work.head(shape, work.num_predicted(rows), is_backward=True)
     return found
+
+
+def _pass(shape: Shape, rows: Sequence[Lengths], *, is_backward: bool) -> Work:
+    """One with an adapter; about as many tokens are read as predict one, whatever the role."""
+    num_read = work.num_predictors(rows)
+    return work.trunk(shape, rows, has_adapter=True, is_backward=is_backward, num_read=num_read)
 
 
 def _exchange(shape: Shape, load: Load, hardware: Hardware) -> float:

@@ -162,8 +162,9 @@ class Engine(Queue):
         self.cache.expect(lengths, [len(arrival.rows) for arrival in arrivals])
         layout = PackedLayout(batch, keep=self.cache)
         adapters = self._adapters(arrivals, lengths)
-        hidden = self.backbone.run(batch.input_ids, batch.position_ids, layout, adapters)
-        self._seat(arrivals, hidden[_lasts(lengths)])
+        lasts = _lasts(lengths).to(self.backbone.device)
+        hidden = self.backbone.run(batch.input_ids, batch.position_ids, layout, adapters, lasts)
+        self._seat(arrivals, hidden[lasts])
 
     def _go_on(self, pieces: Sequence[Piece]) -> None:
         """The next tokens of prompts of which some are known; those that end with them join."""

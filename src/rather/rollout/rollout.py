@@ -1,24 +1,21 @@
 """A rollout: sampled completions, their scores, and what policy, reference and critic say."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from rather.data.batch import Batch, Lower, Row, microbatches
-from rather.equations.logprobs import masked_sum
+from rather.data.batch import Batch, Row
 from rather.failpoints import failpoint
-from rather.models.roles import Policy, RewardEnsemble, RewardModel, ValueModel
+from rather.models.roles import Look, Policy, ValueModel
 from rather.records import Prompt
 from rather.rollout.local import sample_policy
 from rather.rollout.requests import Request, Sampled
 from rather.rollout.sampler import Sampler
-
-MEASURED_TOGETHER = 2048
-"""Tokens computed at once wherever something is only measured, whatever training is told: in
-bfloat16 the last digit of a score depends on what shares its microbatch."""
+from rather.rollout.tables import token_tables, with_lower_states
 
 
 class Scorer(Protocol):
@@ -89,19 +86,33 @@ class Roles:
     sampler: Sampler = sample_policy
 
 
+OpenLooks = dict[tuple[int, ...], Look]
+"""Passes of a policy that an update can still take its gradient through, by the places of their
+completions in the rollout. They are of no use any more as soon as the policy has learnt."""
+
+
+@dataclass(frozen=True)
+class Looking:
+    """How a rollout is looked at."""
+
+    temperature: float
+    microbatch_tokens: int
+    open_looks: OpenLooks | None = None
+    """Takes the policy's first pass, for the update that comes next; None: nothing learns next."""
+
+
 def collect(
     roles: Roles,
     prompts: Sequence[Prompt],
     drawn: Sequence[tuple[Request, Sequence[Sampled]]],
-    temperature: float,
-    microbatch_tokens: int,
+    looking: Looking,
     advance: Callable[[int], None] = lambda tokens: None,
 ) -> Rollout:
-    """Look at what was sampled of each request, at this temperature, with every role.
+    """Look at what was sampled of each request with every role.
 
     `advance` hears of no more tokens, from time to time: looking takes about as long as sampling.
     """
-    policy = roles.policy
+    policy, microbatch_tokens = roles.policy, looking.microbatch_tokens
     failpoint("rollout.sampled")
     rows = [
         Row(request.prompt_ids, tuple(one.ids for one in answers)) for request, answers in drawn
@@ -112,24 +123,43 @@ def collect(
     failpoint("rollout.scored")
     advance(0)
 
-    def look(of: Callable[[Batch], Tensor]) -> Tensor:
+    def look(of: Callable[[Batch, list[int]], Sequence[Tensor]]) -> list[Tensor]:
         device = policy.backbone.device
-        return token_table(of, rows, microbatch_tokens, device, lambda rows_done: advance(0))
+        return token_tables(of, rows, microbatch_tokens, device, lambda rows_done: advance(0))
 
     by_token = roles.token_scorer(prompts, rows) if roles.token_scorer else None
+    (ref_logprobs,) = look(lambda batch, _: [roles.reference.logprobs(batch, looking.temperature)])
+    values = []
+    if (critic := roles.value) and not critic.is_on_trunk_of(policy):
+        values = look(lambda batch, _: [critic.values(batch)])
+    # the policy comes last: a pass of its that stays open is beside nobody else's
+    logprobs, *on_trunk = look(partial(_policy_says, roles, looking))
     return Rollout(
         rows=tuple(rows),
         stopped=torch.tensor([one.finish_reason == "stop" for one in flat]),
         scores=torch.tensor([score for row in scores for score in row]),
         completion_mask=torch.arange(max(len(one.ids) for one in flat))
         < torch.tensor([len(one.ids) for one in flat])[:, None],
-        logprobs=look(lambda batch: policy.logprobs(batch, temperature)),
+        logprobs=logprobs,
         sampler_logprobs=ragged([one.logprobs for one in flat]),
-        ref_logprobs=look(lambda batch: roles.reference.logprobs(batch, temperature)),
-        values=look(roles.value.values) if roles.value else None,
+        ref_logprobs=ref_logprobs,
+        values=next(iter([*values, *on_trunk]), None),
         token_scores=ragged([one for row in by_token for one in row]) if by_token else None,
         spread=torch.tensor([one for row in spread for one in row]) if spread else None,
     )
+
+
+def _policy_says(roles: Roles, looking: Looking, batch: Batch, places: list[int]) -> list[Tensor]:
+    """Log-probabilities [b, t], and the values of a critic on the policy's trunk."""
+    critic, opened = roles.value, looking.open_looks
+    stays_open = opened is not None and not opened
+    with torch.set_grad_enabled(stays_open):
+        look = roles.policy.look(batch, looking.temperature)
+    if opened is not None and stays_open:
+        opened[tuple(places)] = look
+    if critic is None or not critic.is_on_trunk_of(roles.policy):
+        return [look.logprobs]
+    return [look.logprobs, critic.values_of(look.hidden, batch)]
 
 
 def _judged(
@@ -144,89 +174,3 @@ def ragged(values: Sequence[Sequence[float]]) -> Tensor:
     """Numbers of ragged length as a tensor, 0 where a row has ended: [len(values), longest]."""
     width = max(len(row) for row in values)
     return torch.tensor([[*row, *[0.0] * (width - len(row))] for row in values])
-
-
-def with_lower_states(policy: Policy, rows: Sequence[Row], microbatch_tokens: int) -> list[Row]:
-    """Rows that carry what lies below the policy's lowest trained layer, computed here once.
-
-    Rows that carry it already are left as they are.
-    """
-    backbone = policy.backbone
-    depth = backbone.lowest_layer(policy.adapter) if policy.adapter else 0
-    if depth == 0:
-        return list(rows)
-    found = list(rows)
-    new = [place for place, row in enumerate(rows) if row.lower is None]
-    for indices, batch in microbatches(
-        [rows[place] for place in new], microbatch_tokens, backbone.device
-    ):
-        places = [new[index] for index in indices]
-        lower = backbone.lower(batch, depth)
-        parts = lower.hidden.split([rows[place].num_tokens for place in places])
-        for place, part in zip(places, parts, strict=True):
-            found[place] = replace(rows[place], lower=Lower(backbone, depth, part))
-    return found
-
-
-@torch.no_grad()
-def token_table(
-    of: Callable[[Batch], Tensor],
-    rows: Sequence[Row],
-    microbatch_tokens: int,
-    device: torch.device,
-    advance: Callable[[int], None] = lambda rows_done: None,
-) -> Tensor:
-    """Something [b, t] of each microbatch, put together as [B, T] on the CPU."""
-    lengths = [len(completion) for row in rows for completion in row.completions]
-    found = torch.zeros(len(lengths), max(lengths))
-    for indices, batch in microbatches(rows, microbatch_tokens, device, advance):
-        values = of(batch)
-        found[completions_of(rows, indices), : values.shape[1]] = values.float().cpu()
-    return found
-
-
-@torch.no_grad()
-def sequence_logprobs(
-    policy: Policy,
-    rows: Sequence[Row],
-    microbatch_tokens: int,
-    *,
-    temperatures: Sequence[float] = (1.0,),
-    advance: Callable[[int], None] = lambda rows_done: None,
-) -> Tensor:
-    """Σ_t log π of every completion of every row, at each temperature: [K, B], on the CPU.
-
-    The trunk runs once for all temperatures.
-    """
-    num_completions = sum(len(row.completions) for row in rows)
-    found = torch.zeros(len(temperatures), num_completions)
-    for indices, batch in microbatches(rows, microbatch_tokens, policy.backbone.device, advance):
-        places, hidden = completions_of(rows, indices), policy.hidden(batch)
-        for number, temperature in enumerate(temperatures):
-            logprobs = policy.logprobs_of(hidden, batch, temperature)
-            found[number, places] = masked_sum(logprobs, batch.completion_mask).cpu()
-    return found
-
-
-def completions_of(rows: Sequence[Row], indices: Sequence[int]) -> list[int]:
-    """Places [B] of the completions of some rows, row by row."""
-    starts = [0]
-    for row in rows:
-        starts.append(starts[-1] + len(row.completions))
-    return [place for index in indices for place in range(starts[index], starts[index + 1])]
-
-
-@torch.no_grad()
-def score_rows(
-    model: RewardModel | RewardEnsemble,
-    rows: Sequence[Row],
-    microbatch_tokens: int,
-    advance: Callable[[int], None] = lambda rows_done: None,
-) -> list[list[float]]:
-    """A reward model's score of every completion of every row."""
-    found: list[list[float]] = [[] for _ in rows]
-    device = model.backbone.device
-    for indices, batch in microbatches(rows, microbatch_tokens, device, advance):
-        for row, score in zip(batch.row_of.tolist(), model.scores(batch).tolist(), strict=True):
-            found[indices[row]].append(score)
-    return found

@@ -9,7 +9,7 @@ from rather.data.identity import prompt_id
 from rather.errors import DataError
 from rather.models.roles import RewardEnsemble
 from rather.records import Prompt
-from rather.rollout.rollout import MEASURED_TOGETHER, score_rows
+from rather.rollout.tables import MEASURED_TOGETHER, score_rows
 from rather.stages.runs import open_library, reward_name
 from rather.workspace import Workspace
 

@@ -13,7 +13,7 @@ from rather.evaluation.statistics import mean
 from rather.evaluation.texts import counters
 from rather.models.library import Library
 from rather.records import Prompt
-from rather.rollout.rollout import MEASURED_TOGETHER
+from rather.rollout.tables import MEASURED_TOGETHER
 from rather.stages.measuring import best_of, llm, scoring
 from rather.stages.measuring.answers import Hand, answer, fitting, hand_of, held_out
 from rather.stages.measuring.kept import EVALUATION_FILE, keep

@@ -17,7 +17,8 @@ from rather.records import Prompt
 from rather.rollout.endpoint import is_address
 from rather.rollout.mix import Ensemble, Mix
 from rather.rollout.remote_scorer import remote_scores
-from rather.rollout.rollout import Scorer, TokenScorer, score_rows
+from rather.rollout.rollout import Scorer, TokenScorer
+from rather.rollout.tables import score_rows
 from rather.stages.runs import reward_name
 from rather.workspace import Workspace
 

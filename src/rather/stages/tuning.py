@@ -10,7 +10,7 @@ from rather.evaluation.reward_model import held_out_accuracy
 from rather.models.heads import ScalarHead
 from rather.models.roles import Policy, RewardEnsemble, RewardModel
 from rather.models.tuning import Tuned, start_tuning
-from rather.rollout.rollout import MEASURED_TOGETHER
+from rather.rollout.tables import MEASURED_TOGETHER
 from rather.stages import examples
 from rather.stages.fresh import fresh_backbone
 from rather.stages.measuring.reward_numbers import accuracy_metrics

@@ -16,7 +16,7 @@ from rather.errors import UsageError
 from rather.models.roles import Policy
 from rather.models.tuning import Tuned
 from rather.records import Alarm
-from rather.rollout.rollout import completions_of, token_table, with_lower_states
+from rather.rollout.tables import completions_of, token_table, with_lower_states
 from rather.training.accumulation import Group, accumulating
 from rather.training.checkpoints import Kept
 from rather.training.learner import Learner, Metrics

@@ -11,7 +11,8 @@ from rather.equations import kl
 from rather.equations.logprobs import masked_mean, masked_sum
 from rather.failpoints import failpoint
 from rather.rollout.requests import Request, Sampled
-from rather.rollout.rollout import Roles, Rollout, Scorer, with_lower_states
+from rather.rollout.rollout import Roles, Rollout, Scorer
+from rather.rollout.tables import with_lower_states
 from rather.training.cast import Task
 from rather.training.drawing.correction import Correction
 from rather.training.learner import Metrics

@@ -4,7 +4,7 @@ L = L_policy + c_v·L_value (+ λ·L_KL), each token by its weight
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -13,7 +13,7 @@ from rather.config.ppo import PPO
 from rather.data.batch import Batch
 from rather.equations import kl
 from rather.equations.ppo import policy_loss, token_weights, value_loss
-from rather.rollout.rollout import Roles, Rollout
+from rather.rollout.rollout import OpenLooks, Roles, Rollout
 from rather.training.drawing.correction import Correction
 from rather.training.targets import Targets
 
@@ -57,6 +57,8 @@ class Objective:
     """False while the critic learns alone: then nothing of the policy has a gradient."""
     correction: Correction | None = None
     """Where the sampler is not quite the policy itself."""
+    open_looks: OpenLooks = field(default_factory=dict)
+    """Of this very policy: what is among them is not computed again."""
 
     def losses(self, batch: Batch, part: Part) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
         """The parts of a microbatch's loss: losses weighted, the numbers beside them token sums.
@@ -66,21 +68,21 @@ class Objective:
         """
         policy, critic = self.roles.policy, self.roles.value
         with torch.set_grad_enabled(self.policy_learns):
-            hidden = policy.hidden(batch)
-            logprobs = policy.logprobs_of(hidden, batch, self.section.temperature)
-        loss, metrics = self.policy_part(logprobs, batch, part)
+            known = self.open_looks.pop(tuple(part.places), None)
+            look = known or policy.look(batch, self.section.temperature)
+        loss, metrics = self.policy_part(look.logprobs, batch, part)
         if self.section.kl.penalty == "loss":
-            penalty = self.kl_part(logprobs, batch, part)
+            penalty = self.kl_part(look.logprobs, batch, part)
             metrics["loss/kl_avg"] = penalty
             loss = loss + self.kl_coefficient * penalty
         if critic is None:
             yield loss, metrics
-        elif (critic.backbone, critic.adapter) == (policy.backbone, policy.adapter):
-            value, more = self.value_part(critic.values_of(hidden, batch), batch, part)
+        elif critic.is_on_trunk_of(policy):
+            value, more = self.value_part(critic.values_of(look.hidden, batch), batch, part)
             yield loss + value, metrics | more
         else:
             yield loss, metrics
-            del hidden, logprobs, loss
+            del known, look, loss
             yield self.value_part(critic.values(batch), batch, part)
 
     def policy_part(

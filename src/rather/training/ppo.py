@@ -18,7 +18,8 @@ from rather.errors import UsageError
 from rather.failpoints import failpoint
 from rather.rollout import saved
 from rather.rollout.requests import Request, Settings
-from rather.rollout.rollout import Rollout, collect, completions_of, with_lower_states
+from rather.rollout.rollout import Looking, OpenLooks, Rollout, collect
+from rather.rollout.tables import completions_of, with_lower_states
 from rather.training import measures
 from rather.training.accumulation import Group, accumulating, summed
 from rather.training.cast import Cast, Task
@@ -68,6 +69,7 @@ class Trainer:
                 "ppo.batch_size."
             )
         self.kept = Kept({"kl_coefficient": section.kl_coefficient, "updates": []})
+        self.open_looks: OpenLooks = {}
         self.draws = Draws(
             cast.roles.policy,
             cast.roles.sampler,
@@ -107,9 +109,9 @@ class Trainer:
                 )
             return saved.with_rows(held, dict(zip(mine, found, strict=True)))
         with self.learner.group.whole():
+            heldout = self.heldout(number)
             rollout = self.roll_out(tasks, number)
-            measured = measures.of_rollout(rollout, self.cast.correction)
-            measured |= self.heldout(number)
+            measured = measures.of_rollout(rollout, self.cast.correction) | heldout
         # from here to the end nothing can be broken off: what a checkpoint keeps stays in step
         remember_scores(self.section, rollout, self.kept.numbers)
         self.judge(number, measured)
@@ -127,8 +129,7 @@ class Trainer:
                     self.roles,
                     [tasks[i].prompt for i in mine],
                     list(zip([requests[i] for i in mine], sampled, strict=True)),
-                    self.section.temperature,
-                    self.section.microbatch_tokens,
+                    self.looking(number),
                     shown.advance,
                 )
         if self.cast.staleness:
@@ -139,6 +140,19 @@ class Trainer:
         parts = ranks.exchange_tensors(saved.to_tensors(part) | {"places": torch.tensor(mine)})
         whole = saved.joined(parts, [task.ids for task in tasks])
         return saved.with_rows(whole, dict(zip(mine, part.rows, strict=True)))
+
+    def looking(self, number: int) -> Looking:
+        """How a step looks at its rollout.
+
+        Where its first update learns from all of it at once, by this process alone, that update
+        begins with passes that were just made, by the same weights: the first of them stays open.
+        """
+        self.open_looks.clear()
+        is_alone = self.run.ranks.size == 1 and not self.cast.shards
+        learns_next = is_alone and self.section.num_minibatches == 1
+        learns_next &= number >= self.section.critic.warmup_steps
+        opened = self.open_looks if learns_next else None
+        return Looking(self.section.temperature, self.section.microbatch_tokens, opened)
 
     def requests_of(self, number: int) -> list[Request]:
         """What is sampled for a step: every completion from a seed of its own."""
@@ -220,7 +234,7 @@ class Trainer:
     ) -> Metrics:
         """One optimizer update on one minibatch of rows; weights are taken over all of it."""
         order = epoch_order(len(rollout.rows), self.seed + 7919 * (number + 1), epoch)
-        chosen = order[part :: self.section.num_minibatches]
+        chosen = sorted(order[part :: self.section.num_minibatches])  # in it, no order matters
         together = completions_of(rollout.rows, chosen)
         weights = minibatch_weights(self.section, rollout.completion_mask, together)
         num_tokens = int(rollout.completion_mask[together].sum())
@@ -230,6 +244,7 @@ class Trainer:
             kl_coefficient=self.kept.numbers["kl_coefficient"],
             policy_learns=number >= self.section.critic.warmup_steps,
             correction=self.cast.correction,
+            open_looks=self.open_looks,
         )
         policy, budget = self.roles.policy, self.section.microbatch_tokens
         with accumulating(self.learner.group) as update:
@@ -239,6 +254,7 @@ class Trainer:
                 places = completions_of(rollout.rows, [mine[index] for index in indices])
                 for loss, sums in objective.losses(batch, Part(rollout, targets, weights, places)):
                     update.add(loss, averaged(sums, num_tokens))
+        self.open_looks.clear()
         total = update.total
         total["val/ratio_var"] = max(total.pop("val/ratio_squared") - total["val/ratio"] ** 2, 0.0)
         return {**total, **self.step_or_leave_out(total, number)}

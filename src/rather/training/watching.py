@@ -14,8 +14,9 @@ from rather.models.roles import Policy
 from rather.records import Glimpse
 from rather.rollout.local import sample_policy
 from rather.rollout.requests import Request, Settings
-from rather.rollout.rollout import Scorer, sequence_logprobs
+from rather.rollout.rollout import Scorer
 from rather.rollout.sampler import Sampler
+from rather.rollout.tables import sequence_logprobs
 from rather.training.cast import Task
 
 

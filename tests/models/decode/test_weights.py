@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from rather.data.batch import Row, pack
-from rather.models.backbone import Backbone, load_backbone
+from rather.models.backbone import Backbone
 from rather.models.decode.weights import DecodeWeights, LaidOut
+from rather.models.library import load_backbone
 from rather.models.lora import LoraShape
 from tests.models.conftest import FAMILIES, build
 

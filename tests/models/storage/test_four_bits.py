@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from rather.config.optimization import Adapter
 from rather.data.batch import Row, pack
 from rather.errors import UsageError
-from rather.models.backbone import Backbone, load_backbone
+from rather.models.backbone import Backbone
+from rather.models.library import load_backbone
 from rather.models.roles import Policy
 from rather.models.storage.four_bits import FourBitLinear, keep_in_four_bits
 from rather.models.tuning import start_tuning

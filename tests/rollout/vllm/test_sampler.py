@@ -16,7 +16,8 @@ from rather.data.batch import Row, pack
 from rather.durable import verify
 from rather.errors import EnvironmentFault
 from rather.models.adapter_files import load_adapter
-from rather.models.backbone import Backbone, load_backbone
+from rather.models.backbone import Backbone
+from rather.models.library import load_backbone
 from rather.models.lora import LoraShape
 from rather.models.roles import Policy
 from rather.progress import Progress

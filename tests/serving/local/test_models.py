@@ -17,8 +17,7 @@ from safetensors.torch import load_file, save_file
 
 from rather.durable import staged_directory
 from rather.errors import DataError
-from rather.models.backbone import load_backbone
-from rather.models.library import Library
+from rather.models.library import Library, load_backbone
 from rather.rollout.local import Request, Settings, sample
 from rather.serving.backend import QueueFull, Wish
 from rather.serving.local.models import LocalModels

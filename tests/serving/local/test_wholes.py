@@ -13,7 +13,7 @@ from rather.data.batch import Row
 from rather.models.library import Library
 from rather.rollout.engine import Engine
 from rather.rollout.padded import _Turn
-from rather.rollout.rollout import score_rows
+from rather.rollout.tables import score_rows
 from rather.serving.backend import EngineDown, Piece
 from rather.serving.local import worker
 from rather.store import versions

@@ -8,7 +8,7 @@ import pytest
 from rather.data.identity import prompt_id
 from rather.models.library import Library
 from rather.records import Message, Prompt
-from rather.rollout.rollout import score_rows
+from rather.rollout.tables import score_rows
 from rather.store import versions
 from rather.store.serving import aliases
 from tests.serving.conftest import House, Running

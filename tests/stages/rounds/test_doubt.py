@@ -10,7 +10,7 @@ from rather.config.stages import Choosing
 from rather.data.batch import Row
 from rather.progress import Progress
 from rather.records import Prompt
-from rather.rollout.rollout import score_rows
+from rather.rollout.tables import score_rows
 from rather.stages import tuning
 from rather.stages.examples import LeftOut
 from rather.stages.rounds.doubt import Askers, Doubt, doubt_about

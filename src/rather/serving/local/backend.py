@@ -21,7 +21,7 @@ from rather.rollout.engine import Engine
 from rather.rollout.local import LocalEngine, engine_of
 from rather.rollout.padded import PaddedEngine
 from rather.rollout.requests import Asker, Settings
-from rather.rollout.rollout import score_rows
+from rather.rollout.tables import score_rows
 from rather.serving.backend import EngineDown, Piece, Wish
 from rather.serving.local.admission import Admission, Admitted
 from rather.serving.local.desk import Desk, Letter

@@ -23,7 +23,7 @@ from rather.feedback.kinds import answer_of
 from rather.models.library import Library
 from rather.models.roles import RewardModel
 from rather.records import Comparison, Kind
-from rather.rollout.rollout import MEASURED_TOGETHER, score_rows
+from rather.rollout.tables import MEASURED_TOGETHER, score_rows
 from rather.stages import examples
 from rather.stages.measuring import benchmark
 from rather.stages.measuring.kept import REWARDS_FILE, keep

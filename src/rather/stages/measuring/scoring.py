@@ -8,7 +8,7 @@ from rather.data.tokens import Codec
 from rather.errors import UsageError
 from rather.models.library import Library
 from rather.records import Prompt
-from rather.rollout.rollout import MEASURED_TOGETHER
+from rather.rollout.tables import MEASURED_TOGETHER
 from rather.stages.runs import reward_name
 from rather.stages.scorers import identity, is_reward_model, make_scorer
 from rather.store import labellers, versions

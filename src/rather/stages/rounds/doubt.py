@@ -16,7 +16,7 @@ from rather.models.library import Library
 from rather.models.roles import RewardModel
 from rather.progress import Progress
 from rather.records import Completion, Prompt
-from rather.rollout.rollout import MEASURED_TOGETHER, score_rows, sequence_logprobs
+from rather.rollout.tables import MEASURED_TOGETHER, score_rows, sequence_logprobs
 from rather.stages import examples
 from rather.stages.examples import LeftOut
 
