@@ -37,8 +37,9 @@ ENGINES = {
 NAMES = tuple(f"ppo-{number}" for number in range(1, 11))
 SPREAD = 0.02
 """Of the adapters: enough that each says something else."""
-TIE = 0.3
-"""Nats. Logits of about 20 have steps of 1/8 in bfloat16, and two of them are compared."""
+TIE = 0.5
+"""Nats. Logits of about 20 have steps of 1/8 in bfloat16, and two of them are compared, of states
+that were rounded a few hundred times; 0.33 was seen."""
 ASKED = ("Name three fruits.", "Why is the sky blue?", "Write a line about rain.")
 pytestmark = pytest.mark.slow
 

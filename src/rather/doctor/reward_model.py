@@ -20,7 +20,7 @@ from rather.training.ensemble import member_seed
 
 Pooling = Literal["last", "mean"]
 NEAR = 2e-2
-"""A few roundings of bfloat16, of the largest number; the states of two places are further apart."""
+"""A few roundings of bfloat16, of the largest number; states of two places are further apart."""
 
 
 def head(patient: Patient) -> Finding:
