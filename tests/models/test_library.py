@@ -142,7 +142,7 @@ def test_a_full_model_is_its_own_base(library: Library, root: Path, rows: list[R
     plain = hf.AutoModelForCausalLM.from_pretrained(root / "models" / "sft-1")
     with torch.no_grad():
         logits = plain(torch.tensor([[5, 6, 7, 8]])).logits[0]
-    ours = policy.backbone.logits(policy.backbone.hidden(pack([Row((5, 6), ((7, 8),))]), None))
+    ours = policy.backbone.logits(policy.hidden(pack([Row((5, 6), ((7, 8),))])))
     torch.testing.assert_close(logits, ours, atol=1e-5, rtol=0)
     assert again.folder_of("sft-1") == root / "models" / "sft-1"
     assert again.codec("sft-1").fingerprint == again.codec("base").fingerprint

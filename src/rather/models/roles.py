@@ -20,7 +20,7 @@ class Look(NamedTuple):
     """What a policy makes of a batch in one pass."""
 
     hidden: Tensor
-    """The trunk's hidden states, see `Policy.hidden`: [S, d]."""
+    """The trunk's hidden states of tokens that predict one: [S, d], see `Policy.predicting`."""
     logprobs: Tensor
     """log π of each completion token: [B, T], 0 where masked."""
 
@@ -34,7 +34,7 @@ class Policy:
 
     def look(self, batch: Batch, temperature: float = 1.0) -> Look:
         """Log-probabilities, and the hidden states they come from."""
-        hidden = self.hidden(batch)
+        hidden = self.predicting(batch)
         return Look(hidden, self.logprobs_of(hidden, batch, temperature))
 
     def logprobs(self, batch: Batch, temperature: float = 1.0) -> Tensor:
@@ -42,7 +42,11 @@ class Policy:
         return self.look(batch, temperature).logprobs
 
     def hidden(self, batch: Batch) -> Tensor:
-        """The trunk's hidden states [S, d], for roles that share it; of tokens that predict one."""
+        """The trunk's hidden states of every token: [S, d]."""
+        return self.backbone.hidden(batch, self.adapter)
+
+    def predicting(self, batch: Batch) -> Tensor:
+        """Hidden states at tokens that predict one; what is at others is of no use: [S, d]."""
         return self.backbone.hidden(batch, self.adapter, read=batch.predictors)
 
     def logprobs_of(self, hidden: Tensor, batch: Batch, temperature: float = 1.0) -> Tensor:

@@ -87,7 +87,7 @@ def sequence_logprobs(
     num_completions = sum(len(row.completions) for row in rows)
     found = torch.zeros(len(temperatures), num_completions)
     for indices, batch in microbatches(rows, microbatch_tokens, policy.backbone.device, advance):
-        places, hidden = completions_of(rows, indices), policy.hidden(batch)
+        places, hidden = completions_of(rows, indices), policy.predicting(batch)
         for number, temperature in enumerate(temperatures):
             logprobs = policy.logprobs_of(hidden, batch, temperature)
             found[number, places] = masked_sum(logprobs, batch.completion_mask).cpu()

@@ -56,7 +56,7 @@ def test_a_merged_version_is_that_version(tuned: Workspace, tmp_path: Path) -> N
     policy = open_library(tuned).policy("dpo-1")
     with torch.no_grad():
         batch = pack([Row(IDS[:2], (IDS[2:],))])
-        ours = policy.backbone.logits(policy.backbone.hidden(batch, policy.adapter))
+        ours = policy.backbone.logits(policy.hidden(batch))
         base = policy.backbone.logits(policy.backbone.hidden(batch, None))
     assert (ours - base).abs().max() > 0.01
     assert (their_logits(target) - ours).abs().max() < 1e-4
@@ -110,6 +110,5 @@ def test_a_whole_model_is_written_as_it_is(new_judged_ws: Callable[..., Workspac
     target = Path(export_merged(ws, "dpo-1")["out"])
     policy = open_library(ws).policy("dpo-1")
     with torch.no_grad():
-        batch = pack([Row(IDS[:2], (IDS[2:],))])
-        ours = policy.backbone.logits(policy.backbone.hidden(batch, policy.adapter))
+        ours = policy.backbone.logits(policy.hidden(pack([Row(IDS[:2], (IDS[2:],))])))
     assert (their_logits(target) - ours).abs().max() < 1e-4
