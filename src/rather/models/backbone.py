@@ -89,7 +89,7 @@ class Backbone:
     ) -> Tensor:
         """Hidden states of packed tokens: ids [S], positions [S] -> [S, d]; `read` as in `hidden`.
 
-        An adapter of some tokens only counts on seeing them all.
+        Adapters of some tokens each find them by their places: then none is left out.
         """
         assert self.why_padded is None
         self.switch_to(adapter)
