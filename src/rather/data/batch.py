@@ -13,6 +13,7 @@ completion, B completions in all (row by row), T = C.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import torch
@@ -125,9 +126,7 @@ def pack(rows: Sequence[Row]) -> Batch:
         completion_mask=mask,
         token_index=token_index,
         predictor_index=padded(predictors, fill=0),
-        predictors=torch.tensor(
-            sorted({place for places in predictors for place in places})
-        ).long(),
+        predictors=torch.tensor(sorted({*chain.from_iterable(predictors)}), dtype=torch.long),
         ends=torch.tensor([span[-1] for span in flat], dtype=torch.long),
         row_of=torch.tensor([r for r, spans in enumerate(answers) for _ in spans]),
         lower=_joined([row.lower for row in rows]),

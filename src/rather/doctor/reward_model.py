@@ -19,8 +19,9 @@ from rather.rollout.tables import score_rows
 from rather.training.ensemble import member_seed
 
 Pooling = Literal["last", "mean"]
-NEAR = 2e-2
-"""A few roundings of bfloat16, of the largest number; states of two places are further apart."""
+NEAR = 1e-2
+"""A rounding or two of bfloat16, as a share of the largest number: what may lie between two passes
+over the same token. States of two places are further apart, if not by much."""
 
 
 def head(patient: Patient) -> Finding:
@@ -127,11 +128,10 @@ def places_read(model: RewardModel, row: Row) -> range | None:
     hidden, read = model.hidden(batch), model.pooled(batch)[0].float()
     end = row.num_tokens
     spans = [range(end - 1, end), range(len(row.prompt_ids), end)]
-    for span in [*spans, *(range(place, place + 1) for place in range(end))]:
-        mean = hidden[span.start : span.stop].float().mean(dim=0)
-        if (mean - read).abs().max() <= NEAR * read.abs().max():
-            return span
-    return None
+    spans += [range(place, place + 1) for place in range(end)]
+    means = torch.stack([hidden[span.start : span.stop].float().mean(dim=0) for span in spans])
+    gaps = (means - read).abs().amax(dim=1) / read.abs().max()
+    return spans[int(gaps.argmin())] if gaps.min() <= NEAR else None
 
 
 def marked(codec: Codec, row: Row, span: range) -> str:

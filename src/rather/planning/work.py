@@ -117,18 +117,16 @@ def logprobs(
     return own + head(shape, num_predicted(rows), is_backward=is_backward)
 
 
-def scored(rows: Sequence[Lengths], pooling: str) -> int:
+def num_pooled(rows: Iterable[Lengths], pooling: str) -> int:
     """Tokens that a reward model reads: the last of each completion, or (`mean`) all of them."""
     return num_predicted(rows) if pooling == "mean" else sum(len(found) for _, found in rows)
 
 
 def reward(shape: Shape, rows: Sequence[Lengths], depth: float, pooling: str = "last") -> Work:
     """An update of a reward model that reads a share of the layers."""
-    read, num_read = (
-        replace(shape, num_layers=round(depth * shape.num_layers)),
-        scored(rows, pooling),
-    )
-    return trunk(read, rows, has_adapter=True, is_backward=True, num_read=num_read)
+    read = replace(shape, num_layers=round(depth * shape.num_layers))
+    pooled = num_pooled(rows, pooling)
+    return trunk(read, rows, has_adapter=True, is_backward=True, num_read=pooled)
 
 
 def dpo(shape: Shape, rows: Sequence[Lengths], *, is_live: bool) -> Work:
@@ -143,15 +141,17 @@ def generation(shape: Shape, rows: Sequence[Lengths], *, adapted_layers: int) ->
     While decoding, the bytes are all weights once for every token of the longest completion.
     """
     run = [(prompt, tuple(c - 1 for c in completions)) for prompt, completions in rows]
-    adapted = replace(shape, num_layers=adapted_layers)
-    bare, thin, thinner = (
-        trunk(one, run, has_adapter=has, is_backward=False, num_read=num_predictors(rows)).flops
-        for one, has in ((shape, False), (adapted, True), (adapted, False))
-    )
+
+    def once(num_layers: int, *, has_adapter: bool) -> float:
+        own, num_read = replace(shape, num_layers=num_layers), num_predictors(rows)
+        return trunk(own, run, has_adapter=has_adapter, is_backward=False, num_read=num_read).flops
+
+    adapter = once(adapted_layers, has_adapter=True) - once(adapted_layers, has_adapter=False)
+    products = once(shape.num_layers, has_adapter=False) + adapter
     logits = head(shape, num_predicted(rows), is_backward=False)
     weights = shape.num_layers * shape.layer_weights + shape.width * shape.vocabulary
     longest = max(max(completions) for _, completions in rows)
-    return Work(bare + thin - thinner + logits.flops, 2.0 * weights * longest)
+    return Work(products + logits.flops, 2.0 * weights * longest)
 
 
 def ppo(
@@ -167,7 +167,7 @@ def ppo(
     below = replace(shape, num_layers=shape.num_layers - top_layers)
     written = generation(shape, rows, adapted_layers=top_layers)
     once = trunk(below, rows, has_adapter=False, is_backward=False)
-    ends, predictors = scored(rows, "last"), num_predictors(rows)
+    ends, predictors = num_pooled(rows, "last"), num_predictors(rows)
     once += trunk(top, rows, has_adapter=True, is_backward=False, num_read=ends)
     once += logprobs(top, rows, has_adapter=False)
     update = logprobs(top, rows, has_adapter=True, is_backward=True)

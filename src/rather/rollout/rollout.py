@@ -132,8 +132,9 @@ def collect(
     values = []
     if (critic := roles.value) and not critic.is_on_trunk_of(policy):
         values = look(lambda batch, _: [critic.values(batch)])
-    # the policy comes last: a pass of its that stays open is beside nobody else's
+    # the policy comes last, so that no other role's pass needs memory beside one that stays open
     logprobs, *on_trunk = look(partial(_policy_says, roles, looking))
+    values = values or on_trunk
     return Rollout(
         rows=tuple(rows),
         stopped=torch.tensor([one.finish_reason == "stop" for one in flat]),
@@ -143,7 +144,7 @@ def collect(
         logprobs=logprobs,
         sampler_logprobs=ragged([one.logprobs for one in flat]),
         ref_logprobs=ref_logprobs,
-        values=next(iter([*values, *on_trunk]), None),
+        values=values[0] if values else None,
         token_scores=ragged([one for row in by_token for one in row]) if by_token else None,
         spread=torch.tensor([one for row in spread for one in row]) if spread else None,
     )

@@ -109,7 +109,7 @@ class Trainer:
                 )
             return saved.with_rows(held, dict(zip(mine, found, strict=True)))
         with self.learner.group.whole():
-            heldout = self.heldout(number)
+            heldout = self.heldout(number)  # first: from the rollout on a pass may be open
             rollout = self.roll_out(tasks, number)
             measured = measures.of_rollout(rollout, self.cast.correction) | heldout
         # from here to the end nothing can be broken off: what a checkpoint keeps stays in step
