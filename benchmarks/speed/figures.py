@@ -16,12 +16,14 @@ FIGURES = {
     "memory-by-batch": BY_BATCH,
     "speed-by-length": BY_LENGTH,
     "memory-by-length": BY_LENGTH,
+    "memory-by-updates": ("reward by updates",),
     "memory-by-adapters": ("reward adapters", "serving adapters"),
 }
 """A figure's name and its curves."""
 ACROSS = {
     "batch": "rows a step",
     "length": "tokens a row",
+    "updates": "updates, each of new rows",
     "adapters": "adapters on one backbone",
 }
 PAPER = "#ffffff"
@@ -109,7 +111,7 @@ def growth(linear: Mapping[str, Any]) -> str:
     """The curves as a table: tokens per CPU-second and peak memory at every size."""
     lines = ["| curve | size: tokens per CPU-second, peak RSS |", "|---|---|"]
     for name, measured in linear.items():
-        has_speed = not name.endswith("adapters")
+        has_speed = name in BY_BATCH + BY_LENGTH
         cells = [_cell(point, has_speed) for point in measured["points"]]
         lines.append(f"| {name} | {' · '.join(cells)} |")
     files = [name for name, keys in FIGURES.items() if any(key in linear for key in keys)]

@@ -1,4 +1,5 @@
-"""How cost grows: our speed and memory as the batch, the length and the adapters become more.
+"""How cost grows: our speed and memory as the batch, the length, the adapters and a training's
+updates become more.
 
     python -m benchmarks.speed.linear                      # everything, part of make bench
     python -m benchmarks.speed.linear --only reward dpo    # these only
@@ -23,6 +24,7 @@ from rather.models.embedded import embedded_folder
 BATCHES, LENGTH = (8, 16, 32, 64), 96
 LENGTHS, BATCH = (64, 128, 256, 512), 8
 REWARD_ADAPTERS, SERVING_ADAPTERS = (1, 2, 4, 8), (1, 10, 30, 100)
+UPDATES = (1, 4, 16, 64)
 WRITERS = ("generation", "ppo")
 
 SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -41,6 +43,8 @@ class Point:
     size: int
     system: System
     workload: Workload
+    steps: int = 0
+    """To take; 0: as many as are asked for."""
 
 
 def by_batch(kind: str, ids: Ids) -> Iterator[Point]:
@@ -64,6 +68,15 @@ def by_adapters(kind: str, ids: Ids) -> Iterator[Point]:
         yield Point(count, System(f"{kind} {count}", "linear", "ours_adapters", settings), work)
 
 
+def by_updates(kind: str, ids: Ids) -> Iterator[Point]:
+    """More and more updates, each from rows of lengths that no update had before."""
+    worker, settings = SETTINGS[kind]
+    work = workloads.pairs(ids, BATCH * (1 + max(UPDATES)))  # the first warms up
+    for count in UPDATES:
+        system = System(f"{kind} {count}", "linear", worker, settings | {"batch_size": BATCH})
+        yield Point(count, system, work, steps=count)
+
+
 def _point(kind: str, size: int, ids: Ids, count: int, length: int) -> Point:
     """Half of a row's length is its prompt."""
     make = workloads.square_writing if kind in WRITERS else workloads.square
@@ -75,6 +88,7 @@ def _point(kind: str, size: int, ids: Ids, count: int, length: int) -> Point:
 CURVES = {
     **{f"{kind} by batch": (by_batch, kind) for kind in SETTINGS},
     **{f"{kind} by length": (by_length, kind) for kind in SETTINGS},
+    "reward by updates": (by_updates, "reward"),
     "reward adapters": (by_adapters, "reward"),
     "serving adapters": (by_adapters, "serving"),
 }
@@ -86,7 +100,7 @@ def curve(points: Iterator[Point], model: Path, repeats: int) -> list[dict[str, 
     for point in points:
         told = workloads.as_json(point.workload)
         conductor = Conductor(told, model)
-        conductor.measure([point.system], repeats)
+        conductor.measure([point.system], point.steps or repeats)
         steps = conductor.measured[point.system.name]["repeats"]
         found.append({"size": point.size, "tokens": point.workload.num_tokens, "repeats": steps})
     return found

@@ -21,15 +21,14 @@ def judged_pairs(pairs: dict[str, list[list[int]]]) -> list[Judged]:
 
 
 def main() -> None:
-    """Train on the request's pairs, all of them in every update."""
+    """Train on the request's pairs, all of them in every update where nothing else is set."""
     request, pace = read_request(), Pace()
     judged = judged_pairs(request["workload"])
     section = Reward(
-        batch_size=len(judged),
         num_epochs=MANY,
         learning_rate=RATE,
         checkpoint_every=MANY,
-        **request["settings"],
+        **{"batch_size": len(judged)} | request["settings"],
     )
     backbone = backbone_of(request)
     depth = backbone.depth_of(section.depth)

@@ -22,9 +22,11 @@ from rather.models.backbone import Backbone
 from rather.models.files.skeleton import Skeleton, skeleton_of
 from rather.models.heads import ScalarHead
 from rather.models.lora import LoraShape
+from rather.models.memory import keep_few_programs
 from rather.models.roles import Policy, RewardModel
 from rather.models.source import CARD_FILE, fingerprint, read_json, resolve
 from rather.models.storage.four_bits import keep_in_four_bits
+from rather.models.storage.mapped import MappedFiles
 from rather.models.storage.shards import state_of
 from rather.records import ModelVersion
 
@@ -264,6 +266,7 @@ def load_backbone(folder: Path, dtype: torch.dtype, device: torch.device | str) 
 
     DataError says why a folder cannot be loaded.
     """
+    keep_few_programs()
     try:
         model = AutoModelForCausalLM.from_pretrained(
             folder,
@@ -280,4 +283,5 @@ def load_backbone(folder: Path, dtype: torch.dtype, device: torch.device | str) 
     if backbone.why_padded is not None:
         name, why = type(model).__name__, backbone.why_padded
         LOG.warning("%s runs padded, which is slower than packed: %s.", name, why)
+    MappedFiles().give_back(model.parameters())  # the probes read them all; a role may not
     return backbone

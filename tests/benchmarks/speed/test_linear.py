@@ -24,3 +24,10 @@ def test_more_adapters() -> None:
     points = list(linear.by_adapters("serving", IDS))
     assert [point.system.settings["num_adapters"] for point in points] == [1, 10, 30, 100]
     assert all(point.system.is_ours for point in points)
+
+
+def test_more_updates_of_rows_that_were_never_seen() -> None:
+    points = list(linear.by_updates("reward", IDS))
+    assert [point.steps for point in points] == [1, 4, 16, 64]
+    assert {point.system.settings["batch_size"] for point in points} == {8}
+    assert all(len(point.workload.prompts) == 8 * 65 for point in points)

@@ -10,12 +10,15 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from transformers import LlamaConfig, LlamaForCausalLM
 
+from rather.models.library import load_backbone
 from rather.models.storage import mapped
 from rather.models.storage.mapped import MappedFiles
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux says what is mapped")
 PAGES = 256
+EMBEDDINGS = "model.embed_tokens.weight"
 
 
 @pytest.fixture
@@ -51,6 +54,23 @@ def test_memory_goes_and_numbers_stay(weights: dict[str, Tensor]) -> None:
     assert files.give_back([weights["small"]]) == 0
     assert all(torch.equal(weights[name], one) for name, one in expected.items())
     assert resident(weights["a"]) == before
+
+
+def test_a_loaded_model_has_in_memory_what_was_read_since(tmp_path: Path) -> None:
+    config = LlamaConfig(
+        vocab_size=50_000,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        tie_word_embeddings=True,
+    )
+    LlamaForCausalLM(config).save_pretrained(tmp_path)
+    backbone = load_backbone(tmp_path, torch.float32, "cpu")
+    embeddings = backbone.model.get_input_embeddings().weight
+    assert resident(embeddings) < embeddings.nbytes / 10
+    assert embeddings.sum() == load_file(tmp_path / "model.safetensors")[EMBEDDINGS].sum()
+    assert resident(embeddings) > embeddings.nbytes
 
 
 def test_what_was_written_to_is_kept(weights: dict[str, Tensor]) -> None:
