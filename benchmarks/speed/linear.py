@@ -92,6 +92,8 @@ CURVES = {
     "reward adapters": (by_adapters, "reward"),
     "serving adapters": (by_adapters, "serving"),
 }
+CURVES_OF_THEIR_OWN = {by_updates: "updates", by_adapters: "adapters"}
+"""What is asked for by what grows, and not by a kind."""
 
 
 def curve(points: Iterator[Point], model: Path, repeats: int) -> list[dict[str, Any]]:
@@ -113,7 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    kinds = (*SETTINGS, "adapters")
+    kinds = (*SETTINGS, *CURVES_OF_THEIR_OWN.values())
     parser.add_argument("--only", nargs="+", choices=kinds, default=kinds)
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--results", type=Path, default=results.LINEAR)
@@ -122,7 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     model = embedded_folder()
     ids = workloads.packaged_ids(model)
     for name, (points_of, kind) in CURVES.items():
-        if name.split()[0] in given.only or (points_of is by_adapters and "adapters" in given.only):
+        if CURVES_OF_THEIR_OWN.get(points_of, kind) in given.only:
             asked = {"repeats": given.repeats}
             if not given.again and results.is_kept(given.results, name, asked):
                 say(f"{name}: measured already")

@@ -84,6 +84,19 @@ def test_an_update_of_adapters_by_hand() -> None:
     assert one_row.learning == kept / 2 + 256 * 10 * 14
 
 
+def test_a_reward_model_brings_the_layers_it_reads_to_memory() -> None:
+    load = Load("reward", [(3, (2, 2))], 10, (Trunk("reward model", 1),), has_logits=False)
+    cpu = replace(CARD, is_cpu=True)
+    # one of two layers of 120 weights; neither the embeddings nor the other
+    assert memory_of(TINY, load, cpu, 2).parts["frozen backbone"] == 120 * 2
+    assert memory_of(TINY, load, CARD, 2).parts["frozen backbone"] == 300 * 2
+    assert memory_of(TINY, load, cpu, 4).parts["frozen backbone"] == 300 * 4
+    with_logits = replace(load, has_logits=True)
+    assert memory_of(TINY, with_logits, cpu, 2).parts["frozen backbone"] == 300 * 2
+    in_four_bits = memory_of(TINY, load, cpu, 2, True).parts["frozen backbone"]
+    assert in_four_bits == 240 * 0.5625 + 60 * 2
+
+
 def test_full_copies_are_spread_over_the_ranks_and_adapters_are_not() -> None:
     full = Load("sft", [(3, (2,))], 10, (Trunk("policy", 2, is_full=True),))
     thin = Load("sft", [(3, (2,))], 10, (Trunk("policy", 2),))

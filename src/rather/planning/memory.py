@@ -4,7 +4,7 @@ With P weights, A weights of an adapter, S tokens of a microbatch, b bytes a num
 (2 in bfloat16), and per layer the widths d, a (attention), v (keys, values), f (feed-forward), rank
 r, H heads that look at K keys on average:
 
-    backbone        P·b
+    backbone        P·b; on a CPU, in its file's precision, a reward model only the layers it reads
     an adapter      16·A while it learns (float32: weight, gradient, two moments of Adam), else A·b
     a full copy     16·P, and the frozen backbone in float32 beside it; over R ranks 16·P/R, but the
                     whole copy, 4·P, while it writes
@@ -36,6 +36,8 @@ SPARE = 9 / 8
 """A cache has an eighth more room than it needs."""
 FOUR_BITS = 0.5 + 4 / 64
 """Bytes of a weight in 4 bits, with its share of its block's scale."""
+FILE_BYTES = {"bfloat16": 2, "float32": 4}
+"""Bytes a number, of precisions that weights are computed with as they lie in their file."""
 HOLES = 1.2
 """What an allocator holds beyond what is asked for."""
 
@@ -76,10 +78,11 @@ def memory_of(
     is_full = any(trunk.is_full for trunk in load.learning)
     num_bytes = 4 if is_full else num_bytes
     layers = shape.linear_weights * (FOUR_BITS if in_four_bits and not is_full else num_bytes)
-    parts = {
-        "interpreter and libraries": hardware.runtime,
-        "frozen backbone": layers + num_bytes * float(shape.num_weights - shape.linear_weights),
-    }
+    frozen = layers + num_bytes * float(shape.num_weights - shape.linear_weights)
+    is_file = hardware.is_cpu and not in_four_bits and FILE_BYTES.get(shape.file_dtype) == num_bytes
+    if is_file and not load.has_logits:  # the system brings to memory what is read of it
+        frozen = layers * max(trunk.num_layers for trunk in load.learning) / shape.num_layers
+    parts = {"interpreter and libraries": hardware.runtime, "frozen backbone": frozen}
     for trunk in load.learning:
         learns = _weights(shape, trunk) * (8 + load.thrift.moment_bytes)
         parts[f"{trunk.role}, learning"] = learns / _spread(trunk, load, hardware)
