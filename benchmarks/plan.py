@@ -2,6 +2,7 @@
 
     python -m benchmarks.plan                      # every trial, once; ten minutes on two cores
     python -m benchmarks.plan --only ppo
+    python -m benchmarks.plan --replan             # plan again, beside what was taken before
 
 Each trial is a command of its own in a workspace of the packaged prompts, answered by the embedded
 model and judged by a rule: its peak resident memory, and the median of what its steps took, beside
@@ -76,13 +77,18 @@ def flags(settings: Mapping[str, str]) -> list[str]:
     return [part for name, value in settings.items() for part in (f"--{name}", value)]
 
 
-def prepare(root: Path) -> dict[str, str]:
-    """A workspace with answers and judgments; how long its texts are, as flags of `plan`."""
+def begin(root: Path) -> None:
+    """A workspace with the trials' settings."""
     subprocess.run(
         [sys.executable, "-m", "rather", "init", str(root), *flags(SMALL)],
         check=True,
         capture_output=True,
     )
+
+
+def prepare(root: Path) -> dict[str, str]:
+    """A workspace with answers and judgments; how long its texts are, as flags of `plan`."""
+    begin(root)
     packaged = files("rather.data").joinpath("prompts/everyday.jsonl").read_text("utf-8")
     rows = packaged.splitlines()[:NUM_PROMPTS]
     asked = root / "asked.jsonl"
@@ -128,18 +134,32 @@ def measure(root: Path, stage: str, settings: Mapping[str, str]) -> dict[str, fl
     }
 
 
-def trial(root: Path, lengths: Mapping[str, str], name: str) -> dict[str, Any]:
-    """One trial: what was planned and what it took."""
+def plan(root: Path, lengths: Mapping[str, str], name: str) -> dict[str, float]:
+    """What is planned for a trial."""
     stage, settings = TRIALS[name]
     planned = rather(root, "plan", *flags(lengths), *flags(settings))
     of = next(one for one in planned["stages"] if one["stage"] == stage)
+    return {key: of[key] for key in ("peak_bytes", "seconds_a_step")}
+
+
+def trial(root: Path, lengths: Mapping[str, str], name: str) -> dict[str, Any]:
+    """One trial: what was planned and what it took."""
+    stage, settings = TRIALS[name]
+    planned = plan(root, lengths, name)
     taken = measure(root, stage, settings)
-    told = [
-        f"{one['peak_bytes'] / GB:.2f} GB, {one['seconds_a_step']:.1f} s" for one in (of, taken)
-    ]
-    print(f"{name}: planned {told[0]}; took {told[1]}", file=sys.stderr)
-    keys = ("peak_bytes", "seconds_a_step")
-    return {"stage": stage, "planned": {key: of[key] for key in keys}, "taken": taken}
+    print(f"{name}: planned {_told(planned)}; took {_told(taken)}", file=sys.stderr)
+    return {"stage": stage, "planned": planned, "taken": taken}
+
+
+def replan(root: Path) -> None:
+    """Plan what was taken once more, on the same machine."""
+    begin(root)
+    whole = json.loads(RESULTS.read_text("utf-8"))
+    found = whole["trials"]
+    lengths = {key: found[key] for key in ("prompt-tokens", "completion-tokens")}
+    for name, one in found["trials"].items():
+        one["planned"] = plan(root, lengths, name)
+    write_text(RESULTS, json.dumps(whole, indent=1) + "\n")
 
 
 def _told(one: Mapping[str, float]) -> str:
@@ -181,8 +201,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", help="trials whose names begin so")
     parser.add_argument("--page", action="store_true", help="only renew the page")
+    parser.add_argument("--replan", action="store_true", help="plan again what was taken before")
     given = parser.parse_args()
-    if not given.page:
+    if given.replan:
+        with tempfile.TemporaryDirectory(prefix="rather-plan-") as folder:
+            replan(Path(folder) / "ws")
+    elif not given.page:
         with tempfile.TemporaryDirectory(prefix="rather-plan-") as folder:
             root = Path(folder) / "ws"
             lengths = prepare(root)

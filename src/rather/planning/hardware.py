@@ -7,6 +7,8 @@ from rather.errors import UsageError
 
 GPUS = re.compile(r"(?:(\d+)\s*[x×]\s*)?([A-Za-z0-9-]+)")
 GB = 1e9
+SHARE_OF_PRODUCTS, BYTES_A_FLOP = 0.72, 0.027
+"""What a pass's products reach of the best, and what the steps beside them move for each FLOP."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,16 @@ class Hardware:
     def reached(self, num_bytes: int) -> float:
         """FLOPs a second of a pass through the layers, in numbers of so many bytes.
 
-        The shares were measured on a CPU with AMX and a model of 135M weights, whose layers are so
-        narrow that larger models reach more; on cards they are assumed, not measured.
+        On a CPU in bfloat16 steps beside the products take their time by what they read and write,
+        so the faster the products, the smaller the share they reach. This was measured on a CPU
+        with AMX and on one without, with a model of 135M weights, whose layers are so narrow that
+        larger models reach more; on cards shares are assumed, not measured.
         """
         if num_bytes == 4:
             return self.flops32 * (0.6 if self.is_cpu else 0.5)
-        return self.flops * (0.3 if self.is_cpu else 0.35)
+        if not self.is_cpu:
+            return self.flops * 0.35
+        return 1 / (1 / (SHARE_OF_PRODUCTS * self.flops) + BYTES_A_FLOP / self.bandwidth)
 
     @property
     def share_of_bytes(self) -> float:
