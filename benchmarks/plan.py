@@ -152,10 +152,12 @@ def trial(root: Path, lengths: Mapping[str, str], name: str) -> dict[str, Any]:
 
 
 def replan(root: Path) -> None:
-    """Plan what was taken once more, on the same machine."""
-    begin(root)
+    """Plan once more what was taken, on the machine that took it."""
     whole = json.loads(RESULTS.read_text("utf-8"))
     found = whole["trials"]
+    if found["machine"]["processor"] != results.machine()["processor"]:
+        raise SystemExit(f"{RESULTS.name} was taken on {found['machine']['processor']}.")
+    begin(root)
     lengths = {key: found[key] for key in ("prompt-tokens", "completion-tokens")}
     for name, one in found["trials"].items():
         one["planned"] = plan(root, lengths, name)

@@ -69,7 +69,7 @@ def by_adapters(kind: str, ids: Ids) -> Iterator[Point]:
 
 
 def by_updates(kind: str, ids: Ids) -> Iterator[Point]:
-    """More and more updates, each from rows of lengths that no update had before."""
+    """More and more updates, each from rows that no update had before, of other lengths."""
     worker, settings = SETTINGS[kind]
     work = workloads.pairs(ids, BATCH * (1 + max(UPDATES)))  # the first warms up
     for count in UPDATES:

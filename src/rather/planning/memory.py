@@ -79,8 +79,8 @@ def memory_of(
     num_bytes = 4 if is_full else num_bytes
     layers = shape.linear_weights * (FOUR_BITS if in_four_bits and not is_full else num_bytes)
     frozen = layers + num_bytes * float(shape.num_weights - shape.linear_weights)
-    is_file = hardware.is_cpu and not in_four_bits and FILE_BYTES.get(shape.file_dtype) == num_bytes
-    if is_file and not load.has_logits:  # the system brings to memory what is read of it
+    is_mapped = _is_mapped(shape, hardware, num_bytes) and not in_four_bits
+    if is_mapped and not load.has_logits:  # neither the head nor other layers are read
         frozen = layers * max(trunk.num_layers for trunk in load.learning) / shape.num_layers
     parts = {"interpreter and libraries": hardware.runtime, "frozen backbone": frozen}
     for trunk in load.learning:
@@ -135,13 +135,18 @@ def _writing(shape: Shape, load: Load, hardware: Hardware, num_bytes: int) -> fl
     if max(completions) == 1:  # each row has its own copy of the prompt in any case
         tokens = sum(prompt + own[0] for prompt, own in load.rows)
     cache = tokens * 2 * shape.key_value_width * num_bytes * shape.num_layers * SPARE
-    is_mapped = shape.file_dtype == "bfloat16"
+    is_mapped = _is_mapped(shape, hardware, num_bytes)
     laid_out = hardware.is_cpu and num_bytes == 2 and not is_mapped
     copies = laid_out * num_bytes * float(shape.linear_weights)
     for trunk in load.learning:  # what ranks share is put together while it writes
         spread = _spread(trunk, load, hardware)
         copies += 4 * _weights(shape, trunk) * (1 - 1 / spread)
     return cache / hardware.count + copies
+
+
+def _is_mapped(shape: Shape, hardware: Hardware, num_bytes: int) -> bool:
+    """Whether the backbone in memory is its file: what nobody reads of it takes none."""
+    return hardware.is_cpu and FILE_BYTES.get(shape.file_dtype) == num_bytes
 
 
 def _weights(shape: Shape, trunk: Trunk) -> float:
