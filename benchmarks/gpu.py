@@ -96,8 +96,8 @@ def contestants(name: str, device: str, prefixes: Sequence[str] | None) -> list[
         if one.workload != name or one.is_trial or one.missing:
             continue
         if prefixes is None or any(one.name.startswith(prefix) for prefix in prefixes):
-            more = {} if one.is_ours or "weights" not in one.settings else {"attention": "sdpa"}
-            more |= {"microbatch_rows": 8} if more else {}
+            together = {"attention": "sdpa", "microbatch_rows": 8}
+            more = together if "microbatch_rows" in one.settings else {}
             found.append(replace(one, device=device, settings={**one.settings, **more}))
     return found
 

@@ -138,19 +138,21 @@ def share(one: Measured, machine: Measured | None) -> str:
     if machine is None:
         return "?"
     took, best = middle(one, "cpu_seconds"), rates(machine)
-    products, moved = one["least_flops"] / best["flops"], one["least_bytes"] / best["bytes"]
+    flops = max(best["bfloat16_flops"], best["float32_flops"])
+    products, moved = one["least_flops"] / flops, one["least_bytes"] / best["bytes"]
     return f"{products / took:.0%} by products, {moved / took:.0%} by bytes"
 
 
 def rates(machine: Measured) -> dict[str, float]:
-    """The best products in bfloat16 and the bytes a copy moves, per CPU-second."""
+    """The best products in each precision and the bytes a copy moves, per CPU-second."""
     steps = machine["repeats"]
-    widths = ("bfloat16_flops", "bfloat16_flops_at_model_width")
-    return {
-        "flops": max(median(step[width] for step in steps) for width in widths),
-        "float32_flops": median(step["float32_flops"] for step in steps),
-        "bytes": median(step["copied_bytes"] for step in steps),
-    }
+
+    def best(name: str) -> float:
+        kinds = [kind for kind in steps[0] if kind.startswith(name)]  # square, and of a model's
+        return max(median(step[kind] for step in steps) for kind in kinds)
+
+    names = {name: best(name) for name in ("bfloat16_flops", "float32_flops")}
+    return {**names, "bytes": best("copied_bytes")}
 
 
 def machine(speed: Measured) -> str:
@@ -162,7 +164,7 @@ def machine(speed: Measured) -> str:
     return (
         f"{about['processor']}, {about['cores']} cores, {about['memory_gb']:g} GiB, "
         f"{about['system']}; {', '.join(about['flags'])}. At best, in a CPU-second: "
-        f"{best['flops'] / 1e9:.0f} GFLOP of products in bfloat16, "
+        f"{best['bfloat16_flops'] / 1e9:.0f} GFLOP of products in bfloat16, "
         f"{best['float32_flops'] / 1e9:.0f} in float32, {best['bytes'] / 1e9:.1f} GB read or "
         f"written by a copy ({stamp(floors)}).\n"
     )

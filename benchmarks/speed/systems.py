@@ -112,6 +112,7 @@ def _trl(version: str, workload: str, worker: str, **more: Any) -> list[System]:
         "1 row a microbatch": best | {"microbatch_rows": 1},
         "4 rows a microbatch": best | {"microbatch_rows": 4},
         "8 rows a microbatch": best | {"microbatch_rows": 8},
+        "in float32": best | {"weights": "float32"},
         "its defaults": TRL_DEFAULT | more,
     }
     return [
@@ -125,12 +126,15 @@ def _trl(version: str, workload: str, worker: str, **more: Any) -> list[System]:
 
 def _generation() -> list[System]:
     found = []
+    sdpa = {"weights": "bfloat16", "attention": "sdpa"}
+    wide = sdpa | {"weights": "float32"}
     for workload in ("generation-1", "generation-4"):
         found += [
             System("ours", workload, "ours_generation", {"adapter": True}, note="with an adapter"),
             System("ours, base", workload, "ours_generation", {"adapter": False}),
-            System("HF generate, sdpa", workload, "hf_generation", {"attention": "sdpa"}),
-            System("HF generate, eager", workload, "hf_generation", {"attention": "eager"}),
+            System("HF generate, sdpa", workload, "hf_generation", sdpa),
+            System("HF generate, eager", workload, "hf_generation", sdpa | {"attention": "eager"}),
+            System("HF generate, in float32", workload, "hf_generation", wide, is_trial=True),
         ]
     return found
 
@@ -198,7 +202,8 @@ def _ppo() -> list[System]:
         best, *trials = _trl("1.12", workload, "trl_ppo")
         # A step takes minutes, and both races have TRL compute 32 rows: what was slower in the
         # first is not tried again.
-        wanted = ("4 rows", "8 rows", "its defaults") if workload == "ppo-1" else ("8 rows",)
+        wanted = ("8 rows", "in float32")
+        wanted += ("4 rows", "its defaults") if workload == "ppo-1" else ()
         tried = [one for one in trials if any(how in one.name for how in wanted)]
         found += [ours, best, *others, *tried]
     return found

@@ -24,7 +24,7 @@ def test_a_twin_computes_the_same_whatever_the_other_is_in_the_middle_of(
         expected = first.hidden(batch, None)
         loud(second, "one", 1)
         assert "one" not in third.shapes
-        with DecodeWeights(second, lays_out=False).in_use():
+        with DecodeWeights(second, lays_out_for=0).in_use():
             second.switch_to("one")
             torch.testing.assert_close(third.hidden(batch, None), expected, atol=0, rtol=0)
             assert not torch.allclose(second.hidden(batch, "one"), expected)

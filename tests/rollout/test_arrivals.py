@@ -49,7 +49,7 @@ def test_parts_are_whole_blocks(whole: int, wanted: list[int], parts: list[int])
 
 
 def remembering(backbone: Backbone, tokens: int | None = None) -> Engine:
-    return Engine(backbone, lays_out=False, prompt_tokens=tokens, prefixes=Prefixes(1 << 20))
+    return Engine(backbone, lays_out_for=0, prompt_tokens=tokens, prefixes=Prefixes(1 << 20))
 
 
 def ask(engine: Engine, ids: tuple[int, ...], asker: Asker = ANN, tokens: int = 6) -> Ticket:
@@ -119,7 +119,7 @@ def test_nobody_waits_behind_anothers_long_prompt(tiny_backbone: Backbone) -> No
 
 def test_who_got_nothing_is_the_first_next_time(tiny_backbone: Backbone) -> None:
     """Steps of one block: short prompts that keep coming leave a long one its turn."""
-    engine = Engine(tiny_backbone, lays_out=False, is_invariant=True, prompt_tokens=64)
+    engine = Engine(tiny_backbone, lays_out_for=0, is_invariant=True, prompt_tokens=64)
     long = ask(engine, tuple(range(5, 135)))
     begun = []
     for n in range(4):

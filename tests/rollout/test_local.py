@@ -9,9 +9,9 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from rather.data.batch import Row, pack
-from rather.models import threads
 from rather.models.backbone import Backbone
 from rather.models.lora import LoraShape
+from rather.models.processor import threads
 from rather.models.roles import Policy
 from rather.rollout import local
 from rather.rollout.engine import Engine

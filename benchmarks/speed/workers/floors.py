@@ -55,6 +55,7 @@ def main() -> None:
         pace.begin()
         found = {
             "float32_flops": product(SIDE, SIDE, SIDE, torch.float32),
+            "float32_flops_at_model_width": product(ROWS, inner, outer, torch.float32),
             "bfloat16_flops": product(SIDE, SIDE, SIDE, torch.bfloat16),
             "bfloat16_flops_at_model_width": product(ROWS, inner, outer, torch.bfloat16),
             # a copy reads and writes

@@ -1,4 +1,4 @@
-"""transformers' `generate` in bfloat16; rows end where they are told to, as its criteria allow."""
+"""transformers' `generate`; rows end where they are told to, as its criteria allow."""
 
 import torch
 from torch import Tensor
@@ -31,7 +31,9 @@ def main() -> None:
     request, pace = read_request(), Pace()
     work, settings = request["workload"], request["settings"]
     model = AutoModelForCausalLM.from_pretrained(
-        request["model"], dtype=torch.bfloat16, attn_implementation=settings["attention"]
+        request["model"],
+        dtype=getattr(torch, settings["weights"]),
+        attn_implementation=settings["attention"],
     )
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model.eval().to(device)

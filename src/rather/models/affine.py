@@ -1,7 +1,9 @@
 """What a linear layer with a low-rank addition computes, and its gradients, written out.
 
 What autograd would make of the same formula passes over the wide outputs three times more.
-Products with A and B are thin, so that a second thread may be woken in vain (`threads.fit`).
+Products with A and B are thin, so that a second thread may be woken in vain (`threads.fit`). Where
+float32 is faster (`processor.products`) all are made in it: gradients are then taken and given so,
+and rounded by whoever hands them on.
 """
 
 from dataclasses import dataclass
@@ -9,7 +11,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
-from rather.models import threads
+from rather.models.processor import products, threads
 
 
 @dataclass(frozen=True)
@@ -43,13 +45,21 @@ class Affine:
 
     def __call__(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """See the class."""
-        out = nn.functional.linear(x, self.weight, self.bias)
+        kind = products.precision(x)
+        rows, weight = products.put("rows", x, kind), products.put("weight", self.weight, kind)
+        if kind == x.dtype:
+            out = nn.functional.linear(x, weight, self.bias)
+        else:
+            out = products.widened(rows, weight.t())
+            if self.bias is not None:
+                out.add_(self.bias)
         if self.a is None or self.b is None:
-            return out, None
+            return out.to(x.dtype), None
         with threads.fit(x.numel()):
-            low = (x @ self.a.t()).mul_(self.scale)
+            low = (rows @ self.a.to(kind).t()).mul_(self.scale)
         with threads.fit(out.numel()):
-            return out.addmm_(low, self.b.t()), low
+            out.addmm_(low, self.b.to(kind).t())
+        return out.to(x.dtype), low.to(x.dtype)
 
     def gradients(
         self,
@@ -69,16 +79,21 @@ class Affine:
         if self.b is None:
             return None
         with threads.fit(grad.numel()):
-            return (grad @ self.b).mul_(self.scale)
+            return (grad @ self.b.to(grad.dtype)).mul_(self.scale)
 
     def input_gradient(
         self, grad: Tensor, grad_low: Tensor | None, add_to: Tensor | None = None
     ) -> Tensor:
         """Of x, added to what is there: [S, inputs]."""
-        grad_x = grad @ self.weight if add_to is None else add_to.addmm_(grad, self.weight)
+        own = self.weight
+        weight = products.put("weight", own, grad.dtype)
+        if add_to is not None:
+            grad_x = add_to.addmm_(grad, weight)
+        else:
+            grad_x = grad @ weight if weight is own else products.widened(grad, weight)
         if self.a is not None and grad_low is not None:
             with threads.fit(grad_x.numel()):
-                grad_x.addmm_(grad_low, self.a)
+                grad_x.addmm_(grad_low, self.a.to(grad.dtype))
         return grad_x
 
     def side_gradients(
@@ -88,6 +103,6 @@ class Affine:
         if low is None or grad_low is None:
             return None, None
         with threads.fit(x.numel()):
-            grad_a = grad_low.t() @ x
+            grad_a = grad_low.t() @ products.put("rows", x, grad.dtype)
         with threads.fit(grad.numel()):
-            return grad_a, grad.t() @ low
+            return grad_a, grad.t() @ low.to(grad.dtype)

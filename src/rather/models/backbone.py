@@ -19,6 +19,7 @@ from rather.models.attention import NAME, AskedLayers, CannotPack, Layout
 from rather.models.fused import fuse
 from rather.models.heads import scale_of, softcap_of
 from rather.models.layers import Stack
+from rather.models.linear import widen
 from rather.models.lora import (
     LoraShape,
     Switch,
@@ -56,6 +57,7 @@ class Backbone:
         """Why this architecture's batches are padded, at a cost; None where they are packed."""
         if self.why_padded is None:
             fuse(self.decoder)
+        widen(self.decoder, self.head)
         self._scale, self._softcap = scale_of(model), softcap_of(model)
         self._examine()
 

@@ -18,8 +18,9 @@ import torch
 from torch import Tensor, nn
 
 from rather.models.affine import Affine
-from rather.models.kernels import Kernel, kernel
 from rather.models.lora import affine
+from rather.models.processor import products
+from rather.models.processor.kernels import Kernel, kernel
 
 aten = torch.ops.aten
 PROBE_ROWS = 4
@@ -186,14 +187,21 @@ class _Gated(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         x, gated, lifted, gate_low, up_low, down_low = ctx.saved_tensors
         gate, up, down = ctx.parts
-        grad, grad_low = grads[0], down.low_gradient(grads[0])
-        grad_hidden = down.input_gradient(grad, grad_low)
+        kind = products.precision(x)
+        grad = products.put("grad", grads[0], kind)
+        grad_low = down.low_gradient(grad)
+        grad_hidden = down.input_gradient(grad, grad_low).to(x.dtype)
         hidden, grad_lifted, grad_gated = ctx.act.gradients(gated, lifted, grad_hidden)
         of_down = down.side_gradients(grad, grad_low, hidden, down_low)
         wanted = ctx.needs_input_grad[0]
-        grad_x, *of_up = up.gradients(grad_lifted, x, up_low, wanted=wanted)
-        grad_x, *of_gate = gate.gradients(grad_gated, x, gate_low, add_to=grad_x, wanted=wanted)
-        return grad_x, None, None, *of_gate, *of_up, *of_down
+        grad_x, *of_up = up.gradients(
+            products.put("grad", grad_lifted, kind), x, up_low, wanted=wanted
+        )
+        grad_x, *of_gate = gate.gradients(
+            products.put("grad", grad_gated, kind), x, gate_low, add_to=grad_x, wanted=wanted
+        )
+        made = (grad_x, None, None, *of_gate, *of_up, *of_down)
+        return tuple(None if one is None else one.to(x.dtype) for one in made)
 
 
 def _is_gated(module: nn.Module) -> bool:

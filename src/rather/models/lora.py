@@ -20,6 +20,7 @@ from transformers.pytorch_utils import Conv1D
 
 from rather.errors import UsageError
 from rather.models.affine import Affine
+from rather.models.processor import products
 
 
 @dataclass(frozen=True)
@@ -114,14 +115,10 @@ class LoraLinear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[..., inputs] -> [..., outputs], with the active adapter's addition."""
         parts = self.affine(x.dtype)
-        flat = x.reshape(-1, x.shape[-1])
         if parts.a is None:
             out: Tensor = self.base(x)
             return out
-        if torch.is_grad_enabled():
-            made: Tensor = _Product.apply(flat, parts.a, parts.b, parts)  # type: ignore[no-untyped-call]
-            return made.view(*x.shape[:-1], -1)
-        return parts(flat)[0].view(*x.shape[:-1], -1)
+        return computed(parts, x)
 
     def affine(self, dtype: torch.dtype) -> Affine:
         """What the layer computes right now, in a precision."""
@@ -148,6 +145,16 @@ def affine(layer: nn.Module, dtype: torch.dtype) -> Affine:
     return Affine(layer)
 
 
+def computed(parts: Affine, x: Tensor) -> Tensor:
+    """What a frozen layer and its adapter make of x: [..., inputs] -> [..., outputs]."""
+    flat = x.reshape(-1, x.shape[-1])
+    if torch.is_grad_enabled():
+        made: Tensor = _Product.apply(flat, parts.a, parts.b, parts)  # type: ignore[no-untyped-call]
+    else:
+        made = parts(flat)[0]
+    return made.view(*x.shape[:-1], -1)
+
+
 class _Product(torch.autograd.Function):
     """`Affine` with an adapter that learns, each sum written where the one before it lies."""
 
@@ -155,14 +162,16 @@ class _Product(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, a: Tensor, b: Tensor, parts: Affine) -> Tensor:
         out, low = parts(x)
         ctx.parts = parts
-        ctx.save_for_backward(x, low)
+        ctx.save_for_backward(None if low is None else x, low)
         return out
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         x, low = ctx.saved_tensors
+        grad = products.put("grad", grads[0], products.precision(grads[0]))
         # nothing may learn below the first adapted layer
-        return *ctx.parts.gradients(grads[0], x, low, wanted=ctx.needs_input_grad[0]), None
+        made = ctx.parts.gradients(grad, x, low, wanted=ctx.needs_input_grad[0])
+        return *(None if one is None else one.to(grads[0].dtype) for one in made), None
 
 
 def decoder_layers(decoder: nn.Module) -> tuple[str, nn.ModuleList]:

@@ -17,7 +17,8 @@ from torch.utils.checkpoint import checkpoint
 
 from rather.equations.logprobs import gather_logprobs
 from rather.models.backbone import Backbone
-from rather.models.kernels import kernel
+from rather.models.processor.kernels import kernel
+from rather.models.processor.products import many_inputs
 
 CHUNK = 256  # tokens whose logits live at once
 
@@ -63,7 +64,7 @@ class _FrozenHead(torch.autograd.Function):
     ) -> Tensor:
         logits = head(states)
         probs, logprobs = _probs_and_logprobs(logits, ids, temperature)
-        expected = probs @ head.weight
+        expected = many_inputs(probs, head.weight)
         ctx.save_for_backward((head.weight[ids] - expected) / temperature)
         return logprobs
 

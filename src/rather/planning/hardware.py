@@ -20,7 +20,7 @@ class Hardware:
     memory: float
     """Bytes of one device."""
     flops: float
-    """Of bfloat16 products a second, at best."""
+    """Of products of bfloat16 numbers a second, at best."""
     flops32: float
     """Of float32 products a second, at best."""
     bandwidth: float

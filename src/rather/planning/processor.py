@@ -17,13 +17,15 @@ NUM_TRIES = 8
 
 def processor() -> Hardware:
     """The processor, with what it reaches with all the threads it is given."""
+    of_float32 = _products(torch.float32)
     from_, to = (torch.zeros(NUM_NUMBERS, dtype=torch.uint8) for _ in range(2))
     return Hardware(
         name=f"{os.cpu_count()} cores",
         count=1,
         memory=float(device_memory(torch.device("cpu"))),
-        flops=_products(torch.bfloat16),
-        flops32=_products(torch.float32),
+        # the models multiply in whichever is faster: `rather.models.processor.products`
+        flops=max(_products(torch.bfloat16), of_float32),
+        flops32=of_float32,
         bandwidth=2 * NUM_NUMBERS / _best(lambda: to.copy_(from_)),
         link=1e9,
         is_cpu=True,

@@ -14,16 +14,16 @@ import torch
 from torch import Tensor
 
 from rather.data.batch import Row, by_length, pack
-from rather.models import threads
 from rather.models.backbone import Adapters, Backbone
 from rather.models.decode.blocks import PROMPT_TOKENS, Blocks
 from rather.models.decode.key_values import KeyValues
 from rather.models.decode.layout import DecodeLayout
 from rather.models.decode.pieces import PieceLayout
 from rather.models.decode.prefixes import Prefixes
-from rather.models.decode.weights import DecodeWeights
+from rather.models.decode.weights import USUAL_ROWS, DecodeWeights
 from rather.models.memory import device_memory
 from rather.models.packed.layout import PackedLayout
+from rather.models.processor import threads
 from rather.rollout import drawing
 from rather.rollout.arrivals import Arrival, Arrivals, Piece, owner_of
 from rather.rollout.queue import Queue
@@ -47,24 +47,24 @@ class Engine(Queue):
         backbone: Backbone,
         *,
         shares_prompts: bool = False,
-        lays_out: bool = True,
+        lays_out_for: int = USUAL_ROWS,
         is_invariant: bool = False,
         prompt_tokens: int | None = None,
         prefixes: Prefixes | None = None,
     ) -> None:
         """`shares_prompts` keeps a prompt once for all of a request's completions: for sampling
-        several of each. `lays_out` copies weights where that speeds up long decoding; they may
-        not change meanwhile. `is_invariant` gives every request what it would have alone, to the
-        last digit (`rather.models.decode.blocks`). `prompt_tokens` bounds those of one step;
-        None computes prompts at once. `prefixes` remembers what was computed, for requests that
-        begin alike."""
+        several of each. `lays_out_for`: rows for which weights are copied, to speed up long
+        decoding (0: they are not); they may not change meanwhile. `is_invariant` gives every
+        request what it would have alone, to the last digit (`rather.models.decode.blocks`).
+        `prompt_tokens` bounds those of one step; None computes prompts at once. `prefixes`
+        remembers what was computed, for requests that begin alike."""
         assert prefixes is None or not shares_prompts, "what is shared is kept by its rows's prompt"
         assert not (is_invariant and shares_prompts), "what rows share depends on who they are"
         super().__init__(backbone.context)
         self.backbone = backbone
         self._blocks = Blocks() if is_invariant else None
         self._block = PROMPT_TOKENS if is_invariant else None
-        self.weights = DecodeWeights(backbone, lays_out=lays_out, blocks=self._blocks)
+        self.weights = DecodeWeights(backbone, lays_out_for=lays_out_for, blocks=self._blocks)
         self.cache = KeyValues(shares_prompts=shares_prompts)
         self.most_bytes = device_memory(backbone.device) // 4
         """Memory for the keys and values of what runs."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from rather.interrupts import safe_point
 from rather.models.backbone import Backbone
 from rather.models.decode.prefixes import Prefixes
+from rather.models.decode.weights import USUAL_ROWS
 from rather.models.roles import Policy
 from rather.rollout.engine import Engine
 from rather.rollout.padded import PaddedEngine
@@ -49,9 +50,10 @@ def sample(
     """
     if not requests:
         return []
+    rows = sum(len(one.seeds) for one in requests)
     will_pay = settings.max_new_tokens >= LONG
     shares = _read_again(backbone, requests) > ALIKE
-    engine = engine_of(backbone, shares_prompts=shares, lays_out=will_pay)
+    engine = engine_of(backbone, shares_prompts=shares, lays_out_for=rows if will_pay else 0)
     tickets = [engine.submit(request, settings, adapter) for request in requests]
     try:
         while not engine.is_idle:
@@ -73,7 +75,7 @@ def engine_of(
     backbone: Backbone,
     *,
     shares_prompts: bool = False,
-    lays_out: bool = True,
+    lays_out_for: int = USUAL_ROWS,
     is_invariant: bool = False,
     prompt_tokens: int | None = None,
     prefixes: Prefixes | None = None,
@@ -84,7 +86,7 @@ def engine_of(
     return Engine(
         backbone,
         shares_prompts=shares_prompts,
-        lays_out=lays_out,
+        lays_out_for=lays_out_for,
         is_invariant=is_invariant,
         prompt_tokens=prompt_tokens,
         prefixes=prefixes,

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from rather.config.optimization import Optimization
-from rather.models import threads
+from rather.models.processor import threads
 from rather.models.storage.shards import held, is_spread, own_part, whole
 from rather.training.accumulation import ALL_ALONE, Group, Metrics
 from rather.training.optimizers import BLOCKS, MOMENTS, make_optimizer, put_state, state_of

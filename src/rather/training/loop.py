@@ -17,7 +17,7 @@ from rather.errors import StoppedByRule
 from rather.failpoints import failpoint
 from rather.interrupts import Interrupted
 from rather.models.embedded import cache_folder
-from rather.models.kernels import compiled, why_plain
+from rather.models.processor.kernels import compiled, why_plain
 from rather.progress import Progress
 from rather.records import Alarm
 from rather.training import checkpoints

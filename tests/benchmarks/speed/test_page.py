@@ -103,6 +103,13 @@ def test_with_an_adapter_a_system_is_compared_with_peers_that_have_one() -> None
     assert "**3.00×**" in shown  # 3 / 1
 
 
+def test_the_floor_is_by_the_faster_precision_and_shape() -> None:
+    widths = {"float32_flops": 1e12, "float32_flops_at_model_width": 4e12}
+    floors = SPEED["floors"] | {"repeats": [STEP | widths]}
+    # 1e12 / 4e12 = 0.25 s of products; ours takes 2
+    assert "| 12% by products, 25% by bytes |" in page.table(SPEED["reward"], floors)
+
+
 def test_the_machine() -> None:
     assert page.content("machine", SPEED, {}) == (
         "A Processor (family 6, model 1), 2 cores, 23.4 GiB, Linux 6; avx2, amx_bf16. At best, in "

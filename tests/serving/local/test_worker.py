@@ -270,7 +270,7 @@ class Bench:
         self.worker.start()
 
     def _make(self) -> Tools:
-        self.engines.append(Engine(self.backbone, lays_out=False))
+        self.engines.append(Engine(self.backbone, lays_out_for=0))
         return Tools(self.engines[-1], str)
 
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rather.models import threads
 from rather.models.attention import Style
 from rather.models.decode.key_values import KeyValues
+from rather.models.processor import threads
 
 
 @dataclass(frozen=True)

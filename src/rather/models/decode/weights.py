@@ -8,6 +8,8 @@ and into calls.
 - Layers that read the same input (queries, keys and values; gate and up) are one product, and so
   are their adapters (`rather.models.decode.additions`).
 - A and B are put into the backbone's precision once.
+- Where float32 is faster (`rather.models.processor.products`), weights are laid out as such for
+  many rows, if that takes little of the machine's memory; products are rounded as ever.
 
 The copies take as much memory as the weights, so they live as long as somebody decodes; and the
 memory of weights that lie in their file is given back meanwhile (`rather.models.storage.mapped`).
@@ -15,23 +17,26 @@ memory of weights that lie in their file is given back meanwhile (`rather.models
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
-from rather.models import threads
 from rather.models.backbone import Backbone
 from rather.models.decode.additions import Additions, Strangers
 from rather.models.decode.blocks import Blocks, at_least_two
 from rather.models.lora import LoraLinear, widths
+from rather.models.memory import device_memory
+from rather.models.processor import products, threads
 from rather.models.storage.mapped import MappedFiles
 
 TOGETHER = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
 """Children of one module that are given the same input; they check that they are."""
 USUAL_ROWS = 32
 """Rows the layout is best for; it serves any number."""
+LITTLE = 8
+"""Weights are laid out as float32 where that takes at most so small a part of the memory."""
 
 
 class LaidOut(NamedTuple):
@@ -42,19 +47,26 @@ class LaidOut(NamedTuple):
 
     def __call__(self, x: Tensor) -> Tensor:
         """[S, inputs] -> [S, Σ outputs]."""
+        rows = x.to(self.weight.dtype)
         with threads.fit(threads.size_of_product(self.weight.numel(), len(x))):
-            return torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "none", [], "")
+            made = torch.ops.mkldnn._linear_pointwise(rows, self.weight, self.bias, "none", [], "")
+        return made.to(x.dtype)
 
 
 class DecodeWeights:
     """The products of a backbone, whose weights do not change meanwhile; adapters come and go."""
 
-    def __init__(self, backbone: Backbone, *, lays_out: bool, blocks: Blocks | None = None) -> None:
-        """`lays_out` makes copies of the weights where that is of use on this machine; `blocks` cut
-        every product."""
+    def __init__(
+        self, backbone: Backbone, *, lays_out_for: int, blocks: Blocks | None = None
+    ) -> None:
+        """`lays_out_for` so many rows (0: not at all) it copies the weights, where that is of use
+        on this machine; `blocks` cut every product."""
         self.backbone = backbone
-        self.lays_out = lays_out
+        self.lays_out = lays_out_for > 0
         self.blocks = blocks
+        has_many = blocks is None and lays_out_for >= products.ROWS
+        is_wide = has_many and _fits_as_float32(backbone)
+        self._dtype = torch.float32 if is_wide else backbone.model.dtype
         self._made_with: tuple[str, ...] | None = None
         self._products: list[Product] = []
         self._laid_out: dict[tuple[int, ...], LaidOut] = {}
@@ -95,7 +107,7 @@ class DecodeWeights:
         bases = [layer.base if isinstance(layer, LoraLinear) else layer for layer in layers]
         key = tuple(map(id, bases))
         if self.lays_out and key not in self._laid_out and all(map(_can_be_laid_out, bases)):
-            self._laid_out[key] = _lay_out(bases)
+            self._laid_out[key] = _lay_out(bases, self._dtype)
             files.give_back(base.weight for base in bases)  # type: ignore[misc]
         own = [widths(base)[0] for base in bases]
         additions = Additions(layers, own, self._strangers, self.blocks)
@@ -123,17 +135,21 @@ class Product:
         self.additions, self._blocks = additions, blocks
         self._input: Tensor | None = None
         self._parts: tuple[Tensor, ...] = ()
+        self._own: list[Any] = []
 
     def take_over(self) -> None:
         """Compute for the layers, whose adapters may have come or gone since."""
+        self._own = [vars(layer).get("forward") for layer in self.layers]
         for number, layer in enumerate(self.layers):
             layer.forward = lambda x, number=number: self.part(number, x)
 
     def hand_back(self) -> None:
         """Let the layers compute for themselves."""
         self._forget()
-        for layer in self.layers:
-            layer.__dict__.pop("forward", None)
+        for layer, own in zip(self.layers, self._own, strict=True):
+            del layer.forward
+            if own is not None:
+                layer.forward = own
 
     def part(self, number: int, x: Tensor) -> Tensor:
         """One layer's output; the first that meets an input computes those of all."""
@@ -194,7 +210,15 @@ def _can_be_laid_out(layer: nn.Module) -> bool:
     )
 
 
-def _lay_out(layers: Sequence[nn.Module]) -> LaidOut:
+def _fits_as_float32(backbone: Backbone) -> bool:
+    """Whether float32 is faster here, and takes little enough of the memory."""
+    if backbone.device.type != "cpu" or not products.prefers_float32():
+        return False
+    weights = sum(widths(one)[0] * widths(one)[1] for g in _groups(backbone.model) for one in g)
+    return 4 * weights <= device_memory(backbone.device) // LITTLE
+
+
+def _lay_out(layers: Sequence[nn.Module], dtype: torch.dtype) -> LaidOut:
     weights: list[Tensor] = [layer.weight.detach() for layer in layers]  # type: ignore[operator]
     biases: list[Tensor | None] = [layer.bias for layer in layers]  # type: ignore[misc]
     joined = None
@@ -202,6 +226,6 @@ def _lay_out(layers: Sequence[nn.Module]) -> LaidOut:
         joined = torch.cat(
             [w.new_zeros(len(w)) if b is None else b for w, b in zip(weights, biases, strict=True)]
         )
-    one = weights[0] if len(weights) == 1 else torch.cat(weights)
+    one = (weights[0] if len(weights) == 1 else torch.cat(weights)).to(dtype)
     weight = torch.ops.mkldnn._reorder_linear_weight(one, USUAL_ROWS)
-    return LaidOut(weight, joined)
+    return LaidOut(weight, None if joined is None else joined.to(dtype))

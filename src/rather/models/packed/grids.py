@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from rather.data.batch import Batch
-from rather.models import threads
+from rather.models.processor import threads
 
 BLOCK_COST = 1 << 15
 """Attention weights of one query head that take as long as the calls of one more block."""

@@ -21,8 +21,8 @@ from torch import Tensor
 
 from rather.data.batch import Batch
 from rather.models.attention import Keeper, Style
-from rather.models.kernels import kernel
 from rather.models.packed.grids import Block, Grid, Spread, alike, grid_of
+from rather.models.processor.kernels import kernel
 
 LARGE = 1 << 22
 """Attention weights of one layer (all heads) beyond which the backward pass makes them again

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from rather.errors import EnvironmentFault
-from rather.models import kernels
 from rather.models.fused import ACTIVATIONS, _norm, _norm_gradient
-from rather.models.kernels import Kernel, compiled, kernel, why_plain
 from rather.models.packed.layout import _masked_softmax
+from rather.models.processor import kernels
+from rather.models.processor.kernels import Kernel, compiled, kernel, why_plain
 from rather.models.token_logprobs import _probs_and_logprobs
 
 BIG, SMALL = (512, 512), (8, 8)

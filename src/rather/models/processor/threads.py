@@ -2,8 +2,8 @@
 
 A decoder does hundreds of small steps for each token it writes, an adapter hundreds in an update,
 and libraries split each over all threads, however little there is to split. What is small is done
-on one thread here; the sums stay the same. Never around a `rather.models.kernels.Kernel`: it is
-compiled for a number of threads.
+on one thread here; the sums stay the same. Never around a `rather.models.processor.kernels.Kernel`:
+it is compiled for a number of threads.
 """
 
 import threading

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from rather.models.threads import ALONE, fit, size_of_product
+from rather.models.processor.threads import ALONE, fit, size_of_product
 
 
 @pytest.fixture

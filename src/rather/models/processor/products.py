@@ -1,0 +1,106 @@
+"""Products of bfloat16 numbers, made in float32 where the processor is faster at that.
+
+Products of bfloat16 numbers are summed in float32 and rounded once, whichever units make them. A
+processor that has instructions for them may be slower with them than with float32 (Intel's with
+avx512_bf16 and without amx: by half). There both sides of a product are put into float32 first, and
+what comes of it is rounded: the same numbers up to the last digit, for the memory of one product.
+"""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from functools import cache
+from math import prod
+
+import torch
+from torch import Tensor, nn
+
+ROWS = 128
+"""From so many on a product saves more than it takes to put its weight into float32."""
+FASTER = 1.25
+"""How much faster float32 must be; what was measured is 1.7, and below 0.5 where it is slower."""
+SIDE, TRIES = 512, 5
+SLICE = 4096
+"""Outputs of a wide layer that are computed at once, so that its weight is never whole in
+float32."""
+
+
+def precision(x: Tensor) -> torch.dtype:
+    """In which products with the rows of x [S, ...] are to be made; its own, or float32."""
+    is_short = x.dtype == torch.bfloat16 and x.device.type == "cpu"
+    widens = is_short and len(x) >= ROWS and prefers_float32()
+    return torch.float32 if widens else x.dtype
+
+
+@cache
+def prefers_float32() -> bool:
+    """Whether this processor multiplies bfloat16 numbers faster as float32; tried once."""
+    return _seconds(torch.float32) * FASTER < _seconds(torch.bfloat16)
+
+
+def _seconds(dtype: torch.dtype) -> float:
+    """The shortest that a product took, of a few: others may want the processor meanwhile."""
+    side = torch.ones(SIDE, SIDE, dtype=dtype)
+    took = []
+    with torch.inference_mode():
+        for _ in range(1 + TRIES):  # the first makes the program
+            began = time.perf_counter()
+            side @ side
+            took.append(time.perf_counter() - began)
+    return min(took[1:])
+
+
+def put(name: str, x: Tensor, kind: torch.dtype) -> Tensor:
+    """x itself, or a copy of it in float32 that lasts until the next of that name: "rows",
+    "weight" and "grad" are the sides of a product."""
+    return x if x.dtype == kind else _room.take(name, x.shape).copy_(x)
+
+
+def widened(x: Tensor, y: Tensor) -> Tensor:
+    """x·y of what was put into float32: lasts until the next, or is rounded by then."""
+    return torch.mm(x, y, out=_room.take("out", (len(x), y.shape[1])))
+
+
+def many_outputs(x: Tensor, weight: Tensor) -> Tensor:
+    """x·Wᵀ for a weight with very many outputs: x [S, d], W [V, d] -> [S, V]."""
+    kind = precision(x)
+    if kind == x.dtype:
+        return nn.functional.linear(x, weight)
+    rows, out = put("rows", x, kind), x.new_empty(len(x), len(weight))
+    for part in _parts(weight):
+        out[:, part] = widened(rows, put("weight", weight[part], kind).t())
+    return out
+
+
+def many_inputs(x: Tensor, weight: Tensor) -> Tensor:
+    """x·W, the way back: x [S, V], W [V, d] -> [S, d]."""
+    kind = precision(x)
+    if kind == x.dtype:
+        return x @ weight
+    out = torch.zeros(len(x), weight.shape[1], dtype=kind)
+    for part in _parts(weight):
+        out.addmm_(put("rows", x[:, part], kind), put("weight", weight[part], kind))
+    return out.to(x.dtype)
+
+
+def _parts(weight: Tensor) -> Iterator[slice]:
+    return (slice(start, start + SLICE) for start in range(0, len(weight), SLICE))
+
+
+class _Room(threading.local):
+    """The calling thread's memory for one product, used again and again: freed each time, it would
+    leave holes between the numbers that a pass keeps."""
+
+    def __init__(self) -> None:
+        self._blocks: dict[str, Tensor] = {}
+
+    def take(self, name: str, shape: Sequence[int]) -> Tensor:
+        """Any float32 numbers, until that name is asked for again."""
+        size = prod(shape)
+        if name not in self._blocks or self._blocks[name].numel() < size:
+            with torch.inference_mode(False):  # or nobody could write into it outside of that
+                self._blocks[name] = torch.empty(size, dtype=torch.float32)
+        return self._blocks[name][:size].view(tuple(shape))
+
+
+_room = _Room()
