@@ -15,11 +15,13 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
+from rather.models.processor import threads
+
 ROWS = 128
 """From so many on a product saves more than it takes to put its weight into float32."""
 FASTER = 1.25
 """How much faster float32 must be; what was measured is 1.7, and below 0.5 where it is slower."""
-SIDE, TRIES = 512, 5
+SIDE, TRIES = 384, 7
 SLICE = 4096
 """Outputs of a wide layer that are computed at once, so that its weight is never whole in
 float32."""
@@ -35,19 +37,24 @@ def precision(x: Tensor) -> torch.dtype:
 @cache
 def prefers_float32() -> bool:
     """Whether this processor multiplies bfloat16 numbers faster as float32; tried once."""
-    return _seconds(torch.float32) * FASTER < _seconds(torch.bfloat16)
+    took = _seconds()
+    return took[torch.float32] * FASTER < took[torch.bfloat16]
 
 
-def _seconds(dtype: torch.dtype) -> float:
-    """The shortest that a product took, of a few: others may want the processor meanwhile."""
-    side = torch.ones(SIDE, SIDE, dtype=dtype)
-    took = []
-    with torch.inference_mode():
-        for _ in range(1 + TRIES):  # the first makes the program
-            began = time.perf_counter()
-            side @ side
-            took.append(time.perf_counter() - began)
-    return min(took[1:])
+def _seconds() -> dict[torch.dtype, float]:
+    """The shortest that a product took in each precision, by turns and on one thread: whoever else
+    wants the processor meanwhile is in the way of both."""
+    sides = {
+        dtype: torch.ones(SIDE, SIDE, dtype=dtype) for dtype in (torch.bfloat16, torch.float32)
+    }
+    took: dict[torch.dtype, list[float]] = {dtype: [] for dtype in sides}
+    with torch.inference_mode(), threads.fit(1):
+        for _ in range(1 + TRIES):
+            for dtype, side in sides.items():
+                began = time.perf_counter()
+                side @ side
+                took[dtype].append(time.perf_counter() - began)
+    return {dtype: min(each[1:]) for dtype, each in took.items()}  # the first makes the program
 
 
 def put(name: str, x: Tensor, kind: torch.dtype) -> Tensor:
