@@ -91,7 +91,8 @@ TRL_BEST = {
     "autocast": False,
     "gradient_checkpointing": False,
 }
-"""The fastest in CPU-seconds of what was tried; the other tries are measured once in every run."""
+"""The fastest in CPU-seconds of what was tried, on most processors; the other tries are measured
+once in every run, and where one of them is faster it is TRL's best."""
 TRL_DEFAULT = TRL_BEST | {
     "weights": "float32",
     "attention": "sdpa",
