@@ -23,10 +23,13 @@ def test_what_is_not_known_is_refused_with_what_is(text: str) -> None:
 
 
 def test_the_faster_a_processor_s_products_the_smaller_the_share_they_reach() -> None:
-    slow = Hardware("slow", 1, 1e9, 1e11, 1e11, 1e10, 1e9, is_cpu=True)
+    slow = Hardware("slow", 1, 1e9, 1e11, 0.9e11, 1e10, 1e9, is_cpu=True)
     fast = Hardware("fast", 1, 1e9, 1e12, 1e11, 1e10, 1e9, is_cpu=True)
+    wide = Hardware("wide", 1, 1e9, 1e11, 1e11, 1e10, 1e9, is_cpu=True)
     # a GFLOP takes 1/72 s of products and 27 MB at 10 GB/s; ten times as fast, 1/720 s
     assert slow.reached(2) == pytest.approx(1e9 / (0.0138889 + 0.0027), rel=1e-4)
     assert fast.reached(2) == pytest.approx(1e9 / (0.00138889 + 0.0027), rel=1e-4)
-    assert slow.reached(4) == fast.reached(4) == 0.6e11
+    # as fast in float32: what is copied for that moves 22 MB more
+    assert wide.reached(2) == pytest.approx(1e9 / (0.0138889 + 0.0049), rel=1e-4)
+    assert fast.reached(4) == wide.reached(4) == 0.6e11
     assert cards_of("H100").reached(2) == 0.35 * 989e12
