@@ -49,7 +49,7 @@ class Hardware:
             return self.flops32 * (0.6 if self.is_cpu else 0.5)
         if not self.is_cpu:
             return self.flops * 0.35
-        is_wide = self.flops == self.flops32  # the faster of both, as `processor` measures it
+        is_wide = self.flops == self.flops32  # `processor` says so where float32 is preferred
         moved = BYTES_A_FLOP + (COPIED_A_FLOP if is_wide else 0.0)
         return 1 / (1 / (SHARE_OF_PRODUCTS * self.flops) + moved / self.bandwidth)
 

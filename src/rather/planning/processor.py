@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 
 from rather.models.memory import device_memory
+from rather.models.processor.products import prefers_float32
 from rather.planning.hardware import Hardware
 
 WIDTH = 1024
@@ -23,8 +24,7 @@ def processor() -> Hardware:
         name=f"{os.cpu_count()} cores",
         count=1,
         memory=float(device_memory(torch.device("cpu"))),
-        # the models multiply in whichever is faster: `rather.models.processor.products`
-        flops=max(_products(torch.bfloat16), of_float32),
+        flops=of_float32 if prefers_float32() else _products(torch.bfloat16),
         flops32=of_float32,
         bandwidth=2 * NUM_NUMBERS / _best(lambda: to.copy_(from_)),
         link=1e9,

@@ -20,7 +20,7 @@ from rather.models.processor import threads
 ROWS = 128
 """From so many on a product saves more than it takes to put its weight into float32."""
 FASTER = 1.25
-"""How much faster float32 must be; what was measured is 1.7, and below 0.5 where it is slower."""
+"""How much faster float32 must be: nobody is to decide otherwise tomorrow, on a busier machine."""
 SIDE, TRIES = 384, 7
 SLICE = 4096
 """Outputs of a wide layer that are computed at once, so that its weight is never whole in
