@@ -45,11 +45,11 @@ def test_what_is_spread_is_collected() -> None:
     grid = grid_of(batch, 2, [[2, 0], [1]])
     x = torch.arange(batch.num_tokens * 8.0).view(-1, 4, 2)  # 2 key heads with 2 queries each
     parts, whole = grid.blank(x, 2, 2)
-    for part, found in zip(parts, grid.spread(x), strict=True):
+    for part, found in zip(parts, grid.spread(x, x.dtype), strict=True):
         part.prompt.copy_(found.prompt)
         part.own.copy_(found.own)
     assert torch.equal(grid.collect(whole, 2), x)
-    cleared = grid.spread_gradient(torch.ones_like(x))
+    cleared = grid.spread_gradient(torch.ones_like(x), x.dtype)
     assert sum(float(part.sum()) for spread in cleared for part in spread) == x.numel()
 
 
@@ -63,7 +63,9 @@ def test_a_small_block_is_attended_to_on_one_thread() -> None:
     try:
         counts = []
         for block, queries in zip(
-            grid.blocks, grid.spread(torch.zeros(batch.num_tokens, 4, 2)), strict=True
+            grid.blocks,
+            grid.spread(torch.zeros(batch.num_tokens, 4, 2), torch.float32),
+            strict=True,
         ):
             with block.threads_for(queries):
                 counts.append(torch.get_num_threads())

@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 from rather.data.batch import Row, pack
 from rather.models.attention import Style
 from rather.models.backbone import Backbone
-from rather.models.packed import layout as packed_layout
+from rather.models.packed import weights as packed_weights
 from rather.models.packed.layout import PackedLayout
 from rather.models.roles import Policy
 from tests.models.conftest import FAMILIES
@@ -77,7 +77,7 @@ def test_weights_made_again_give_the_same_gradients(
 ) -> None:
     found = []
     for large in (1 << 40, 0):
-        monkeypatch.setattr(packed_layout, "LARGE", large)
+        monkeypatch.setattr(packed_weights, "LARGE", large)
         model = new_model("llama")
         backbone = Backbone(model)
         model.requires_grad_(True)

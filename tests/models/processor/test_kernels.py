@@ -7,10 +7,16 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_leaves
 
 from rather.errors import EnvironmentFault
 from rather.models.fused import ACTIVATIONS, _norm, _norm_gradient
-from rather.models.packed.layout import _masked_softmax
+from rather.models.packed.weights import (
+    _gradient,
+    _joint_gradient,
+    _joint_softmax,
+    _softmax,
+)
 from rather.models.processor import kernels
 from rather.models.processor.kernels import Kernel, compiled, kernel, why_plain
 from rather.models.token_logprobs import _probs_and_logprobs
@@ -105,17 +111,40 @@ def test_compiled_kernels_give_the_plain_numbers(dtype: torch.dtype, tmp_path: P
         calls += [(act.product, (x, grad)), (act.gradients, (x, grad, some(500, 576)))]
     ids = torch.arange(30)
     calls += [(_probs_and_logprobs, (3 * some(30, 9000), ids, 0.7))]
-    mask = torch.zeros(1, 1, 96, 150).masked_fill_(torch.ones(96, 150).triu(9) > 0, -torch.inf)
-    scores, masks = 3 * some(12, 2, 96, 150), mask.to(dtype).repeat(12, 1, 1, 1)
-    calls += [(_masked_softmax, (scores, masks)), (_masked_softmax, (scores[:, 0], masks[0, 0]))]
-    calls += [(_masked_softmax, (some(1, 24, 96, 150), masks[:1]))]
+    mask = torch.zeros(96, 150).masked_fill_(torch.ones(96, 150).triu(9) > 0, -torch.inf).to(dtype)
+    on_prompt, own, of_prompt = some(2, 6, 96, 70), some(2, 6, 96, 150), mask[None, None, :, 80:]
+    of_prompt = of_prompt.clamp(min=-1).repeat(2, 1, 1, 1)
+    for kept in (dtype, torch.bfloat16):
+        calls += [(_softmax, (3 * some(12, 96, 150), mask, 0.3, kept))]
+        joint = 3 * on_prompt, 3 * own, of_prompt, mask, 0.3, kept
+        calls += [(_joint_softmax, joint)]
+        shares = _joint_softmax.plain(*joint)[1]
+        calls += [(_joint_gradient, (*shares, on_prompt, own, 0.3))]
+        calls += [(_gradient, (shares[1], own, 0.3))]
     with compiled(tmp_path):
         for one, given in calls:
             made, plain = one(*given), one.plain(*given)
-            pairs = [(made, plain)] if isinstance(made, Tensor) else zip(made, plain, strict=True)
-            for a, b in pairs:
+            for a, b in zip(tree_leaves(made), tree_leaves(plain), strict=True):
                 eps = torch.finfo(b.dtype).eps
                 torch.testing.assert_close(a, b, atol=16 * eps, rtol=4 * eps)
+
+
+@pytest.mark.slow
+def test_another_form_for_the_compiler(called: list[str], tmp_path: Path) -> None:
+    @kernel
+    def double(x: Tensor) -> Tensor:
+        called.append("plain")
+        return 2 * x
+
+    @double.when_joined
+    def twice(x: Tensor) -> Tensor:
+        return x + x
+
+    with compiled(tmp_path):
+        assert torch.equal(double(torch.ones(BIG)), twice(torch.ones(BIG)))
+        assert not called
+        double(torch.ones(SMALL))
+    assert called == ["plain"]
 
 
 @pytest.mark.slow

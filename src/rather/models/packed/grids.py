@@ -66,8 +66,18 @@ class Block:
         return threads.fit(2 * max(on_prompt * self.longest_prompt, own * seen))
 
     def beside_prompt(self, own: Tensor) -> Tensor:
-        """All completions of a row in one length, to meet its prompt: [R·H, N·C·G, D]."""
-        return own.view(len(self.rows) * self.heads, -1, own.shape[2])
+        """All completions of a row in one length, to meet its prompt: [R·H, N·C·G, ·]."""
+        each = len(self.rows) * self.heads
+        return own.view(each, self.per_row * own.shape[-2], own.shape[-1])
+
+    def by_completion(self, own: Tensor, queries: Tensor) -> Tensor:
+        """What belongs to these queries [R·H·N, C·G, D], each completion's: [R·H·N, C·G, ·]."""
+        return own.view(*queries.shape[:2], own.shape[-1])
+
+    def by_row(self, own: Tensor, queries: Tensor) -> Tensor:
+        """The same, to meet masks: [R, H·N, C·G, ·]."""
+        each = self.heads * self.per_row
+        return own.view(len(self.rows), each, queries.shape[1], own.shape[-1])
 
 
 @dataclass(frozen=True)
@@ -83,18 +93,17 @@ class Grid:
     empty: Tensor
     """Places without a token."""
 
-    def spread(self, x: Tensor) -> list[Spread]:
-        """[S, H·G, D] to their places; those without a token hold somebody else's."""
+    def spread(self, x: Tensor, kind: torch.dtype) -> list[Spread]:
+        """[S, H·G, D] to their places, in a precision; where no token is, somebody else's lies."""
         with threads.fit(x.numel()):
             flat = x.reshape(x.shape[0] * self.heads, -1).index_select(0, self.gather)
-        return self._cut(flat, x.shape[2])
+            return self._cut(flat.to(kind), x.shape[2])
 
-    def spread_gradient(self, x: Tensor) -> list[Spread]:
+    def spread_gradient(self, x: Tensor, kind: torch.dtype) -> list[Spread]:
         """Like `spread`, with 0 at places without a token: nothing flows from there."""
         with threads.fit(x.numel()):
             flat = x.reshape(x.shape[0] * self.heads, -1).index_select(0, self.gather)
-            flat.index_fill_(0, self.empty, 0)
-        return self._cut(flat, x.shape[2])
+            return self._cut(flat.index_fill_(0, self.empty, 0).to(kind), x.shape[2])
 
     def blank(self, like: Tensor, groups: int, width: int) -> tuple[list[Spread], Tensor]:
         """Uninitialised places, and the one piece of memory they share."""

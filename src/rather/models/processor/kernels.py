@@ -41,12 +41,18 @@ class Kernel(Generic[P, T]):
 
     def __init__(self, plain: Callable[P, T]) -> None:
         update_wrapper(self, plain)
-        self.plain = plain
+        self.plain = self._to_join = plain
+
+    def when_joined(self, same: Callable[P, T]) -> Callable[P, T]:
+        """Have this compiled instead (a decorator): the same numbers by steps that are slow one by
+        one, and fast as one loop."""
+        self._to_join = same
+        return same
 
     @cached_property
     def joined(self) -> Callable[P, T]:
         """The same, compiled when it is first called."""
-        return torch.compile(self.plain, dynamic=True, fullgraph=True, options=OPTIONS)
+        return torch.compile(self._to_join, dynamic=True, fullgraph=True, options=OPTIONS)
 
     def __call__(self, *args: P.args, **named: P.kwargs) -> T:
         """What the function says; EnvironmentFault where the compiler fails."""
