@@ -64,6 +64,7 @@ def _critic_of(backbone: Backbone, section: PPO) -> tuple[ValueModel, dict[str, 
 
 def section_of(settings: dict[str, Any], work: dict[str, Any]) -> PPO:
     """Four epochs of one minibatch, as TRL's trainer is told; the rest is the product's default."""
+    fewer = {key: settings[key] for key in ("microbatch_tokens",) if key in settings}
     return PPO(
         num_steps=MANY,
         batch_size=len(work["prompts"]),
@@ -74,6 +75,7 @@ def section_of(settings: dict[str, Any], work: dict[str, Any]) -> PPO:
         checkpoint_every=MANY,
         critic=Critic(value_model=settings["value_model"]),
         adapter=Adapter(**settings["adapter"]),
+        **fewer,
     )
 
 
