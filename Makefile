@@ -70,9 +70,11 @@ LLAMA_CPP := llama-cpp-python==0.3.36
 demo: setup
 	rather demo $(FLAGS)
 
+# `make test WORKERS=8` on a larger machine; each takes a core and up to 4 GiB.
+WORKERS ?= 2
 test: setup oracles
 	cd frontend && npm run --silent check && npm run --silent test
-	python -m pytest
+	OMP_NUM_THREADS=1 python -m pytest -n $(WORKERS)
 
 # A real vLLM and a real llama.cpp beside our own engine: ten minutes, most of them installing.
 test-vllm: setup .oracles/vllm/.ready .oracles/llamacpp/.ready
