@@ -35,8 +35,8 @@ def test_every_command_has_what_runs_it() -> None:
     assert [file for file in RUN_BY.values() if not (ROOT / file).is_file()] == []
 
 
-OURS_ALONE = ("PYTHONPATH", "OMP_NUM_THREADS")
-"""What the tests set for themselves."""
+SET_FOR_TESTS = ("PYTHONPATH", "OMP_NUM_THREADS")
+"""What a newcomer does not have in the environment."""
 
 
 @pytest.mark.demo
@@ -50,7 +50,7 @@ def test_the_demo_of_the_readme_makes_the_model_better(tmp_path: Path) -> None:
     done = subprocess.run(
         ["make", "--silent", "demo", f"FLAGS=--json --workspace {demo}"],
         cwd=ROOT,
-        env={name: value for name, value in os.environ.items() if name not in OURS_ALONE},
+        env={name: value for name, value in os.environ.items() if name not in SET_FOR_TESTS},
         capture_output=True,
         text=True,
         check=False,

@@ -16,7 +16,7 @@ H key heads, G queries a key head, D head width. Queries of a group are folded i
 C·G.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -27,6 +27,7 @@ from rather.models.packed.grids import Block, Grid, Spread
 from rather.models.processor import products
 from rather.models.processor.kernels import kernel
 
+Pair = tuple[Tensor, Tensor]
 LARGE = 1 << 22
 """Attention weights of one layer (all heads) beyond which the backward pass makes them again
 instead of keeping them: they grow with the square of the length, all else with the length."""
@@ -60,7 +61,7 @@ def attended(sights: Sights, q: Tensor, k: Tensor, v: Tensor, style: Style) -> T
 
 
 class Attention(torch.autograd.Function):
-    """The same with one."""
+    """`attended`, with its gradient."""
 
     @staticmethod
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, sights: Sights, style: Style) -> Tensor:
@@ -84,7 +85,7 @@ class Attention(torch.autograd.Function):
             kept = [again for _, again in made]
         grad_out, values = grid.spread_gradient(grads[0], kind), grid.spread(v, kind)
         grad_v = _on_keys(grid, kept, grad_out)
-        grad_weights = map(_pairs, grid.blocks, grad_out, values)
+        grad_weights = map(_scores, grid.blocks, grad_out, values)
         grad_scores = [
             _softmax_gradient(one, grad, style.scaling)
             for one, grad in zip(kept, grad_weights, strict=True)
@@ -110,7 +111,7 @@ def _weights(
     """
     made = []
     for block, mask, queries, keys in zip(sights.grid.blocks, sights.masks, q, k, strict=True):
-        scores, scale = _pairs(block, queries, keys), style.scaling
+        scores, scale = _scores(block, queries, keys), style.scaling
         if style.softcap is not None:
             scores, scale = Seen(*(style.cap(part * scale) for part in scores)), 1.0
             if slopes is not None:
@@ -128,9 +129,6 @@ def _softmax(
     """Over the last dimension; and once more in the precision in which it is kept."""
     made = torch.add(mask, scores, alpha=scale).softmax(dim=-1)
     return made, made.to(kept)
-
-
-Pair = tuple[Tensor, Tensor]
 
 
 @kernel
@@ -163,7 +161,7 @@ def _joint_softmax_by_steps(
     scale: float,
     kept: torch.dtype,
 ) -> tuple[Pair, Pair]:
-    """Without a place where both lie side by side."""
+    """One after the other: side by side they would have to be copied first."""
     kind = own.dtype
     on_prompt, own = on_prompt.float() * scale + prompt_mask, own.float() * scale + own_mask
     largest = torch.maximum(on_prompt.amax(-1, keepdim=True), own.amax(-1, keepdim=True))
@@ -195,7 +193,7 @@ def _joint_gradient(
 def _joint_gradient_by_steps(
     on_prompt: Tensor, own: Tensor, grad_prompt: Tensor, grad_own: Tensor, scale: float
 ) -> Pair:
-    """Without a place where both lie side by side."""
+    """One after the other: side by side they would have to be copied first."""
     kind = grad_own.dtype
     on_prompt, own = on_prompt.float(), own.float()
     along = (on_prompt * grad_prompt).sum(-1, keepdim=True) + (own * grad_own).sum(-1, keepdim=True)
@@ -212,7 +210,7 @@ def _softmax_gradient(weights: Seen, grads: Seen, scale: float) -> Seen:
     return Seen(_gradient(weights.prompt, grads.prompt, scale), *joint)
 
 
-def _pairs(block: Block, q: Spread, k: Spread) -> Seen:
+def _scores(block: Block, q: Spread, k: Spread) -> Seen:
     """Products of every query with the keys in its sight."""
     with block.threads_for(q):
         on_prompt = block.beside_prompt(q.own) @ k.prompt.mT
@@ -235,7 +233,7 @@ def _weighted(grid: Grid, weights: Sequence[Seen], v: Sequence[Spread]) -> Tenso
     return grid.collect(whole, width)
 
 
-def _on_keys(grid: Grid, weights: Iterable[Seen], x: Sequence[Spread]) -> Tensor:
+def _on_keys(grid: Grid, weights: Sequence[Seen], x: Sequence[Spread]) -> Tensor:
     """Sums over the queries that see a key, by weights, collected: [S, H, D]."""
     width, kind = x[0].prompt.shape[2], x[0].prompt.dtype
     outs, whole = grid.blank(x[0].prompt, 1, width)
