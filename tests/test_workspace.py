@@ -1,6 +1,7 @@
 """Workspaces: made whole, opened with their configuration, refused in one sentence."""
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,6 +45,21 @@ def test_overrides_reach_the_configuration(root: Path) -> None:
         assert (more.config.ppo.num_steps, more.config.ppo.num_epochs) == (3, 2)
         assert more.db is ws.db
         assert ws.config.ppo.num_epochs == 1
+
+
+@pytest.mark.parametrize(("rank", "said"), [("0", "loading\n"), ("1", "")])
+def test_of_several_processes_only_the_first_one_speaks(
+    rank: str,
+    said: str,
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", rank)
+    with Workspace.open(root) as ws, ws.progress.announced("loading", seconds=0.01):
+        time.sleep(0.2)
+    assert capsys.readouterr().err == said
 
 
 def test_the_users_own_rather_yaml_is_kept(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from rather.config.template import commented_yaml
 from rather.config.yaml_text import iter_leaves
 from rather.durable import write_bytes, write_text
 from rather.errors import EnvironmentFault, UsageError
+from rather.launched import launched
 from rather.progress import Progress
 from rather.store.database import Database
 
@@ -40,12 +41,13 @@ class Workspace:
         self,
         root: Path,
         config: Config,
-        progress: Progress,
+        progress: Progress | None = None,
         overrides: dict[str, Any] | None = None,
     ) -> None:
         self.root = root
         self.config = config
-        self.progress = progress
+        # Of several processes only the first one speaks, from the very first line on.
+        self.progress = progress or Progress(quiet=not launched().is_first)
         self._overrides = overrides or {}
 
     @classmethod
@@ -65,7 +67,7 @@ class Workspace:
             write_text(root / ".gitignore", _GITIGNORE)
         resolved = load(root / CONFIG_FILE, {})
         Database.open(_database_of(root, resolved), create=True).close()
-        workspace = cls(root, resolved, progress or Progress())
+        workspace = cls(root, resolved, progress)
         _ = workspace.secret  # made here, so that two processes never make two
         # The marker comes last: a folder with a marker is a whole workspace.
         write_text(root / MARKER_FILE, json.dumps({"format": FORMAT}) + "\n")
@@ -82,7 +84,7 @@ class Workspace:
         root = root.resolve()
         _check_format(root)
         config = _load_config(root, overrides or {})
-        return cls(root, config, progress or Progress(), overrides)
+        return cls(root, config, progress, overrides)
 
     def configured(self, overrides: dict[str, Any]) -> "Workspace":
         """Return this workspace with more settings overridden; it shares the open store."""

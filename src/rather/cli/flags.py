@@ -11,7 +11,6 @@ from cyclopts import Group, Parameter
 from rather.config.loading import read_text
 from rather.config.settings import Setting, all_settings
 from rather.config.yaml_text import format_value
-from rather.progress import Progress
 
 if TYPE_CHECKING:
     from rather.workspace import Workspace
@@ -57,7 +56,7 @@ class Common:
         from rather.workspace import Workspace, find_workspace
 
         root = self.workspace or find_workspace(Path.cwd())
-        return Workspace.open(root, overrides(settings), Progress())
+        return Workspace.open(root, overrides(settings))
 
 
 COMMON = Common()

@@ -11,7 +11,6 @@ from rather.errors import StoppedByRule
 from rather.interrupts import listening
 from rather.models.library import Library
 from rather.models.tuning import Tuned, start_tuning
-from rather.progress import Progress
 from rather.stages.drawing import drawing
 from rather.stages.reinforcing import make_cast
 from rather.stages.stage import Result
@@ -43,7 +42,6 @@ def led(ws: Workspace, lead: Callable[[], Result]) -> Result:
 
 def follow(ws: Workspace, ranks: Ranks) -> None:
     """Wait for the first rank's order and train along."""
-    ws.progress = Progress(quiet=True)
     order = receive(ranks)
     if order is None:
         return
