@@ -102,6 +102,30 @@ def test_the_sum_of_the_odds_by_hand() -> None:
     assert large.tolist() == pytest.approx([1000.693147], abs=1e-4)
 
 
+def test_temperatures_divide_each_row_by_hand() -> None:
+    # at 1/2 the weights are 1, 4, 9: ln 14 = 2.639057; at 2 they are 1, √2, √3: ln 4.146264
+    logits = torch.tensor([[1.0, 2.0, 3.0]] * 3).log()
+    found = odds(logits, torch.tensor([0.5, 1.0, 2.0]))
+    assert found.log_total.tolist() == pytest.approx([2.639057, 1.791759, 1.422208], abs=1e-6)
+    twice_ln_3 = found.of(torch.tensor([[2], [2], [2]]))[0].item()
+    assert twice_ln_3 == pytest.approx(2.197225, abs=1e-6)
+
+
+def test_parts_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = torch.Generator().manual_seed(6)
+    logits = (3 * torch.randn(9, 700, generator=generator)).bfloat16()
+    temperatures = torch.linspace(0.5, 2, 9)
+    uniforms = torch.rand(9, dtype=torch.float64, generator=generator)
+    whole = odds(logits, temperatures)
+    monkeypatch.setattr("rather.equations.sampling.NEAR", 4 * 700)  # rows: 4, 4 and 1
+    parts = odds(logits, temperatures)
+    assert torch.equal(parts.masses, whole.masses)
+    assert torch.equal(parts.draw(uniforms), whole.draw(uniforms))
+    assert parts.log_total.tolist() == pytest.approx(
+        (logits.double() / temperatures[:, None]).logsumexp(dim=-1).tolist(), rel=1e-6
+    )
+
+
 def test_many_draws_have_the_right_shares() -> None:
     # 400 tokens with weights 1 … 400, 100,000 draws: χ² has 399 degrees of freedom, σ = √798 ≈ 28
     weights = torch.arange(1.0, 401.0)

@@ -12,18 +12,22 @@ import torch
 from torch import Tensor
 
 BLOCK = 256
+NEAR = 1 << 21
+"""Numbers that are worked on at once, 8 MiB: fewer, and cores wait for each other more often."""
 GAMMA, FIRST, SECOND = -0x61C8864680B583EB, -0x40A7B892E31B1A47, -0x6B2FB644ECCEEE15
 """SplitMix64's constants, as signed numbers."""
 
 
 @dataclass(frozen=True)
 class Odds:
-    """What a draw needs of logits, made in one pass over them; block b holds tokens 256·b + …"""
+    """What draws need of logits, made in one pass over them; block b holds tokens 256·b + …"""
 
-    weights: Tensor
-    """[A, B, 256] float32: e^(logit − largest), 0 behind the vocabulary's end."""
+    logits: Tensor
+    """[A, V] as they were given."""
+    temperatures: Tensor | None
+    """[A] what they are divided by; None for 1."""
     masses: Tensor
-    """[A, B] float64: each block's sum of weights."""
+    """[A, B] float64: each block's sum of e^(logit − largest)."""
     largest: Tensor
     """[A] the largest logit of each row."""
 
@@ -31,6 +35,15 @@ class Odds:
     def log_total(self) -> Tensor:
         """log Σ_v e^logit_v, float32: [A]."""
         return (self.largest + self.masses.sum(dim=-1).log()).float()
+
+    def of(self, tokens: Tensor) -> Tensor:
+        """Logits of tokens, divided by the temperature, float32: [A, n] -> [A, n]."""
+        return _divided(self.logits.gather(1, tokens).float(), self.temperatures)
+
+    def rows(self, places: list[int]) -> Tensor:
+        """Logits of some rows, divided by the temperature, float32: [n, V]."""
+        own = None if self.temperatures is None else self.temperatures[places]
+        return _divided(self.logits[places].float(), own)
 
     def draw(self, uniforms: Tensor) -> Tensor:
         """Exact categorical draws, the largest of noisy logits: [A] -> [A].
@@ -40,11 +53,13 @@ class Odds:
         Maddison et al. 2014, https://arxiv.org/abs/1411.0030. uniforms in [0, 1). First a block is
         drawn by its mass, then the token in it, so few of the noisy logits are ever made.
         """
-        blocks = self.masses.shape[1]
+        blocks, vocabulary = self.masses.shape[1], self.logits.shape[1]
         noise = gumbels(uniforms, blocks + BLOCK)
         block = (self.masses.log() + noise[:, :blocks]).argmax(dim=-1)
-        inside = self.weights.gather(1, block[:, None, None].expand(-1, 1, BLOCK))[:, 0]
-        within = (inside.double().log() + noise[:, blocks:]).argmax(dim=-1)
+        tokens = block[:, None] * BLOCK + torch.arange(BLOCK, device=block.device)
+        inside = self.of(tokens.clamp(max=vocabulary - 1)).double()
+        inside.masked_fill_(tokens >= vocabulary, float("-inf"))
+        within = (inside + noise[:, blocks:]).argmax(dim=-1)
         return block * BLOCK + within
 
 
@@ -64,20 +79,37 @@ def gumbels(uniforms: Tensor, count: int) -> Tensor:
     return -(-between.log()).log()
 
 
+def _divided(logits: Tensor, temperatures: Tensor | None) -> Tensor:
+    return logits if temperatures is None else logits / temperatures[:, None]
+
+
 def _shifted(x: Tensor, bits: int) -> Tensor:
     """To the right, zeros from the left: int64 as if it had no sign."""
     return (x >> bits) & ((1 << (64 - bits)) - 1)
 
 
-def odds(logits: Tensor) -> Odds:
-    """Logits [A, V], of any precision, as odds; −inf is a token that is never drawn."""
+def odds(logits: Tensor, temperatures: Tensor | None = None) -> Odds:
+    """Logits [A, V], of any precision, as odds; −inf is a token that is never drawn.
+
+    temperatures [A], above 0, divide them. On a CPU some rows at a time are worked on in a room
+    of their own, which stays near; a copy of all rows would be fetched from afar for every step.
+    """
     rows, vocabulary = logits.shape
-    largest = logits.amax(dim=-1).float()
-    weights = logits.to(torch.float32, copy=True).sub_(largest[:, None]).exp_()
-    if vocabulary % BLOCK:
-        weights = torch.nn.functional.pad(weights, (0, -vocabulary % BLOCK))
-    weights = weights.view(rows, -1, BLOCK)
-    return Odds(weights, weights.sum(dim=-1).double(), largest)
+    at_once = max(1, NEAR // vocabulary) if logits.device.type == "cpu" else rows
+    width = -(-vocabulary // BLOCK) * BLOCK
+    room = logits.new_zeros(min(rows, at_once), width, dtype=torch.float32)
+    masses = logits.new_empty(rows, width // BLOCK, dtype=torch.float64)
+    largest = logits.new_empty(rows, dtype=torch.float32)
+    for start in range(0, rows, at_once):
+        part = slice(start, min(start + at_once, rows))
+        weights = room[: part.stop - start]
+        known = weights[:, :vocabulary].copy_(logits[part])
+        if temperatures is not None:
+            known.div_(temperatures[part, None])
+        torch.amax(known, dim=-1, out=largest[part])
+        known.sub_(largest[part, None]).exp_()
+        masses[part] = weights.view(len(weights), -1, BLOCK).sum(dim=-1)
+    return Odds(logits, temperatures, masses, largest)
 
 
 def filter_top_p(logits: Tensor, top_p: Tensor) -> Tensor:

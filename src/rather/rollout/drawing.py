@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from rather.equations.sampling import filter_top_p, odds
+from rather.equations.sampling import Odds, filter_top_p, odds
 from rather.rollout.requests import Completion, Likelihood, Settings
 
 
@@ -23,10 +23,10 @@ def draw(logits: Tensor, rows: Sequence[Row]) -> list[tuple[int, float]]:
     What a row draws depends on nothing but its logits, its settings and its own numbers.
     """
     temperatures = [row.settings.temperature for row in rows]
+    divisors = None
     if any(temperature not in (0, 1) for temperature in temperatures):
         divisors = torch.tensor([t or 1.0 for t in temperatures], device=logits.device)
-        logits = logits.float() / divisors[:, None]
-    whole = odds(logits)
+    whole = odds(logits, divisors)
     greedy = [place for place, temperature in enumerate(temperatures) if temperature == 0]
     if len(greedy) == len(rows):
         tokens = logits.max(dim=-1).indices
@@ -39,8 +39,8 @@ def draw(logits: Tensor, rows: Sequence[Row]) -> list[tuple[int, float]]:
         tokens = whole.draw(drawn_with)
         if greedy:
             tokens[greedy] = logits[greedy].max(dim=-1).indices
-        tokens = _nucleus(tokens, logits, drawn_with, rows)
-    logprobs = logits.gather(1, tokens[:, None])[:, 0].float() - whole.log_total
+        tokens = _nucleus(tokens, whole, drawn_with, rows)
+    logprobs = whole.of(tokens[:, None])[:, 0] - whole.log_total
     both = torch.stack([tokens.double(), logprobs.double()], dim=1).tolist()
     return [(int(token), logprob) for token, logprob in both]
 
@@ -61,7 +61,7 @@ def note_likelihoods(logits: Tensor, rows: Sequence[Row], tokens: Sequence[int])
         row.completion.likelihoods.append(Likelihood(own, top))
 
 
-def _nucleus(tokens: Tensor, logits: Tensor, drawn_with: Tensor, rows: Sequence[Row]) -> Tensor:
+def _nucleus(tokens: Tensor, whole: Odds, drawn_with: Tensor, rows: Sequence[Row]) -> Tensor:
     """Tokens [A], those of rows with a top-p drawn from what it leaves."""
     narrow = [
         place
@@ -70,6 +70,6 @@ def _nucleus(tokens: Tensor, logits: Tensor, drawn_with: Tensor, rows: Sequence[
     ]
     if narrow:
         top_p = torch.tensor([rows[place].settings.top_p for place in narrow])
-        kept = filter_top_p(logits[narrow].float(), top_p.to(logits.device))
+        kept = filter_top_p(whole.rows(narrow), top_p.to(tokens.device))
         tokens[narrow] = odds(kept).draw(drawn_with[narrow])
     return tokens
