@@ -9,7 +9,8 @@ and into calls.
   are their adapters (`rather.models.decode.additions`).
 - A and B are put into the backbone's precision once.
 - Where float32 is faster (`rather.models.processor.products`), weights are laid out as such for
-  many rows, if that takes little of the machine's memory; products are rounded as ever.
+  many rows, if that takes little of the machine's memory; products are rounded as ever. Where they
+  are not, prompts and other passes of many tokens put one weight after the other into float32.
 
 The copies take as much memory as the weights, so they live as long as somebody decodes; and the
 memory of weights that lie in their file is given back meanwhile (`rather.models.storage.mapped`).
@@ -49,6 +50,8 @@ class LaidOut(NamedTuple):
 
     def __call__(self, x: Tensor) -> Tensor:
         """[S, inputs] -> [S, Σ outputs]."""
+        if self.weight.dtype == x.dtype and products.precision(x) != x.dtype:
+            return products.many_outputs(x, self.weight.to_dense(), self.bias)
         rows = x.to(self.weight.dtype)
         with threads.fit(threads.size_of_product(self.weight.numel(), len(x))):
             made = torch.ops.mkldnn._linear_pointwise(rows, self.weight, self.bias, "none", [], "")

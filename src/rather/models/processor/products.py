@@ -68,14 +68,15 @@ def widened(x: Tensor, y: Tensor) -> Tensor:
     return torch.mm(x, y, out=_room.take("out", (len(x), y.shape[1])))
 
 
-def many_outputs(x: Tensor, weight: Tensor) -> Tensor:
-    """x·Wᵀ for a weight with very many outputs: x [S, d], W [V, d] -> [S, V]."""
+def many_outputs(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """x·Wᵀ + b for a weight that may have very many outputs: x [S, d], W [V, d] -> [S, V]."""
     kind = precision(x)
     if kind == x.dtype:
-        return nn.functional.linear(x, weight)
+        return nn.functional.linear(x, weight, bias)
     rows, out = put("rows", x, kind), x.new_empty(len(x), len(weight))
     for part in _parts(weight):
-        out[:, part] = widened(rows, put("weight", weight[part], kind).t())
+        made = widened(rows, put("weight", weight[part], kind).t())
+        out[:, part] = made if bias is None else made.add_(bias[part])
     return out
 
 
