@@ -9,6 +9,7 @@ from transformers import PreTrainedModel
 
 from rather.models import token_logprobs as room
 from rather.models.backbone import Backbone
+from rather.models.processor import products
 from rather.models.token_logprobs import token_logprobs
 
 IDS = torch.tensor([3, 0, 261, 7, 7, 100])
@@ -24,18 +25,20 @@ def plain(backbone: Backbone, hidden: Tensor, temperature: float) -> Tensor:
     return logits.log_softmax(dim=-1)[torch.arange(6), IDS]
 
 
-@pytest.mark.parametrize("chunk", [1, 4, 512])
+@pytest.mark.parametrize(("chunk", "part"), [(1, 300), (4, 100), (512, 7)])
 @pytest.mark.parametrize("temperature", [1.0, 0.7])
 @pytest.mark.parametrize("family", ["llama", "gemma2", "granite", "full"])
 def test_values_and_gradients(
     family: str,
     temperature: float,
     chunk: int,
+    part: int,
     new_model: Callable[[str], PreTrainedModel],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A frozen head, capped logits (gemma2) and a head that learns (full) go different ways."""
     monkeypatch.setattr(room, "CHUNK", chunk)
+    monkeypatch.setattr(products, "SLICE", part)
     backbone = Backbone(new_model("llama" if family == "full" else family))
     if family == "full":
         backbone = backbone.trainable_copy()

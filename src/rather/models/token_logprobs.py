@@ -1,7 +1,8 @@
 """Log-probabilities of given tokens from hidden states, without ever holding all logits.
 
-Tokens go through the head a chunk at a time. Where the head is frozen, the gradient is made in the
-forward pass, while a chunk's probabilities are at hand:
+Tokens go through the head a chunk at a time, and a frozen head is gone through a part of its
+vocabulary at a time (`_read`): no logit is rounded where products are made in float32, and what is
+worked on stays near. The gradient is made in the forward pass, of the shares that are at hand:
 
     ∂ log π(y) / ∂h = (W_y − Σ_v π(v)·W_v) / τ
 
@@ -9,50 +10,89 @@ so the backward pass multiplies by a number a token, and no logit is computed tw
 learns too (tuning: full) or caps its logits is checkpointed instead: chunks are computed again.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from rather.equations.logprobs import gather_logprobs
 from rather.models.backbone import Backbone
+from rather.models.processor import products
 from rather.models.processor.kernels import kernel
-from rather.models.processor.products import many_inputs
 
-CHUNK = 256  # tokens whose logits live at once
+CHUNK = 384  # tokens whose shares live at once
 
 
 def token_logprobs(backbone: Backbone, states: Tensor, ids: Tensor, temperature: float) -> Tensor:
     """log π of tokens `ids` [M], each predicted from its state [M, d] -> [M], float32."""
-    parts = [
-        _chunk(backbone, states[i : i + CHUNK], ids[i : i + CHUNK], temperature)
-        for i in range(0, len(ids), CHUNK)
-    ]
-    return torch.cat(parts)
+    num_chunks = max(1, -(-len(ids) // CHUNK))
+    chunks = zip(states.tensor_split(num_chunks), ids.tensor_split(num_chunks), strict=True)
+    return torch.cat([_chunk(backbone, *chunk, temperature) for chunk in chunks])
 
 
 def _chunk(backbone: Backbone, states: Tensor, ids: Tensor, temperature: float) -> Tensor:
+    needs_gradient = torch.is_grad_enabled() and states.requires_grad
+    if backbone.head_is_linear_and_frozen:
+        given = states, backbone.head.weight, ids, temperature
+        made: Tensor = _FrozenHead.apply(*given) if needs_gradient else _read(*given).logprobs  # type: ignore
+        return made
+
     def compute(states: Tensor) -> Tensor:
         return gather_logprobs(backbone.logits(states), ids, temperature=temperature)
 
-    if not (torch.is_grad_enabled() and states.requires_grad):
-        return compute(states)
-    if backbone.head_is_linear_and_frozen:
-        made: Tensor = _FrozenHead.apply(states, backbone.head, ids, temperature)  # type: ignore[no-untyped-call]
-        return made
-    result: Tensor = checkpoint(compute, states, use_reentrant=False)
+    result: Tensor = (
+        checkpoint(compute, states, use_reentrant=False) if needs_gradient else compute(states)
+    )
     return result
 
 
 @kernel
-def _probs_and_logprobs(logits: Tensor, ids: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
-    """π of all tokens [M, V], in the logits' precision, and log π of the given ones [M]."""
-    # as `gather_logprobs` rounds, or PPO's first ratio is not exactly 1
+def _weights(
+    logits: Tensor, largest: Tensor, temperature: float, kind: torch.dtype
+) -> tuple[Tensor, Tensor, Tensor]:
+    """e^(z/τ − largest) of a part [M, part], rounded, its sum and the largest z/τ so far, [M]."""
     scaled = logits.float() / temperature
-    total = scaled.logsumexp(dim=-1, keepdim=True)
-    logprobs = (scaled.gather(1, ids[:, None]) - total)[:, 0]
-    return (scaled - total).exp().to(logits.dtype), logprobs
+    largest = torch.maximum(largest, scaled.amax(dim=-1))
+    weights = scaled.sub_(largest[:, None]).exp_()
+    return weights.to(kind), weights.sum(dim=-1), largest
+
+
+class _Reading(NamedTuple):
+    """What a head says of some tokens; π of a part of the vocabulary is weights · shares."""
+
+    logprobs: Tensor
+    """[M]"""
+    weights: list[Tensor]
+    """[M, part] of each part, if kept."""
+    shares: list[Tensor]
+    """[M] of each part."""
+
+
+def _read(
+    states: Tensor, weight: Tensor, ids: Tensor, temperature: float, *, keep: bool = False
+) -> _Reading:
+    """A frozen head's log π of tokens [M], in one pass over the parts of its vocabulary.
+
+    What was summed is put right when something larger comes: Milakov & Gimelshein 2018,
+    Algorithm 3, https://arxiv.org/abs/1805.02867.
+    """
+    own = total = states.new_zeros(len(ids), dtype=torch.float32)
+    largest = torch.full_like(own, float("-inf"))
+    kept: list[Tensor] = []
+    seen: list[Tensor] = []
+    for part, logits in products.parts_of(states, weight):
+        place = (ids - part.start).clamp(0, logits.shape[1] - 1)
+        is_here = place == ids - part.start
+        found = logits.gather(1, place[:, None])[:, 0].float() / temperature
+        own = torch.where(is_here, found, own)
+        before = largest
+        weights, mass, largest = _weights(logits, before, temperature, logits.dtype)
+        total = torch.addcmul(mass, total, (before - largest).exp_())
+        seen.append(largest)
+        kept += [weights] if keep else []
+    log_total = largest + total.log_()
+    return _Reading(own - log_total, kept, [(one - log_total).exp_() for one in seen])
 
 
 class _FrozenHead(torch.autograd.Function):
@@ -60,13 +100,16 @@ class _FrozenHead(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, states: Tensor, head: nn.Linear, ids: Tensor, temperature: float
+        ctx: Any, states: Tensor, weight: Tensor, ids: Tensor, temperature: float
     ) -> Tensor:
-        logits = head(states)
-        probs, logprobs = _probs_and_logprobs(logits, ids, temperature)
-        expected = many_inputs(probs, head.weight)
-        ctx.save_for_backward((head.weight[ids] - expected) / temperature)
-        return logprobs
+        said = _read(states, weight, ids, temperature, keep=True)
+        expected = torch.zeros_like(states, dtype=torch.float32)
+        parts = zip(products.parts(weight), said.weights, said.shares, strict=True)
+        for part, weights, share in parts:
+            expected.addcmul_(products.of_part(weights, weight[part]), share[:, None])
+        slope = (weight[ids] - expected).div_(temperature)
+        ctx.save_for_backward(slope.to(states.dtype))
+        return said.logprobs
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None]:

@@ -15,10 +15,11 @@ from transformers import PreTrainedModel
 
 from rather.data.batch import Row, pack
 from rather.models.backbone import Backbone
-from rather.models.decode.weights import USUAL_ROWS, DecodeWeights, LaidOut
+from rather.models.decode.weights import USUAL_ROWS, DecodeWeights, LaidOut, _lay_out
 from rather.models.library import load_backbone
 from rather.models.linear import FastHead, FastLinear
 from rather.models.lora import LoraShape
+from rather.models.processor import products
 from tests.models.conftest import FAMILIES, build
 
 HAS_UNITS = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
@@ -94,6 +95,29 @@ def test_biases_are_laid_out_too(new_model: Callable[[str], PreTrainedModel]) ->
     with decoding(half):
         found = half.hidden(BATCH, None)
     torch.testing.assert_close(found, expected, atol=0.06, rtol=0.03)
+
+
+@needs_units
+@pytest.mark.parametrize("bias", [None, 0.6015625])
+def test_many_rows_are_multiplied_in_float32_where_that_is_faster(
+    bias: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer = nn.Linear(2, 40, bias=bias is not None).bfloat16().requires_grad_(False)
+    layer.weight.fill_(1)
+    if layer.bias is not None:
+        layer.bias.fill_(bias)
+    laid_out = _lay_out([layer], torch.bfloat16)
+    rows = torch.tensor([256, 0.6015625]).bfloat16().expand(products.ROWS, 2)
+    used: list[Tensor] = []
+    widened = products.widened
+    monkeypatch.setattr(products, "widened", lambda x, y: used.append(y) or widened(x, y))
+    for prefers, few in ((True, False), (True, True), (False, False)):
+        monkeypatch.setattr(products, "prefers_float32", lambda prefers=prefers: prefers)
+        made = laid_out(rows[1:] if few else rows)
+        assert made.dtype == torch.bfloat16
+        # 256.6 and 257.2: between 256 and 258
+        assert made.unique().item() == (256 if bias is None else 258)
+    assert [one.dtype for one in used] == [torch.float32]
 
 
 @needs_units

@@ -19,7 +19,7 @@ from rather.models.packed.weights import (
 )
 from rather.models.processor import kernels
 from rather.models.processor.kernels import Kernel, compiled, kernel, why_plain
-from rather.models.token_logprobs import _probs_and_logprobs
+from rather.models.token_logprobs import _weights
 
 BIG, SMALL = (512, 512), (8, 8)
 
@@ -109,8 +109,8 @@ def test_compiled_kernels_give_the_plain_numbers(dtype: torch.dtype, tmp_path: P
     calls = [(_norm, (x, scale, 1e-5)), (_norm_gradient, (x, scale, inverse, grad))]
     for act in ACTIVATIONS.values():
         calls += [(act.product, (x, grad)), (act.gradients, (x, grad, some(500, 576)))]
-    ids = torch.arange(30)
-    calls += [(_probs_and_logprobs, (3 * some(30, 9000), ids, 0.7))]
+    largest = torch.linspace(-1, 20, 30)
+    calls += [(_weights, (3 * some(30, 9000), largest, 0.7, dtype))]
     mask = torch.zeros(96, 150).masked_fill_(torch.ones(96, 150).triu(9) > 0, -torch.inf).to(dtype)
     on_prompt, own, of_prompt = some(2, 6, 96, 70), some(2, 6, 96, 150), mask[None, None, :, 80:]
     of_prompt = of_prompt.clamp(min=-1).repeat(2, 1, 1, 1)
@@ -126,7 +126,9 @@ def test_compiled_kernels_give_the_plain_numbers(dtype: torch.dtype, tmp_path: P
             made, plain = one(*given), one.plain(*given)
             for a, b in zip(tree_leaves(made), tree_leaves(plain), strict=True):
                 eps = torch.finfo(b.dtype).eps
-                torch.testing.assert_close(a, b, atol=16 * eps, rtol=4 * eps)
+                # sums may be added up in another order
+                roundings = 4 if b.ndim > 1 else 16
+                torch.testing.assert_close(a, b, atol=16 * eps, rtol=roundings * eps)
 
 
 @pytest.mark.slow

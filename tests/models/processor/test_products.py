@@ -5,7 +5,15 @@ import torch
 from torch import Tensor
 
 from rather.models.processor import products
-from rather.models.processor.products import ROWS, SLICE, many_inputs, many_outputs, precision
+from rather.models.processor.products import (
+    ROWS,
+    SLICE,
+    many_outputs,
+    of_part,
+    parts,
+    parts_of,
+    precision,
+)
 
 
 @pytest.fixture
@@ -67,8 +75,19 @@ def test_wide_layers_are_computed_in_parts(outputs: int) -> None:
 
 @pytest.mark.usefixtures("wide")
 @pytest.mark.parametrize("outputs", [3, SLICE, SLICE + 5])
-def test_the_way_back_adds_the_parts_up(outputs: int) -> None:
-    x, weight = whole_numbers(ROWS, outputs, seed=0), whole_numbers(outputs, 8, seed=1)
-    made = many_inputs(x.bfloat16(), weight.bfloat16())
-    # sums of some thousands are rounded once, to eight binary digits
-    assert torch.equal(made, (x @ weight).float().bfloat16())
+def test_parts_and_the_way_back_are_not_rounded(outputs: int) -> None:
+    x, weight = whole_numbers(ROWS, 8, seed=0), whole_numbers(outputs, 8, seed=1)
+    short = weight.bfloat16()
+    made = [(part, one.clone()) for part, one in parts_of(x.bfloat16(), short)]
+    assert [part for part, _ in made] == list(parts(weight))
+    assert torch.equal(torch.cat([one for _, one in made], dim=1).long(), x @ weight.t())
+    back = sum(of_part(one, short[part]).clone() for part, one in made)
+    assert torch.equal(back.long(), (x @ weight.t()) @ weight)  # some thousands, to the last one
+
+
+@pytest.mark.usefixtures("wide")
+def test_a_bias_is_added_before_rounding() -> None:
+    x = torch.tensor([256, 0.6015625]).bfloat16().expand(ROWS, 2)
+    made = many_outputs(x, torch.ones(1, 2).bfloat16(), torch.tensor([0.6015625]).bfloat16())
+    # 257.2 lies nearer to 258 than to 256; rounded before, 256.6 and 256.6 again would be 256
+    assert made[0].item() == 258

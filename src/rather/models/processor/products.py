@@ -74,25 +74,34 @@ def many_outputs(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tenso
     if kind == x.dtype:
         return nn.functional.linear(x, weight, bias)
     rows, out = put("rows", x, kind), x.new_empty(len(x), len(weight))
-    for part in _parts(weight):
+    for part in parts(weight):
         made = widened(rows, put("weight", weight[part], kind).t())
         out[:, part] = made if bias is None else made.add_(bias[part])
     return out
 
 
-def many_inputs(x: Tensor, weight: Tensor) -> Tensor:
-    """x·W, the way back: x [S, V], W [V, d] -> [S, d]."""
+def parts_of(x: Tensor, weight: Tensor) -> Iterator[tuple[slice, Tensor]]:
+    """x·Wᵀ, some outputs after the others: where they lie, and [S, part].
+
+    In float32 as they are summed where products are made so: that lasts until the next."""
     kind = precision(x)
-    if kind == x.dtype:
-        return x @ weight
-    out = torch.zeros(len(x), weight.shape[1], dtype=kind)
-    for part in _parts(weight):
-        out.addmm_(put("rows", x[:, part], kind), put("weight", weight[part], kind))
-    return out.to(x.dtype)
+    rows = put("rows", x, kind)
+    for part in parts(weight):
+        side = put("weight", weight[part], kind)
+        is_own = kind == x.dtype
+        yield part, nn.functional.linear(rows, side) if is_own else widened(rows, side.t())
 
 
-def _parts(weight: Tensor) -> Iterator[slice]:
-    return (slice(start, start + SLICE) for start in range(0, len(weight), SLICE))
+def of_part(x: Tensor, weight: Tensor) -> Tensor:
+    """x·W for a part's x [S, part], in the precision that products are made in: [S, d], which
+    lasts until the next."""
+    return widened(x, put("weight", weight, x.dtype)) if x.dtype != weight.dtype else x @ weight
+
+
+def parts(weight: Tensor) -> Iterator[slice]:
+    """Where outputs lie that are computed at once: all, on a device that would wait each time."""
+    step = SLICE if weight.device.type == "cpu" else len(weight)
+    return (slice(start, start + step) for start in range(0, len(weight), step))
 
 
 class _Room(threading.local):
