@@ -18,7 +18,6 @@ from rather.training.accumulation import Group, accumulating
 from rather.training.fitted_head import fit_head
 from rather.training.learner import Learner, Metrics
 from rather.training.loop import Run, slices, train
-from rather.training.ranks import Ranks
 
 
 def train_reward(
@@ -60,7 +59,7 @@ def train_reward(
         return {**update.total, **accuracy, "num_tokens": num_tokens, **learner.update()}
 
     train(learner, run, len(updates), step)
-    center(model, reference_rows, section.microbatch_tokens, run.ranks)
+    center(model, reference_rows, section.microbatch_tokens, run)
     return model
 
 
@@ -131,14 +130,15 @@ def pair_accuracy(scores: Sequence[Tensor], judged: Sequence[Judged]) -> tuple[f
 
 
 @torch.no_grad()
-def center(model: RewardModel, rows: Sequence[Row], microbatch_tokens: int, ranks: Ranks) -> None:
+def center(model: RewardModel, rows: Sequence[Row], microbatch_tokens: int, run: Run) -> None:
     """Store the bias that makes these rows' completions score 0 on average.
 
     Stiennon et al. 2020, §3.4: a fixed KL coefficient and penalty then keep their meaning.
     """
-    device = model.backbone.device
-    with ranks.together():
-        mine = ranks.share(rows, lambda row: row.num_tokens)
-        found = [model.scores(batch) for _, batch in microbatches(mine, microbatch_tokens, device)]
+    device, ranks = model.backbone.device, run.ranks
+    mine = ranks.share(rows, lambda row: row.num_tokens)
+    with ranks.together(), run.progress.track("mean score", len(mine), "rows") as task:
+        parted = microbatches(mine, microbatch_tokens, device, task.advance)
+        found = [model.scores(batch) for _, batch in parted]
     parts = ranks.exchange_tensors({"scores": torch.cat(found) if found else torch.zeros(0)})
     model.head.bias += torch.cat([part["scores"] for part in parts]).mean().to(device)
