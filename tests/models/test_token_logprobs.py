@@ -1,6 +1,7 @@
 """The gradient made in the forward pass is the one autograd makes."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from transformers import PreTrainedModel
 
 from rather.models import token_logprobs as room
 from rather.models.backbone import Backbone
+from rather.models.library import load_backbone
 from rather.models.processor import products
 from rather.models.token_logprobs import token_logprobs
 
@@ -65,3 +67,28 @@ def test_without_gradients_nothing_is_kept(tiny_backbone: Backbone) -> None:
         found = token_logprobs(tiny_backbone, states(), IDS, 1.0)
     assert not found.requires_grad
     torch.testing.assert_close(found, plain(tiny_backbone, states(), 1.0).detach())
+
+
+def test_no_logit_is_rounded_where_products_are_made_in_float32(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(products, "prefers_float32", lambda: True)
+    monkeypatch.setattr(products, "SLICE", 100)
+    half = load_backbone(tiny_model, torch.bfloat16, "cpu")
+    generator, count = torch.Generator().manual_seed(1), 3 * products.ROWS
+    hidden = (3 * torch.randn(count, half.hidden_size, generator=generator)).bfloat16()
+    vocabulary = len(half.head.weight)  # type: ignore[arg-type]
+    ids = torch.randint(vocabulary, (count,), generator=generator)
+    wide = hidden.double().requires_grad_()
+    logits = wide @ half.head.weight.double().t() / 0.7  # type: ignore[operator, union-attr]
+    exact = logits.log_softmax(dim=-1)[torch.arange(count), ids]
+    exact.sum().backward()  # type: ignore[no-untyped-call]
+    hidden.requires_grad_()
+    found = token_logprobs(half, hidden, ids, 0.7)
+    found.sum().backward()  # type: ignore[no-untyped-call]
+    torch.testing.assert_close(found.double(), exact, atol=1e-5, rtol=1e-5)
+    assert hidden.grad is not None
+    # rounded once, to eight binary digits
+    torch.testing.assert_close(hidden.grad.double(), wide.grad, atol=1e-5, rtol=2**-8)
+    with torch.no_grad():
+        assert torch.equal(token_logprobs(half, hidden, ids, 0.7), found)

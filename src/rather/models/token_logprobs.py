@@ -21,7 +21,7 @@ from rather.models.backbone import Backbone
 from rather.models.processor import products
 from rather.models.processor.kernels import kernel
 
-CHUNK = 384  # tokens whose shares live at once
+CHUNK = 384  # tokens whose probabilities live at once
 
 
 def token_logprobs(backbone: Backbone, states: Tensor, ids: Tensor, temperature: float) -> Tensor:
@@ -34,8 +34,10 @@ def token_logprobs(backbone: Backbone, states: Tensor, ids: Tensor, temperature:
 def _chunk(backbone: Backbone, states: Tensor, ids: Tensor, temperature: float) -> Tensor:
     needs_gradient = torch.is_grad_enabled() and states.requires_grad
     if backbone.head_is_linear_and_frozen:
-        given = states, backbone.head.weight, ids, temperature
-        made: Tensor = _FrozenHead.apply(*given) if needs_gradient else _read(*given).logprobs  # type: ignore
+        weight: Tensor = backbone.head.weight  # type: ignore[assignment]
+        if not needs_gradient:
+            return _read(states, weight, ids, temperature).logprobs
+        made: Tensor = _FrozenHead.apply(states, weight, ids, temperature)  # type: ignore[no-untyped-call]
         return made
 
     def compute(states: Tensor) -> Tensor:
@@ -74,6 +76,7 @@ def _read(
 ) -> _Reading:
     """A frozen head's log π of tokens [M], in one pass over the parts of its vocabulary.
 
+    With and without gradients alike, or PPO's first ratio would not be exactly 1.
     What was summed is put right when something larger comes: Milakov & Gimelshein 2018,
     Algorithm 3, https://arxiv.org/abs/1805.02867.
     """

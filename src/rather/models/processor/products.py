@@ -73,9 +73,8 @@ def many_outputs(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tenso
     kind = precision(x)
     if kind == x.dtype:
         return nn.functional.linear(x, weight, bias)
-    rows, out = put("rows", x, kind), x.new_empty(len(x), len(weight))
-    for part in parts(weight):
-        made = widened(rows, put("weight", weight[part], kind).t())
+    out = x.new_empty(len(x), len(weight))
+    for part, made in parts_of(x, weight):
         out[:, part] = made if bias is None else made.add_(bias[part])
     return out
 
@@ -83,7 +82,8 @@ def many_outputs(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tenso
 def parts_of(x: Tensor, weight: Tensor) -> Iterator[tuple[slice, Tensor]]:
     """x·Wᵀ, some outputs after the others: where they lie, and [S, part].
 
-    In float32 as they are summed where products are made so: that lasts until the next."""
+    Where products are made in float32, they are not rounded, and last until the next.
+    """
     kind = precision(x)
     rows = put("rows", x, kind)
     for part in parts(weight):
